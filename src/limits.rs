@@ -1,0 +1,91 @@
+//! Every bound of the loop, in one place.
+//!
+//! Whatever loops, queues, buffers or remembers has its maximum here as a field, so that the
+//! simulation can make it tiny and the ledger can add it up.
+
+/// Bounds on tables, on bytes, and on the work of one turn.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Connections at most, all listeners together. One more is told `close overloaded`.
+    pub connections: u32,
+    /// Further slots in which refused newcomers linger until their goodbye has arrived.
+    pub refusals: u32,
+
+    /// Readiness events fetched by one wait.
+    pub events: u32,
+    /// Accepts per listener and turn.
+    pub accepts: u32,
+    /// Connections read per turn; each is read once.
+    pub reads: u32,
+    /// Bytes one read may take; the size of the one read buffer.
+    pub read_bytes: usize,
+    /// Frames handled per connection and turn.
+    pub frames: u32,
+    /// Connections written per turn; each is written once.
+    pub flushes: u32,
+    /// Timers asked per turn.
+    pub expiries: u32,
+    /// Deliveries per turn, over all pushes in progress.
+    pub fanout: u32,
+    /// Connections let go per turn.
+    pub reaps: u32,
+    /// Tasks from other threads run per turn; as many again may wait.
+    pub tasks: u32,
+
+    /// Bytes of half frames, over all connections. Over it the oldest half frame's connection ends.
+    pub input_budget: usize,
+    /// Bytes of waiting output, over all connections. Over it the largest outbox's connection ends.
+    pub output_budget: usize,
+    /// Bytes of unacknowledged and parked messages. Over it the oldest parked one is dropped.
+    pub offline_budget: usize,
+    /// Topics at most.
+    pub topics: u32,
+    /// Topics one connection may have joined.
+    pub topics_per_connection: u32,
+    /// Unacknowledged messages per connection; one more is parked or refused.
+    pub unacked_per_connection: u32,
+    /// Absent users remembered: one who has left more recently displaces the one longest gone.
+    pub absent_users: u32,
+    /// Pushes whose fan-out is in progress; one more is refused.
+    pub pushes: u32,
+    /// Deliveries that pushes in progress may still have before them.
+    pub push_targets: u32,
+    /// Timers that a handler has set.
+    pub timers: u32,
+    /// Empty output buffers kept for the next connection that needs one.
+    pub spare_outboxes: u32,
+
+    /// Bytes a closing connection may still send us before we stop listening to it.
+    pub linger_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            refusals: 64,
+            events: 1_024,
+            accepts: 256,
+            reads: 1_024,
+            read_bytes: 64 * 1_024,
+            frames: 256,
+            flushes: 1_024,
+            expiries: 1_024,
+            fanout: 1_024,
+            reaps: 1_024,
+            tasks: 256,
+            input_budget: 64 << 20,
+            output_budget: 256 << 20,
+            offline_budget: 64 << 20,
+            topics: 100_000,
+            topics_per_connection: 64,
+            unacked_per_connection: 256,
+            absent_users: 65_536,
+            pushes: 1_024,
+            push_targets: 1 << 20,
+            timers: 4_096,
+            spare_outboxes: 1_024,
+            linger_bytes: 64 * 1_024,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What one listener asks of its connections: framing, dialect, rules, limits of time and size.
+//!
+//! Plain values with the defaults of the protocol's section 4; where they come from is
+//! `config`'s business.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::codec::framing::Framing;
+use crate::net::SocketOptions;
+
+/// A listener and the rules for the connections it accepts.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Settings {
+    /// The name in logs and metrics.
+    pub name: String,
+    /// Where it listens; one socket each.
+    pub bind: Vec<SocketAddr>,
+    /// How bytes become frames.
+    pub framing: Framing,
+    /// What a frame means.
+    pub dialect: Dialect,
+    /// Whether a connection must say whose it is.
+    pub login: Login,
+    /// What a connection may do.
+    pub allow: Allow,
+    /// What happens to a connection that does not read.
+    pub slow_consumer: SlowConsumer,
+
+    /// No byte from the client for so long: `idle-timeout`.
+    pub idle_timeout: Option<Duration>,
+    /// Where a login is required: not logged in by then, `login-timeout`.
+    pub login_timeout: Option<Duration>,
+    /// A frame is not whole so long after its first byte: `frame-timeout`.
+    pub frame_timeout: Option<Duration>,
+    /// Closed so long after accept, whatever it sends: `lifetime`.
+    pub lifetime: Option<Duration>,
+    /// Output waits and the socket took none for so long: `write-timeout`.
+    pub write_timeout: Option<Duration>,
+    /// A byte has waited in the outbox for so long: `slow-consumer`.
+    pub output_age: Option<Duration>,
+    /// The server sends `ping` after so much silence.
+    pub ping_after: Option<Duration>,
+    /// A message without ack is sent again after so long.
+    pub ack_timeout: Duration,
+    /// How often it is sent in all.
+    pub ack_attempts: u8,
+    /// How long a parked message and an absent user are kept.
+    pub offline_ttl: Duration,
+    /// Parked messages per user.
+    pub offline_max: u32,
+    /// Bytes of a frame's body.
+    pub frame_max: usize,
+    /// The same before a login that is required.
+    pub login_frame_max: usize,
+    /// Above it the connection is not read.
+    pub outbox_low: usize,
+    /// Above it for `outbox_soft_for`: the slow-consumer policy.
+    pub outbox_soft: usize,
+    /// How long an outbox may be above `outbox_soft`.
+    pub outbox_soft_for: Duration,
+    /// Above it: the slow-consumer policy at once.
+    pub outbox_max: usize,
+    /// Bad requests until `close protocol`.
+    pub bad_requests_max: u8,
+    /// Failed logins until `close login-failed`.
+    pub failed_logins_max: u8,
+    /// How long a goodbye may take to arrive.
+    pub linger: Duration,
+    /// When a client that is told `close overloaded` should come back.
+    pub reconnect: Duration,
+
+    /// What is set on the socket.
+    pub socket: SocketOptions,
+}
+
+/// What a frame means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    /// Every frame is a heartbeat and is counted; nothing is answered.
+    Sink,
+    /// Every frame is sent back.
+    Echo,
+    /// The messages of the protocol's section 3.
+    Gate,
+    /// Frames go to the `Handler` as they are; for applications of the library.
+    Frames,
+}
+
+/// Whether a connection must say whose it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Login {
+    /// Nobody logs in here.
+    None,
+    /// Who wants to send must have logged in.
+    Optional,
+    /// Nothing goes before a login.
+    Required,
+}
+
+/// What the connections of a listener may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+
+pub struct Allow {
+    /// `send` and `asend`.
+    pub send: bool,
+    /// `pub`.
+    pub publish: bool,
+    /// `join` and `leave`.
+    pub join: bool,
+    /// `data`.
+    pub data: bool,
+}
+
+/// What happens to a connection that does not read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SlowConsumer {
+    /// It is closed.
+    Close,
+    /// What would not fit is dropped and counted; deadlines of writing still hold.
+    DropNewest,
+}
+
+/// What happens when a user logs in who is here already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UserPolicy {
+    /// The newcomer stays, the older connection is told `close replaced`.
+    Replace,
+    /// The newcomer is told `error user-taken`.
+    Reject,
+    /// So many connections share the user; the oldest is replaced.
+    Devices(u16),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const KIB: usize = 1_024;
+        Self {
+            name: String::from("clients"),
+            bind: vec![SocketAddr::from(([127, 0, 0, 1], 7373))],
+            framing: Framing::Line,
+            dialect: Dialect::Gate,
+            login: Login::Optional,
+            allow: Allow {
+                send: true,
+                publish: true,
+                join: true,
+                data: true,
+            },
+            slow_consumer: SlowConsumer::Close,
+            idle_timeout: Some(Duration::from_secs(60)),
+            login_timeout: Some(Duration::from_secs(5)),
+            frame_timeout: Some(Duration::from_secs(10)),
+            lifetime: None,
+            write_timeout: Some(Duration::from_secs(10)),
+            output_age: Some(Duration::from_secs(30)),
+            ping_after: None,
+            ack_timeout: Duration::from_secs(10),
+            ack_attempts: 5,
+            offline_ttl: Duration::from_secs(60),
+            offline_max: 32,
+            frame_max: 64 * KIB,
+            login_frame_max: 4 * KIB,
+            outbox_low: 16 * KIB,
+            outbox_soft: 64 * KIB,
+            outbox_soft_for: Duration::from_secs(10),
+            outbox_max: 256 * KIB,
+            bad_requests_max: 16,
+            failed_logins_max: 3,
+            linger: Duration::from_secs(1),
+            reconnect: Duration::from_secs(1),
+            socket: SocketOptions::default(),
+        }
+    }
+}
