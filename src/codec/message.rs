@@ -1,8 +1,14 @@
 //! What a client says in dialect `gate`: one parser for each encoding.
+//!
+//! A request borrows from its frame wherever the frame holds the text as it is; only JSON strings
+//! with escapes are copied.
 
 use std::borrow::Cow;
 
-use super::framing::FrameError;
+pub use super::binary::parse as parse_binary;
+pub use super::json::{check as check_json, parse as parse_json};
+pub use super::line::parse as parse_line;
+use super::name::{NameError, check_topic, check_user};
 
 /// A request, borrowed from the frame it came in.
 #[derive(Clone, PartialEq, Debug)]
@@ -93,34 +99,61 @@ pub enum BadRequest {
     /// No such message.
     #[error("unknown message")]
     Unknown,
+    /// A frame without a byte in it.
+    #[error("an empty frame is no message")]
+    Empty,
+    /// A line that is not of the message's form; holds the form.
+    #[error("expected: {0}")]
+    Form(&'static str),
+    /// No user can have this name.
+    #[error("user: {0}")]
+    User(NameError),
+    /// No topic can have this name.
+    #[error("topic: {0}")]
+    Topic(NameError),
+    /// An id that is no number, or too large a one.
+    #[error("an id is decimal digits, at most 18446744073709551615")]
+    Id,
+    /// A binary field that ends after the frame.
+    #[error("a field is longer than the frame")]
+    Truncated,
+    /// Bytes after a binary message's last field.
+    #[error("bytes are left over after the last field")]
+    Leftover,
+    /// Text that is not UTF-8.
+    #[error("text must be UTF-8")]
+    Utf8,
+    /// JSON, but no object.
+    #[error("a message is a JSON object")]
+    NotObject,
+    /// The same key twice in a JSON message.
+    #[error("a key stands twice in the message")]
+    DuplicateKey,
+    /// Half a surrogate pair in a JSON string.
+    #[error("a string holds half a surrogate pair")]
+    Surrogate,
+    /// A JSON field that must be there is not.
+    #[error("the field `{0}` is missing")]
+    Missing(&'static str),
+    /// A JSON field that must be a string is not.
+    #[error("the field `{0}` must be a string")]
+    NotText(&'static str),
+    /// A JSON field that must be true or false is not.
+    #[error("the field `{0}` must be true or false")]
+    NotBool(&'static str),
+    /// A `seq` that can not be repeated.
+    #[error("the field `seq` must be a string of at most 64 bytes or an integer within ±2^53")]
+    Seq,
 }
 
-/// Reads a line. An empty line is not a request: the caller has taken it for a heartbeat.
-pub fn parse_line(line: &str) -> Result<Request<'_>, BadRequest> {
-    let _ = line;
-    Err(BadRequest::Unknown)
+/// A name that a user can have.
+pub(super) fn user(name: Cow<'_, str>) -> Result<Cow<'_, str>, BadRequest> {
+    check_user(&name).map_err(BadRequest::User)?;
+    Ok(name)
 }
 
-/// Reads a binary frame's body.
-pub fn parse_binary(body: &[u8]) -> Result<Request<'_>, BadRequest> {
-    let _ = body;
-    Err(BadRequest::Unknown)
-}
-
-/// Reads a JSON body.
-///
-/// # Errors
-/// [`FrameError::Json`] where it is not JSON at all: the connection ends.
-pub fn parse_json(body: &[u8]) -> Result<Parsed<'_>, FrameError> {
-    let _ = body;
-    Err(FrameError::Json)
-}
-
-/// Judges whether `body` is JSON, without looking at what it says.
-///
-/// # Errors
-/// [`FrameError::Json`] where it is not.
-pub fn check_json(body: &[u8]) -> Result<(), FrameError> {
-    let _ = body;
-    Ok(())
+/// A name that a topic can have.
+pub(super) fn topic(name: Cow<'_, str>) -> Result<Cow<'_, str>, BadRequest> {
+    check_topic(&name).map_err(BadRequest::Topic)?;
+    Ok(name)
 }

@@ -5,8 +5,22 @@
 //! - [`message`]: the messages of dialect `gate`, and the parser for each encoding
 //! - [`reply`]: what the server says, encoded for each framing
 //! - [`name`]: what a user or a topic may be called
+//!
+//! One file for each encoding holds both of its directions: `line`, `binary`, and for JSON `json`
+//! (what comes in) and `json_reply` (what goes out).
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")
+)]
+
+mod binary;
+mod foreign;
 pub mod framing;
+mod json;
+mod json_reply;
+mod line;
 pub mod message;
 pub mod name;
 pub mod reply;
+mod text;

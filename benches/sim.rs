@@ -1,0 +1,3 @@
+//! A bench.
+
+fn main() {}

@@ -1,0 +1,156 @@
+//! How a connection ends. One way in: a reason is set once, the user and the topics are free at
+//! once, the handler is told in this turn; the socket follows when its output has left.
+
+use super::Gate;
+use super::conn::{Flags, Phase};
+use super::queue::Farewell;
+use crate::codec::reply::Reply;
+use crate::id::ConnId;
+use crate::reason::CloseReason;
+
+impl Gate {
+    /// Ends a connection: what waits for it is still written, then the goodbye, where its dialect
+    /// has one. Whether it was still open.
+    pub fn close(&mut self, conn: ConnId, reason: CloseReason) -> bool {
+        let found = self.conns.find_open(conn);
+        found
+            .inspect(|&index| self.close_at(index, reason))
+            .is_some()
+    }
+
+    /// Ends every connection of a user with `close kicked`; how many there were.
+    pub fn kick(&mut self, user: &str) -> usize {
+        let conns: Vec<ConnId> = self.connections_of(user).collect();
+        conns
+            .iter()
+            .filter(|conn| self.close(**conn, CloseReason::Kicked))
+            .count()
+    }
+
+    /// Ends every connection.
+    pub(crate) fn close_all(&mut self, reason: CloseReason) {
+        for index in 0..self.conns.len() {
+            self.close_at(index, reason);
+        }
+    }
+
+    pub(crate) fn close_at(&mut self, index: u32, reason: CloseReason) {
+        let ms = match reason {
+            CloseReason::Overloaded => {
+                u32::try_from(self.rules_of(index).settings.reconnect.as_millis())
+                    .unwrap_or(u32::MAX)
+            }
+            _ => 0,
+        };
+        if !self.retire(index, reason) {
+            return;
+        }
+        if reason == CloseReason::PeerReset {
+            return self.cut_at(index, reason);
+        }
+        if self.rules_of(index).is_gate() && !reason.is_peer_gone() {
+            self.reply(index, &Reply::Close(reason, ms), None);
+        }
+        self.settle_closing(index);
+    }
+
+    /// Ends a connection without a word: what it speaks is not our protocol.
+    pub(crate) fn close_silently(&mut self, index: u32, reason: CloseReason) {
+        if self.retire(index, reason) {
+            self.settle_closing(index);
+        }
+    }
+
+    /// Ends a connection at once, by a reset: what waits for it is thrown away. Also for one that
+    /// takes too long over its goodbye.
+    pub(crate) fn cut_at(&mut self, index: u32, reason: CloseReason) {
+        self.retire(index, reason);
+        self.drop_output(index);
+        self.leave_socket(index, Phase::Cut);
+    }
+
+    /// Everything but the socket: user, topics, input, counters; the handler is told this turn.
+    fn retire(&mut self, index: u32, reason: CloseReason) -> bool {
+        if !self.conns.at(index).is_open() {
+            return false;
+        }
+        drop(self.take_input(index));
+        while let Some(held) = self.conns.at(index).topics().last().copied() {
+            self.topics.leave(&mut self.conns, held.topic, index);
+        }
+        let user = self.unbind(index, reason == CloseReason::Replaced);
+        self.conns.retire(index, Phase::Closing, reason);
+        self.stats.closed[reason as usize] += 1;
+        let now = self.clock.live();
+        let conn = self.conns.at_mut(index);
+        conn.extra = None;
+        conn.since = now;
+        let passing = Flags::CHOKED | Flags::AWAITING | Flags::BUFFERED | Flags::HALF_FRAME;
+        conn.flags.clear(passing | Flags::TRACKS | Flags::COLLECTS);
+        if !conn.flags.has(Flags::UNTOLD) {
+            let conn = self.conns.id(index);
+            self.queues.farewells.push_back(Farewell { conn, user });
+        }
+        true
+    }
+
+    /// What comes after the goodbye was appended: nothing where nothing waits.
+    fn settle_closing(&mut self, index: u32) {
+        let conn = self.conns.at(index);
+        if conn.phase != Phase::Closing {
+            return;
+        }
+        if conn.outbox.is_none() {
+            return self.leave_socket(index, Phase::Gone);
+        }
+        self.touch(index);
+    }
+
+    /// All output of a closing connection was written. Whether the loop must now shut its side
+    /// down and wait for the peer to read; else the socket can go.
+    pub(crate) fn begin_linger(&mut self, index: u32) -> bool {
+        let now = self.clock.live();
+        let conn = self.conns.at_mut(index);
+        if conn.flags.has(Flags::EOF) {
+            self.leave_socket(index, Phase::Gone);
+            return false;
+        }
+        conn.phase = Phase::Lingering;
+        conn.since = now;
+        conn.lingered = 0;
+        if conn.flags.has(Flags::READABLE) {
+            self.queues.push_ready(&mut self.conns, index);
+        }
+        self.touch(index);
+        true
+    }
+
+    /// Input after the goodbye: counted and thrown away, up to a limit.
+    pub(crate) fn lingered(&mut self, index: u32, bytes: usize) {
+        let conn = self.conns.at_mut(index);
+        conn.lingered = conn
+            .lingered
+            .saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        if conn.lingered > self.limits.linger_bytes {
+            self.leave_socket(index, Phase::Gone);
+        }
+    }
+
+    /// The socket can be closed.
+    pub(crate) fn leave_socket(&mut self, index: u32, phase: Phase) {
+        let conn = self.conns.at_mut(index);
+        match conn.phase {
+            Phase::Closing | Phase::Lingering => {}
+            Phase::Free | Phase::Open | Phase::Gone | Phase::Cut => return,
+        }
+        conn.phase = phase;
+        self.queues.gone.push_back(self.conns.id(index));
+    }
+
+    /// The socket is closed: forgets the connection.
+    pub(crate) fn forget(&mut self, index: u32) {
+        self.drop_output(index);
+        self.wheel.remove(index);
+        self.conns.release(index);
+    }
+}

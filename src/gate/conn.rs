@@ -1,0 +1,403 @@
+//! What the gate knows of one connection, and the table of all.
+//!
+//! Holds no socket. A connection's slot is the slab key of its socket; the slot keeps its serial
+//! when it is free, so that an id that outlived its connection is told apart from the next one.
+//! An idle connection holds no buffer: three empty pointers.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::offline::{Letter, Unacked};
+use super::outbox::Outbox;
+use crate::codec::message::Seq;
+use crate::id::{ConnId, ListenerId};
+use crate::reason::CloseReason;
+use crate::time::Tick;
+
+/// No slot, no user, no entry.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// One connection: two cache lines; see the manual's table of where each byte goes.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    /// Bytes the peer sent us since it connected.
+    pub(crate) bytes_in: u64,
+    /// Bytes the socket took from us: also the position in the output up to which nothing waits.
+    pub(crate) bytes_out: u64,
+    pub(crate) frames_in: u64,
+    pub(crate) frames_out: u64,
+    /// The frame that is not whole yet, and whole ones whose turn has not come.
+    pub(crate) input: Option<Box<Input>>,
+    /// What waits to be written.
+    pub(crate) outbox: Option<Box<Outbox>>,
+    /// What most connections do not have.
+    pub(crate) extra: Option<Box<Extra>>,
+    pub(crate) serial: u32,
+    /// The user's entry, or [`NONE`].
+    pub(crate) user: u32,
+    /// When it was accepted, on the real clock; for `lifetime`.
+    pub(crate) opened: Tick,
+    /// The same on the live clock; for `login_timeout`.
+    pub(crate) opened_live: Tick,
+    /// The same in seconds since the loop began; does not wrap, for display.
+    pub(crate) opened_seconds: u32,
+    /// The last sign of life, on the live clock; moves on while we ourselves do not read.
+    pub(crate) last_in: Tick,
+    /// The last time the socket took bytes, on the live clock.
+    pub(crate) last_out: Tick,
+    /// When the unfinished frame began (live); meaningful while [`Flags::HALF_FRAME`].
+    pub(crate) frame_began: Tick,
+    /// Since when we do not read (live); while closing, since when it closes or lingers.
+    pub(crate) since: Tick,
+    /// Bytes read and thrown away after the goodbye.
+    pub(crate) lingered: u32,
+    pub(crate) flags: Flags,
+    pub(crate) listener: ListenerId,
+    peer: Peer,
+    pub(crate) phase: Phase,
+    pub(crate) reason: Option<CloseReason>,
+    pub(crate) bad_requests: u8,
+    pub(crate) failed_logins: u8,
+}
+
+const _: () = assert!(size_of::<Conn>() == 128);
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// The slot holds no connection.
+    Free,
+    /// It lives.
+    Open,
+    /// It has a reason to end; its output is still being written.
+    Closing,
+    /// All is written, we wait for the peer to have read it.
+    Lingering,
+    /// The socket can be closed.
+    Gone,
+    /// The socket can be closed, and what the kernel holds is to be thrown away.
+    Cut,
+}
+
+/// Yes-or-no facts about a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Flags(u16);
+
+impl Flags {
+    /// The socket may have bytes for us.
+    pub(crate) const READABLE: u16 = 1;
+    /// The socket may have room.
+    pub(crate) const WRITABLE: u16 = 1 << 1;
+    /// The peer closed its side and we have read up to there.
+    pub(crate) const EOF: u16 = 1 << 2;
+    /// A hint that the peer may have closed: read until 0 or an error.
+    pub(crate) const CLOSED_HINT: u16 = 1 << 3;
+    /// In the queue of those to be read.
+    pub(crate) const ON_READY: u16 = 1 << 4;
+    /// In the queue of those to be written.
+    pub(crate) const ON_DIRTY: u16 = 1 << 5;
+    /// We do not read because its output waits.
+    pub(crate) const CHOKED: u16 = 1 << 6;
+    /// We do not read because the application owes it an answer.
+    pub(crate) const AWAITING: u16 = 1 << 7;
+    /// `input` begins with an unfinished frame and nothing before it waits.
+    pub(crate) const HALF_FRAME: u16 = 1 << 8;
+    /// `input` may hold whole frames whose turn has not come.
+    pub(crate) const BUFFERED: u16 = 1 << 9;
+    /// The first frame was judged.
+    pub(crate) const GREETED: u16 = 1 << 10;
+    /// A server ping was sent and nothing came since.
+    pub(crate) const PINGED: u16 = 1 << 11;
+    /// Parked messages wait for room in its outbox.
+    pub(crate) const COLLECTS: u16 = 1 << 12;
+    /// Some messages to it are not acknowledged.
+    pub(crate) const TRACKS: u16 = 1 << 13;
+    /// The handler was never told of it and never will be: a refused newcomer.
+    pub(crate) const UNTOLD: u16 = 1 << 14;
+    /// The socket took less than there was, and has not taken any since.
+    pub(crate) const BLOCKED: u16 = 1 << 15;
+
+    pub(crate) fn has(self, flag: u16) -> bool {
+        self.0 & flag != 0
+    }
+
+    pub(crate) fn set(&mut self, flag: u16) {
+        self.0 |= flag;
+    }
+
+    pub(crate) fn clear(&mut self, flag: u16) {
+        self.0 &= !flag;
+    }
+
+    /// Sets the flag; whether it was not set before.
+    pub(crate) fn raise(&mut self, flag: u16) -> bool {
+        let was = self.has(flag);
+        self.set(flag);
+        !was
+    }
+
+    /// Clears the flag; whether it was set before.
+    pub(crate) fn lower(&mut self, flag: u16) -> bool {
+        let was = self.has(flag);
+        self.clear(flag);
+        was
+    }
+}
+
+/// The peer's address in 18 bytes; IPv4 as mapped IPv6.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Peer {
+    ip: [u8; 16],
+    port: u16,
+}
+
+/// Bytes that were read and are not handled yet.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) bytes: Vec<u8>,
+    /// So many bytes from the front were searched for the end of the frame.
+    pub(crate) scanned: usize,
+    /// Neighbours in the list of half frames, oldest first.
+    pub(crate) older: u32,
+    pub(crate) newer: u32,
+}
+
+/// What most connections do not have.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    /// Joined topics.
+    pub(crate) topics: Vec<Membership>,
+    /// Messages that were sent and not acknowledged, in the order of sending.
+    pub(crate) unacked: Vec<Unacked>,
+    /// The request that the application has not answered.
+    pub(crate) pending: Option<Pending>,
+}
+
+/// That a connection is a member of a topic.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Membership {
+    pub(crate) topic: u32,
+    /// The member's place in the topic's list.
+    pub(crate) place: u32,
+}
+
+/// A request that waits for the application's answer.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) seq: Option<Seq<'static>>,
+    pub(crate) is_login: bool,
+}
+
+/// Something that must follow the answer to the request in hand.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) frame: Bytes,
+    pub(crate) tracked: Option<Arc<Letter>>,
+}
+
+impl Conn {
+    fn free(serial: u32) -> Self {
+        Self {
+            bytes_in: 0,
+            bytes_out: 0,
+            frames_in: 0,
+            frames_out: 0,
+            input: None,
+            outbox: None,
+            extra: None,
+            serial,
+            user: NONE,
+            opened: Tick::default(),
+            opened_live: Tick::default(),
+            opened_seconds: 0,
+            last_in: Tick::default(),
+            last_out: Tick::default(),
+            frame_began: Tick::default(),
+            since: Tick::default(),
+            lingered: 0,
+            flags: Flags::default(),
+            listener: ListenerId(0),
+            peer: Peer {
+                ip: [0; 16],
+                port: 0,
+            },
+            phase: Phase::Free,
+            reason: None,
+            bad_requests: 0,
+            failed_logins: 0,
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    pub(crate) fn is_logged_in(&self) -> bool {
+        self.user != NONE
+    }
+
+    /// Whether reading rests, by our own will.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.flags.has(Flags::CHOKED | Flags::AWAITING)
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.len())
+    }
+
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    pub(crate) fn topics(&self) -> &[Membership] {
+        self.extra.as_ref().map_or(&[], |extra| &extra.topics)
+    }
+
+    pub(crate) fn unacked(&self) -> &[Unacked] {
+        self.extra.as_ref().map_or(&[], |extra| &extra.unacked)
+    }
+
+    /// Gives the extras back where nothing is in them.
+    pub(crate) fn trim_extra(&mut self) {
+        let is_idle = self.extra.as_ref().is_some_and(|extra| {
+            extra.topics.is_empty() && extra.unacked.is_empty() && extra.pending.is_none()
+        });
+        if is_idle {
+            self.extra = None;
+        }
+        if self.unacked().is_empty() {
+            self.flags.clear(Flags::TRACKS);
+        }
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        let ip = Ipv6Addr::from(self.peer.ip);
+        let ip = ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4);
+        SocketAddr::new(ip, self.peer.port)
+    }
+}
+
+/// All connections, by slot.
+#[derive(Debug)]
+pub(crate) struct Conns {
+    slots: Vec<Conn>,
+    live: u32,
+    open: u32,
+}
+
+impl Conns {
+    /// Room for `slots` connections; what is not used costs address space only.
+    pub(crate) fn new(slots: usize) -> Self {
+        Self {
+            slots: Vec::with_capacity(slots),
+            live: 0,
+            open: 0,
+        }
+    }
+
+    /// Takes the slot `index` into use.
+    pub(crate) fn open(&mut self, index: u32, peer: SocketAddr) -> ConnId {
+        let slot = index as usize;
+        assert!(slot <= self.slots.len(), "slots are taken in order");
+        if slot == self.slots.len() {
+            self.slots.push(Conn::free(0));
+        }
+        let conn = &mut self.slots[slot];
+        assert!(conn.phase == Phase::Free, "a slot is used once at a time");
+        conn.phase = Phase::Open;
+        let ip = match peer.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+            IpAddr::V6(ip) => ip.octets(),
+        };
+        conn.peer = Peer {
+            ip,
+            port: peer.port(),
+        };
+        self.live += 1;
+        self.open += 1;
+        ConnId {
+            index,
+            serial: conn.serial,
+        }
+    }
+
+    /// Marks an open connection as ending.
+    pub(crate) fn retire(&mut self, index: u32, phase: Phase, reason: CloseReason) {
+        let conn = &mut self.slots[index as usize];
+        assert!(
+            conn.phase == Phase::Open && conn.reason.is_none(),
+            "a connection ends once"
+        );
+        conn.phase = phase;
+        conn.reason = Some(reason);
+        self.open -= 1;
+    }
+
+    /// Frees a slot; its next connection has the next serial.
+    pub(crate) fn release(&mut self, index: u32) {
+        let conn = &mut self.slots[index as usize];
+        assert!(
+            matches!(conn.phase, Phase::Gone | Phase::Cut),
+            "only what is gone is freed"
+        );
+        let serial = if conn.serial == ConnId::SERIAL_MAX {
+            0
+        } else {
+            conn.serial + 1
+        };
+        *conn = Conn::free(serial);
+        self.live -= 1;
+    }
+
+    /// The slot's index, where the id is of a connection that is still in it.
+    pub(crate) fn find(&self, conn: ConnId) -> Option<u32> {
+        let slot = self.slots.get(conn.index as usize)?;
+        (slot.serial == conn.serial && slot.phase != Phase::Free).then_some(conn.index)
+    }
+
+    /// The same, for one that takes messages.
+    pub(crate) fn find_open(&self, conn: ConnId) -> Option<u32> {
+        self.find(conn).filter(|&index| self.at(index).is_open())
+    }
+
+    pub(crate) fn id(&self, index: u32) -> ConnId {
+        ConnId {
+            index,
+            serial: self.at(index).serial,
+        }
+    }
+
+    pub(crate) fn at(&self, index: u32) -> &Conn {
+        &self.slots[index as usize]
+    }
+
+    pub(crate) fn at_mut(&mut self, index: u32) -> &mut Conn {
+        &mut self.slots[index as usize]
+    }
+
+    /// Slots in use.
+    pub(crate) fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// Connections that have no reason to end yet.
+    pub(crate) fn open_count(&self) -> u32 {
+        self.open
+    }
+
+    /// Slots ever used; every index is below.
+    #[expect(clippy::cast_possible_truncation, reason = "slots are numbered by u32")]
+    pub(crate) fn len(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// All connections in use with their slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Conn)> {
+        (0u32..)
+            .zip(&self.slots)
+            .filter(|(_, conn)| conn.phase != Phase::Free)
+    }
+}

@@ -1,0 +1,202 @@
+//! Bytes that were read and are not handled: half frames, and whole ones whose turn has not come.
+//! They are counted; over the budget the connection with the oldest half frame ends.
+
+use std::io;
+
+use super::Gate;
+use super::conn::{Flags, Input, NONE};
+use crate::reason::CloseReason;
+use crate::session::Session;
+
+/// The list of connections with unhandled input, oldest first.
+#[derive(Debug)]
+pub(crate) struct Halves {
+    oldest: u32,
+    newest: u32,
+}
+
+impl Default for Halves {
+    fn default() -> Self {
+        Self {
+            oldest: NONE,
+            newest: NONE,
+        }
+    }
+}
+
+impl Gate {
+    /// How the connection's bytes are to be read.
+    pub(crate) fn session(&self, index: u32) -> Session {
+        Session::of(&self.rules_of(index).settings, self.conns.at(index))
+    }
+
+    /// Bytes were read: the peer lives. `is_drained`: there was room for more in the buffer.
+    pub(crate) fn received(&mut self, index: u32, count: usize, is_drained: bool) {
+        let now = self.clock.live();
+        let conn = self.conns.at_mut(index);
+        conn.bytes_in += count as u64;
+        conn.last_in = now;
+        conn.flags.clear(Flags::PINGED);
+        if is_drained && !conn.flags.has(Flags::CLOSED_HINT) {
+            conn.flags.clear(Flags::READABLE);
+        }
+        self.stats.bytes_in += count as u64;
+    }
+
+    /// A frame was found.
+    pub(crate) fn framed(&mut self, index: u32) {
+        let conn = self.conns.at_mut(index);
+        conn.frames_in += 1;
+        conn.flags.set(Flags::GREETED);
+        self.stats.frames_in += 1;
+    }
+
+    /// Stops reading a connection whose output waits above the low-water mark: whether it did.
+    pub(crate) fn choke(&mut self, index: u32) -> bool {
+        let low = self.rules_of(index).settings.outbox_low;
+        let is_choked = self.conns.at(index).waiting() > low;
+        if is_choked {
+            self.pause(index, Flags::CHOKED);
+        }
+        is_choked
+    }
+
+    /// A read or a write failed: the connection is lost.
+    pub(crate) fn lost(&mut self, index: u32, error: &io::Error) {
+        let conn = self.conns.at(index);
+        let is_stuck = error.kind() == io::ErrorKind::TimedOut && conn.waiting() > 0;
+        let reason = if is_stuck {
+            CloseReason::WriteTimeout
+        } else {
+            CloseReason::PeerReset
+        };
+        self.cut_at(index, reason);
+    }
+
+    /// Appends bytes to the frame that is not whole yet.
+    pub(crate) fn extend_input(&mut self, index: u32, bytes: &[u8]) {
+        let conn = self.conns.at_mut(index);
+        let Some(input) = &mut conn.input else { return };
+        let before = input.bytes.capacity();
+        input.bytes.extend_from_slice(bytes);
+        self.ledger.input = self.ledger.input + input.bytes.capacity() - before;
+        self.relieve_input();
+    }
+
+    /// Keeps what is left of the input: the front of a frame, or frames for the next turn.
+    pub(crate) fn keep_input(&mut self, index: u32, bytes: Vec<u8>, scanned: usize, half: bool) {
+        let now = self.clock.live();
+        self.ledger.input += bytes.capacity();
+        let older = std::mem::replace(&mut self.halves.newest, index);
+        match older {
+            NONE => self.halves.oldest = index,
+            older => self.input_mut(older).newer = index,
+        }
+        let conn = self.conns.at_mut(index);
+        assert!(conn.input.is_none(), "input was taken before it is kept");
+        conn.input = Some(Box::new(Input {
+            bytes,
+            scanned,
+            older,
+            newer: NONE,
+        }));
+        if half {
+            self.begin_half(index);
+        } else {
+            conn.flags.set(Flags::BUFFERED);
+            conn.frame_began = now;
+        }
+        self.relieve_input();
+    }
+
+    /// What is kept turned out to be the front of a frame.
+    pub(crate) fn begin_half(&mut self, index: u32) {
+        let now = self.clock.live();
+        let conn = self.conns.at_mut(index);
+        conn.flags.clear(Flags::BUFFERED);
+        if conn.flags.raise(Flags::HALF_FRAME) {
+            conn.frame_began = now;
+            self.touch(index);
+        }
+    }
+
+    /// Takes the input out, to be handled.
+    pub(crate) fn take_input(&mut self, index: u32) -> Option<Box<Input>> {
+        let conn = self.conns.at_mut(index);
+        let input = conn.input.take()?;
+        conn.flags.clear(Flags::HALF_FRAME | Flags::BUFFERED);
+        self.ledger.input -= input.bytes.capacity();
+        match input.older {
+            NONE => self.halves.oldest = input.newer,
+            older => self.input_mut(older).newer = input.newer,
+        }
+        match input.newer {
+            NONE => self.halves.newest = input.older,
+            newer => self.input_mut(newer).older = input.older,
+        }
+        Some(input)
+    }
+
+    fn input_mut(&mut self, index: u32) -> &mut Input {
+        self.conns
+            .at_mut(index)
+            .input
+            .as_mut()
+            .expect("who is listed holds input")
+    }
+
+    /// Ends the connections with the oldest half frames until the budget is kept; where there are
+    /// none, those whose whole frames have waited longest.
+    fn relieve_input(&mut self) {
+        while self.ledger.input > self.limits.input_budget {
+            let mut oldest = self.halves.oldest;
+            while oldest != NONE && !self.conns.at(oldest).flags.has(Flags::HALF_FRAME) {
+                oldest = self
+                    .conns
+                    .at(oldest)
+                    .input
+                    .as_ref()
+                    .map_or(NONE, |input| input.newer);
+            }
+            if oldest == NONE {
+                oldest = self.halves.oldest;
+            }
+            if oldest == NONE {
+                return;
+            }
+            self.close_at(oldest, CloseReason::Overloaded);
+        }
+    }
+
+    /// Full sweep: the list holds exactly the connections with input.
+    pub(crate) fn check_input(&self) {
+        let (mut index, mut older, mut listed, mut bytes) = (self.halves.oldest, NONE, 0, 0);
+        while index != NONE {
+            let input = self
+                .conns
+                .at(index)
+                .input
+                .as_ref()
+                .expect("who is listed holds input");
+            assert_eq!(
+                input.older, older,
+                "the list of half frames is linked both ways"
+            );
+            bytes += input.bytes.capacity();
+            listed += 1;
+            (older, index) = (index, input.newer);
+        }
+        assert_eq!(older, self.halves.newest, "the list ends at its newest");
+        let holding = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| conn.input.is_some())
+            .count();
+        assert_eq!(listed, holding, "all input is listed");
+        assert_eq!(bytes, self.ledger.input, "the ledger counts the input");
+        assert!(
+            bytes <= self.limits.input_budget,
+            "input stays under its budget"
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! Where the memory is: bytes in use by purpose, their budgets, and the ceiling they add up to.
+//!
+//! Input and own output are counted as connections grow and shrink. Bytes that many hold together
+//! (a published frame, an acknowledged message) carry a [`Charge`], which counts them once and
+//! takes them off when the last holder is gone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+
+use super::conn::{Conn, Extra, Membership};
+use super::outbox::Outbox;
+use crate::limits::Limits;
+
+/// Bytes in use.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) input: usize,
+    /// Own output of connections, without what they share.
+    pub(crate) output: usize,
+    shared: Arc<AtomicUsize>,
+    offline: Arc<AtomicUsize>,
+}
+
+/// Bytes counted in a ledger's column until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    column: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+/// A frame that many outboxes hold, with its charge.
+struct SharedFrame {
+    bytes: Vec<u8>,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for SharedFrame {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.column.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Ledger {
+    /// All waiting output: own and shared.
+    pub(crate) fn output(&self) -> usize {
+        self.output + self.shared.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn offline(&self) -> usize {
+        self.offline.load(Ordering::Relaxed)
+    }
+
+    /// Counts `bytes` of unacknowledged messages for as long as the charge lives.
+    pub(crate) fn charge_offline(&self, bytes: usize) -> Charge {
+        charge(&self.offline, bytes)
+    }
+
+    /// Makes a frame that many can hold, counted once.
+    pub(crate) fn share(&self, bytes: Vec<u8>) -> Bytes {
+        let charge = charge(&self.shared, bytes.capacity());
+        Bytes::from_owner(SharedFrame {
+            bytes,
+            _charge: charge,
+        })
+    }
+}
+
+fn charge(column: &Arc<AtomicUsize>, bytes: usize) -> Charge {
+    column.fetch_add(bytes, Ordering::Relaxed);
+    Charge {
+        column: Arc::clone(column),
+        bytes,
+    }
+}
+
+/// Most bytes of memory that a gate with these limits can reach, by purpose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ceiling {
+    /// The program, its tables that do not grow with connections, spare buffers.
+    pub fixed: u64,
+    /// Connections with their users and topics, at their number's limit.
+    pub connections: u64,
+    /// Half frames.
+    pub input: u64,
+    /// Waiting output.
+    pub output: u64,
+    /// Unacknowledged and parked messages, absent users.
+    pub offline: u64,
+}
+
+/// The program itself, stack, allocator and an empty loop: measured below 6 MB, taken as 8.
+const PROGRAM: u64 = 8 << 20;
+/// A slab entry of the socket and a link of the wheel.
+const SOCKET: u64 = 16 + 12;
+/// A user's entry with a name of the longest kind, its share of the hash table and its timer.
+const USER: u64 = 420;
+/// A topic's entry with a name of the longest kind and its share of the hash table.
+const TOPIC: u64 = 260;
+/// Entries in the queues of a turn, and of a farewell with a long name.
+const QUEUED: u64 = 8 + 8 + 8 + 200;
+
+impl Ceiling {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        let slots = u64::from(limits.connections) + u64::from(limits.refusals);
+        let membership = (size_of::<Membership>() + size_of::<u32>()) as u64 * 2;
+        let joined = u64::from(limits.topics_per_connection) * membership;
+        let conn = size_of::<Conn>() as u64 + SOCKET + QUEUED + USER;
+        let extra = size_of::<Extra>() as u64 + joined;
+        let spare = u64::from(limits.spare_outboxes) * Outbox::spare_max() as u64;
+        Self {
+            fixed: PROGRAM
+                + spare
+                + limits.read_bytes as u64
+                + u64::from(limits.topics) * TOPIC
+                + u64::from(limits.push_targets) * 8
+                + u64::from(limits.timers) * 64,
+            connections: slots * (conn + extra),
+            // A vector that grows holds up to twice what is in it while it moves.
+            input: limits.input_budget as u64,
+            output: limits.output_budget as u64,
+            offline: limits.offline_budget as u64 + u64::from(limits.absent_users) * USER,
+        }
+    }
+
+    /// The sum.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.fixed + self.connections + self.input + self.output + self.offline
+    }
+}

@@ -1,0 +1,348 @@
+//! The life of an acknowledged message: sent, sent again, settled, parked, collected, expired.
+
+use std::sync::Arc;
+
+use super::Gate;
+use super::conn::{Flags, Held, NONE};
+use super::offline::{LETTER_COST, Letter, Unacked, body_len};
+use super::output::Parcel;
+use super::timers::TimerKind;
+use crate::codec::reply::Delivery;
+use crate::id::ConnId;
+use crate::time::Tick;
+
+impl Gate {
+    /// Makes a letter, where the budget has room or can be given some.
+    pub(crate) fn write_letter(
+        &mut self,
+        delivery: &Delivery<'_>,
+        expires: Option<Tick>,
+    ) -> Option<Arc<Letter>> {
+        let names = delivery.from.map_or(0, str::len) + delivery.topic.map_or(0, str::len);
+        let cost = LETTER_COST + body_len(delivery.body) + names;
+        while self.ledger.offline() + cost > self.limits.offline_budget {
+            let oldest = self.offline.oldest()?;
+            self.stats.letters.dropped += 1;
+            self.unpark(oldest);
+        }
+        self.stats.letters.made += 1;
+        let charge = self.ledger.charge_offline(cost);
+        Some(Arc::new(Letter::new(delivery, expires, charge)))
+    }
+
+    /// Sends a letter on a connection and keeps it until it is acknowledged: whether it was sent.
+    pub(crate) fn deliver_letter(&mut self, index: u32, letter: &Arc<Letter>) -> bool {
+        if self.conns.at(index).unacked().len() >= self.limits.unacked_per_connection as usize {
+            return false;
+        }
+        let is_held = self.answering == index;
+        let delivery = letter.delivery();
+        if !self.deliver(index, &Parcel::Fresh(&delivery)) {
+            return false;
+        }
+        if is_held {
+            if let Some(Held { tracked, .. }) = self.held.last_mut() {
+                *tracked = Some(Arc::clone(letter));
+            }
+        } else {
+            self.track(index, Arc::clone(letter));
+        }
+        true
+    }
+
+    /// Notes that the letter's copy was just appended to the outbox.
+    pub(crate) fn track(&mut self, index: u32, letter: Arc<Letter>) {
+        let sent = self.clock.live();
+        let conn = self.conns.at_mut(index);
+        let end = conn.bytes_out + conn.waiting() as u64;
+        conn.extra().unacked.push(Unacked {
+            letter,
+            end,
+            sent,
+            attempts: 1,
+        });
+        conn.flags.set(Flags::TRACKS);
+    }
+
+    /// The connection says that message `id` has arrived: one ack settles it for all of the user's.
+    pub(crate) fn acknowledge(&mut self, index: u32, id: u64) {
+        let user = self.conns.at(index).user;
+        let mut settled = self.settle(index, id);
+        if user != NONE {
+            for place in 0..self.users.conns(user).len() {
+                let other = self.users.conns(user)[place];
+                settled |= self.settle(other, id);
+            }
+            let is_it = |key: &&u32| self.offline.at(**key).letter.id == id;
+            if let Some(&key) = self.users.mailbox(user).iter().find(is_it) {
+                self.unpark(key);
+                settled = true;
+            }
+        }
+        self.stats.letters.acked += u64::from(settled);
+    }
+
+    fn settle(&mut self, index: u32, id: u64) -> bool {
+        let conn = self.conns.at_mut(index);
+        let Some(place) = conn.unacked().iter().position(|sent| sent.letter.id == id) else {
+            return false;
+        };
+        conn.extra().unacked.remove(place);
+        conn.trim_extra();
+        true
+    }
+
+    /// Sends again what was not acknowledged in time; parks what was sent often enough.
+    pub(crate) fn resend(&mut self, index: u32) {
+        let (live, real) = (self.clock.live(), self.clock.real());
+        let conn = self.conns.at(index);
+        let rules = &self.rules[usize::from(conn.listener.0)];
+        let (span, attempts_max) = (rules.ack, rules.settings.ack_attempts);
+        let position = conn.bytes_out;
+        let is_due = |sent: &Unacked| sent.end <= position && sent.sent.after(span).is_due(live);
+        let due: Vec<u64> = conn
+            .unacked()
+            .iter()
+            .filter(|sent| is_due(sent))
+            .map(|sent| sent.letter.id)
+            .collect();
+        for id in due {
+            let found = self
+                .conns
+                .at(index)
+                .unacked()
+                .iter()
+                .find(|sent| sent.letter.id == id);
+            let Some(sent) = found.cloned() else { continue };
+            if sent.letter.is_expired(real) {
+                self.settle(index, id);
+                self.stats.letters.expired += 1;
+            } else if sent.attempts >= attempts_max {
+                self.settle(index, id);
+                let gave_up = Some(self.conns.id(index));
+                self.park_unless_held(self.conns.at(index).user, sent.letter, gave_up);
+            } else if !self.resend_one(index, &sent) {
+                return;
+            }
+        }
+    }
+
+    fn resend_one(&mut self, index: u32, sent: &Unacked) -> bool {
+        let delivery = sent.letter.delivery();
+        let was_sent = self.deliver(index, &Parcel::Fresh(&delivery));
+        if !self.conns.at(index).is_open() {
+            return false;
+        }
+        let now = self.clock.live();
+        let conn = self.conns.at_mut(index);
+        let end = conn.bytes_out + conn.waiting() as u64;
+        let id = sent.letter.id;
+        if let Some(held) = conn
+            .extra()
+            .unacked
+            .iter_mut()
+            .find(|held| held.letter.id == id)
+        {
+            held.sent = now;
+            if was_sent {
+                held.end = end;
+                held.attempts += 1;
+                self.stats.letters.resent += 1;
+            }
+        }
+        true
+    }
+
+    /// What a connection leaves unacknowledged when it ends, or when another user takes it over.
+    /// Goes to `user`'s mailbox; `moves` where a newer connection takes it on at once, so that the
+    /// mailbox's limit does not count.
+    pub(crate) fn return_letters(&mut self, index: u32, user: u32, moves: bool) {
+        let conn = self.conns.at_mut(index);
+        if conn.unacked().is_empty() {
+            return;
+        }
+        let unacked = std::mem::take(&mut conn.extra().unacked);
+        conn.trim_extra();
+        for sent in unacked {
+            if moves {
+                self.put(user, sent.letter, None);
+            } else {
+                self.park_unless_held(user, sent.letter, None);
+            }
+        }
+    }
+
+    /// Parks a letter unless another connection of the user still waits for its ack.
+    fn park_unless_held(&mut self, user: u32, letter: Arc<Letter>, gave_up: Option<ConnId>) {
+        if user == NONE {
+            self.stats.letters.expired += 1;
+            return;
+        }
+        let holds = |conn: &u32| {
+            self.conns
+                .at(*conn)
+                .unacked()
+                .iter()
+                .any(|sent| sent.letter.id == letter.id)
+        };
+        if !self.users.conns(user).iter().any(holds) {
+            self.park(user, letter, gave_up);
+        }
+    }
+
+    /// Puts a letter into the user's mailbox: whether it had room.
+    pub(crate) fn park(&mut self, user: u32, letter: Arc<Letter>, gave_up: Option<ConnId>) -> bool {
+        let has_room = self.has_mailbox_room(user);
+        if has_room {
+            self.put(user, letter, gave_up);
+        } else {
+            self.stats.letters.dropped += 1;
+        }
+        has_room
+    }
+
+    pub(crate) fn has_mailbox_room(&self, user: u32) -> bool {
+        let listener = usize::from(self.users.at(user).listener.0);
+        let max = self
+            .rules
+            .get(listener)
+            .map_or(0, |rules| rules.settings.offline_max);
+        self.users.mailbox(user).len() < max as usize
+    }
+
+    fn put(&mut self, user: u32, letter: Arc<Letter>, gave_up: Option<ConnId>) {
+        let now = self.clock.real();
+        let listener = usize::from(self.users.at(user).listener.0);
+        let expires = letter
+            .expires
+            .unwrap_or_else(|| now.after(self.rules[listener].offline));
+        let id = letter.id;
+        if expires.is_due(now) {
+            self.stats.letters.expired += 1;
+            return;
+        }
+        self.stats.letters.parked += 1;
+        let key = self.offline.insert(letter, user, expires, gave_up);
+        let offline = &self.offline;
+        self.users
+            .keep(user, key, |&held| offline.at(held).letter.id < id);
+        self.wake_user(user);
+    }
+
+    /// Takes a letter out of its mailbox.
+    pub(crate) fn unpark(&mut self, key: u32) -> Arc<Letter> {
+        let parked = self.offline.remove(key);
+        self.users.unkeep(parked.user, key);
+        self.wake_user(parked.user);
+        parked.letter
+    }
+
+    /// Sends parked messages, oldest first, while the outbox is below its low-water mark.
+    pub(crate) fn collect(&mut self, index: u32) {
+        let conn = self.conns.at(index);
+        let (user, id) = (conn.user, self.conns.id(index));
+        let low = self.rules[usize::from(conn.listener.0)].settings.outbox_low;
+        while user != NONE && self.conns.at(index).waiting() < low.max(1) {
+            let now = self.clock.real();
+            let is_next = |key: &&u32| {
+                let parked = self.offline.at(**key);
+                parked.gave_up != Some(id) && !parked.expires.is_due(now)
+            };
+            let Some(&key) = self.users.mailbox(user).iter().find(is_next) else {
+                self.conns.at_mut(index).flags.clear(Flags::COLLECTS);
+                return;
+            };
+            let letter = Arc::clone(&self.offline.at(key).letter);
+            if !self.deliver_letter(index, &letter) {
+                break;
+            }
+            self.unpark(key);
+        }
+        if self.conns.at(index).is_open() {
+            self.conns.at_mut(index).flags.set(Flags::COLLECTS);
+        }
+    }
+
+    /// Sets the user's timer to what comes next: a message expires, or the user is forgotten.
+    pub(crate) fn wake_user(&mut self, user: u32) {
+        let entry = self.users.at(user);
+        let mailbox = self.users.mailbox(user).iter();
+        let mut next = mailbox
+            .map(|&key| self.offline.at(key).expires)
+            .reduce(Tick::min);
+        if next.is_none() && !self.users.is_present(user) {
+            let keep = self
+                .rules
+                .get(usize::from(entry.listener.0))
+                .map(|rules| rules.offline);
+            let left = entry.left.zip(keep).map(|(left, keep)| left.after(keep));
+            next = Some(left.unwrap_or_else(|| self.clock.real()));
+        }
+        match (next, entry.timer) {
+            (Some(at), NONE) => {
+                let timer = self.start_timer(at, TimerKind::User(user));
+                self.users.at_mut(user).timer = timer;
+            }
+            (Some(at), timer) => self.move_timer(timer, at),
+            (None, NONE) => {}
+            (None, timer) => {
+                self.stop_timer(timer);
+                self.users.at_mut(user).timer = NONE;
+            }
+        }
+    }
+
+    /// The user's timer rang: drops what expired, forgets who has been gone long enough.
+    pub(crate) fn ring_user(&mut self, user: u32) {
+        self.users.at_mut(user).timer = NONE;
+        let now = self.clock.real();
+        let expired = |key: &&u32| self.offline.at(**key).expires.is_due(now);
+        let keys: Vec<u32> = self
+            .users
+            .mailbox(user)
+            .iter()
+            .filter(expired)
+            .copied()
+            .collect();
+        for key in keys {
+            let parked = self.offline.remove(key);
+            self.users.unkeep(parked.user, key);
+            self.stats.letters.expired += 1;
+        }
+        let is_gone = !self.users.is_present(user) && self.users.mailbox(user).is_empty();
+        if is_gone && !self.was_here(user) {
+            self.users.forget(user);
+        } else {
+            self.wake_user(user);
+        }
+    }
+
+    /// Whether an absent user left no longer ago than messages are kept.
+    pub(crate) fn was_here(&self, user: u32) -> bool {
+        let entry = self.users.at(user);
+        let rules = self.rules.get(usize::from(entry.listener.0));
+        entry
+            .left
+            .zip(rules)
+            .is_some_and(|(left, rules)| !left.after(rules.offline).is_due(self.clock.real()))
+    }
+
+    /// Forgets the users longest gone, with their messages, beyond the limit on the absent.
+    pub(crate) fn trim_absent(&mut self) {
+        while self.users.absent_count() > self.limits.absent_users {
+            let Some(user) = self.users.longest_gone() else {
+                return;
+            };
+            for key in self.users.mailbox(user).to_vec() {
+                let parked = self.offline.remove(key);
+                self.users.unkeep(parked.user, key);
+                self.stats.letters.dropped += 1;
+            }
+            let timer = std::mem::replace(&mut self.users.at_mut(user).timer, NONE);
+            if timer != NONE {
+                self.stop_timer(timer);
+            }
+            self.users.forget(user);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The gate: every fact about every connection, user, topic and deadline. It has no sockets, no
+//! generics and no lifetimes, so that a handler can be given all of it.
+//!
+//! It is changed by the phases of the loop and by what a handler calls; neither ever writes to a
+//! socket or closes one from here: they append to outboxes and mark.
+//!
+//! Invariants, swept by [`Gate::check`]:
+//! - the wheel holds exactly the live connections and the timers
+//! - a queue's flag is set exactly while the queue holds the connection
+//! - an outbox exists only while bytes wait, and its length equals its pieces
+//! - users, topics and connections point at each other
+//! - the ledger equals a recount and stays under its budgets
+
+mod check;
+mod clock;
+mod close;
+pub(crate) mod conn;
+pub(crate) mod deadline;
+mod input;
+mod ledger;
+mod letters;
+mod logins;
+mod offline;
+pub(crate) mod outbox;
+mod output;
+mod push;
+mod queue;
+pub(crate) mod requests;
+mod rules;
+mod stats;
+pub(crate) mod timers;
+mod topics;
+mod users;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use smol_str::SmolStr;
+
+use self::clock::Clock;
+use self::conn::{Conns, Flags, Held, NONE, Phase};
+use self::input::Halves;
+use self::ledger::Ledger;
+use self::offline::Offline;
+use self::outbox::Outbox;
+use self::push::Pushes;
+use self::queue::Queues;
+use self::rules::{Rules, Wires};
+use self::timers::Timers;
+use self::topics::Topics;
+use self::users::Users;
+use crate::id::{ConnId, ListenerId};
+use crate::limits::Limits;
+use crate::reason::CloseReason;
+use crate::settings::{Settings, UserPolicy};
+use crate::time::Span;
+use crate::wheel::Wheel;
+
+pub use self::ledger::Ceiling;
+pub use self::push::{Push, Receipt, Target};
+pub use self::stats::{Letters, Stats};
+pub use self::timers::TimerId;
+
+/// All connections, users, topics and deadlines; see the [module](self).
+#[derive(Debug)]
+pub struct Gate {
+    pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    pub(crate) conns: Conns,
+    pub(crate) queues: Queues,
+    pub(crate) wheel: Wheel,
+    pub(crate) stats: Stats,
+    pub(crate) timers: Timers,
+    pub(crate) pushes: Pushes,
+    /// Deliveries that this turn may still make.
+    pub(crate) fanout_left: u32,
+    /// The connection whose request is in hand: what it causes to itself follows the answer.
+    pub(crate) answering: u32,
+    /// Whose end the handler is being told, and whose connection it was.
+    pub(crate) leaving: Option<(ConnId, Option<SmolStr>)>,
+    policy: UserPolicy,
+    rules: Vec<Rules>,
+    wires: Wires,
+    users: Users,
+    topics: Topics,
+    offline: Offline,
+    halves: Halves,
+    held: Vec<Held>,
+    #[expect(clippy::vec_box, reason = "boxes move between here and the connections")]
+    outboxes: Vec<Box<Outbox>>,
+    ledger: Ledger,
+    next_id: u64,
+}
+
+/// What a gate takes from the world when it begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Birth {
+    /// The net's clock.
+    pub(crate) now: Duration,
+    /// The wall clock; message ids begin with it.
+    pub(crate) wall: Duration,
+    /// The key of the hash tables.
+    pub(crate) key: (u64, u64),
+    /// Slots of the wheel.
+    pub(crate) wheel_slots: u32,
+}
+
+impl Gate {
+    pub(crate) fn new(limits: Limits, policy: UserPolicy, birth: Birth) -> Self {
+        let clock = Clock::new(birth.now);
+        let slots = (limits.connections + limits.refusals) as usize;
+        Self {
+            conns: Conns::new(slots),
+            queues: Queues::default(),
+            wheel: Wheel::with_slots(clock.real(), birth.wheel_slots, slots),
+            stats: Stats::default(),
+            timers: Timers::default(),
+            pushes: Pushes::default(),
+            fanout_left: limits.fanout,
+            answering: NONE,
+            leaving: None,
+            policy,
+            rules: Vec::new(),
+            wires: Wires::default(),
+            users: Users::new(birth.key),
+            topics: Topics::new(birth.key),
+            offline: Offline::default(),
+            halves: Halves::default(),
+            held: Vec::new(),
+            outboxes: Vec::new(),
+            ledger: Ledger::default(),
+            next_id: birth.wall.as_secs() << 20,
+            clock,
+            limits,
+        }
+    }
+
+    /// Takes the settings of one more listener.
+    pub(crate) fn add_rules(&mut self, settings: Settings) -> ListenerId {
+        let wire = self.wires.number(settings.framing);
+        self.rules.push(Rules::new(settings, wire));
+        ListenerId(u16::try_from(self.rules.len() - 1).expect("fewer listeners than 65,536"))
+    }
+
+    /// Takes a new connection into its slot. One too many is told so, and ends.
+    pub(crate) fn open(&mut self, index: u32, listener: ListenerId, peer: SocketAddr) -> ConnId {
+        let is_full = self.conns.open_count() >= self.limits.connections;
+        let id = self.conns.open(index, peer);
+        let (real, live, seconds) = (self.clock.real(), self.clock.live(), self.clock.seconds());
+        let conn = self.conns.at_mut(index);
+        conn.listener = listener;
+        (conn.opened, conn.opened_live, conn.opened_seconds) = (real, live, seconds);
+        (conn.last_in, conn.last_out) = (live, live);
+        // A fresh socket has room; what it can read is told by its first event.
+        conn.flags.set(Flags::WRITABLE);
+        self.stats.accepted += 1;
+        self.rearm(index);
+        if is_full {
+            self.stats.refused += 1;
+            self.conns.at_mut(index).flags.set(Flags::UNTOLD);
+            self.close_at(index, CloseReason::Overloaded);
+        }
+        id
+    }
+
+    pub(crate) fn rules_of(&self, index: u32) -> &Rules {
+        &self.rules[usize::from(self.conns.at(index).listener.0)]
+    }
+
+    /// Sends `body` as one frame to a connection of dialect [`Frames`](crate::Dialect::Frames), or
+    /// of any other: it is framed, and is subject to no policy but the output budget. Whether the
+    /// connection is open.
+    pub fn send(&mut self, conn: ConnId, body: &[u8]) -> bool {
+        let found = self.conns.find_open(conn);
+        found.inspect(|&index| self.echo(index, body)).is_some()
+    }
+
+    /// The peer's address.
+    #[must_use]
+    pub fn peer(&self, conn: ConnId) -> Option<SocketAddr> {
+        self.conns
+            .find(conn)
+            .map(|index| self.conns.at(index).peer())
+    }
+
+    /// The settings of the listener that accepted a connection.
+    #[must_use]
+    pub fn settings(&self, conn: ConnId) -> Option<&Settings> {
+        self.conns
+            .find(conn)
+            .map(|index| &self.rules_of(index).settings)
+    }
+
+    /// How long ago a connection was accepted, in whole seconds.
+    #[must_use]
+    pub fn age(&self, conn: ConnId) -> Option<Duration> {
+        let seconds = self.conns.at(self.conns.find(conn)?).opened_seconds;
+        Some(Duration::from_secs(u64::from(
+            self.clock.seconds() - seconds,
+        )))
+    }
+
+    /// Bytes received from and sent to a connection.
+    #[must_use]
+    pub fn traffic(&self, conn: ConnId) -> Option<(u64, u64)> {
+        let conn = self.conns.at(self.conns.find(conn)?);
+        Some((conn.bytes_in, conn.bytes_out))
+    }
+
+    /// Counters since the loop began.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The bounds this gate works under.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        self.conns.open_count()
+    }
+
+    /// Sockets held: open connections and those whose goodbye is on its way.
+    #[must_use]
+    pub fn sockets(&self) -> u32 {
+        self.conns.live()
+    }
+
+    /// Users with at least one connection.
+    #[must_use]
+    pub fn users(&self) -> u32 {
+        self.users.present_count()
+    }
+
+    /// Users remembered although they are not here.
+    #[must_use]
+    pub fn absent_users(&self) -> u32 {
+        self.users.absent_count()
+    }
+
+    /// Topics with at least one member.
+    #[must_use]
+    pub fn topics(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// Members of a topic.
+    #[must_use]
+    pub fn members(&self, topic: &str) -> usize {
+        self.topics
+            .find(topic)
+            .map_or(0, |topic| self.topics.members(topic).len())
+    }
+
+    /// Messages parked for absent users.
+    #[must_use]
+    pub fn parked(&self) -> usize {
+        self.offline.len()
+    }
+
+    /// Bytes held now: half frames, waiting output, unacknowledged and parked messages.
+    #[must_use]
+    pub fn bytes_held(&self) -> [usize; 3] {
+        [
+            self.ledger.input,
+            self.ledger.output(),
+            self.ledger.offline(),
+        ]
+    }
+
+    /// The most memory this process can reach under its limits, in bytes.
+    #[must_use]
+    pub fn ceiling(&self) -> Ceiling {
+        Ceiling::of(&self.limits)
+    }
+
+    /// Now, on the clock of deadlines: since the loop began, without the times it was stopped.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.clock.live().since(crate::time::Tick::START).duration()
+    }
+
+    /// How long the loop was stopped in all: time that no peer's silence was counted for.
+    #[must_use]
+    pub fn stalled(&self) -> Duration {
+        self.clock.stalled()
+    }
+
+    /// How long the loop may sleep; `None`: until something happens.
+    pub(crate) fn sleep_max(&self) -> Option<Duration> {
+        if !self.queues.are_empty() || !self.pushes.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let next = self.wheel.next()?;
+        Some(self.clock.until(next))
+    }
+
+    /// Whether a connection takes part in nothing any more but its goodbye.
+    pub(crate) fn is_lingering(&self, index: u32) -> bool {
+        self.conns.at(index).phase == Phase::Lingering
+    }
+
+    /// A span as the limits of time count it; for tests of deadlines.
+    #[must_use]
+    pub fn ticks(duration: Duration) -> u32 {
+        Span::covering(duration).0
+    }
+}

@@ -1,0 +1,323 @@
+//! Appending to outboxes: answers, frames, messages; the slow-consumer policy and the output
+//! budget. Nothing here writes to a socket: a connection with output is put on the dirty queue.
+
+use bytes::Bytes;
+
+use super::Gate;
+use super::conn::{Flags, Held, NONE, Phase};
+use super::outbox::Outbox;
+use super::rules::WireId;
+use crate::codec::framing::Unfit;
+use crate::codec::message::Seq;
+use crate::codec::reply::{self, Delivery, Reply};
+use crate::reason::CloseReason;
+use crate::settings::SlowConsumer;
+
+/// A frame on its way into an outbox.
+pub(crate) enum Parcel<'a> {
+    /// Encoded already, for many.
+    Shared(&'a Bytes),
+    /// To be encoded for this one connection.
+    Fresh(&'a Delivery<'a>),
+}
+
+impl Gate {
+    /// Appends an answer, a ping or a goodbye: what is not subject to the slow-consumer policy,
+    /// since reading stops long before it could add up.
+    pub(crate) fn reply(&mut self, index: u32, reply: &Reply<'_>, seq: Option<&Seq<'_>>) {
+        let wire = self.wire_of(index);
+        let framing = *self.wires.get(wire);
+        let fits = self.append(index, |tail| reply::encode(reply, seq, &framing, tail));
+        if fits.is_err() {
+            self.stats.unfit += 1;
+        }
+    }
+
+    /// Appends `body` as one frame of the connection's framing, past the slow-consumer policy.
+    pub(crate) fn echo(&mut self, index: u32, body: &[u8]) {
+        let framing = *self.wires.get(self.wire_of(index));
+        if self
+            .append(index, |tail| framing.encode(body, tail))
+            .is_err()
+        {
+            self.stats.unfit += 1;
+        }
+    }
+
+    /// Appends a message where the receiver takes it: whether it did.
+    ///
+    /// What the request in hand causes to its own sender is held back until that is answered.
+    pub(crate) fn deliver(&mut self, index: u32, parcel: &Parcel<'_>) -> bool {
+        if !self.conns.at(index).is_open() || !self.has_room(index) {
+            return false;
+        }
+        if self.answering == index {
+            return self.hold(index, parcel);
+        }
+        let before = self.conns.at(index).waiting();
+        let fits = match parcel {
+            Parcel::Shared(frame) => {
+                self.append_to(index, |outbox| outbox.share(frame));
+                Ok(())
+            }
+            Parcel::Fresh(delivery) => {
+                let framing = *self.wires.get(self.wire_of(index));
+                let message = Reply::Message((*delivery).clone());
+                self.append(index, |tail| reply::encode(&message, None, &framing, tail))
+            }
+        };
+        if fits.is_err() {
+            self.stats.unfit += 1;
+            return false;
+        }
+        self.enforce_max(index, before)
+    }
+
+    /// Whether the policy lets anything more into the outbox.
+    fn has_room(&mut self, index: u32) -> bool {
+        let conn = self.conns.at(index);
+        let rules = &self.rules[usize::from(conn.listener.0)];
+        if rules.settings.slow_consumer == SlowConsumer::Close {
+            return true;
+        }
+        let Some(outbox) = &conn.outbox else {
+            return true;
+        };
+        let now = self.clock.live();
+        let over_soft = conn.flags.has(Flags::BLOCKED)
+            && outbox
+                .soft_since
+                .is_some_and(|since| since.after(rules.soft).is_due(now));
+        if over_soft {
+            self.stats.dropped_newest += 1;
+        }
+        !over_soft
+    }
+
+    /// After a message was appended to `before` bytes: takes it back or ends the connection where
+    /// the outbox is above its maximum.
+    fn enforce_max(&mut self, index: u32, before: usize) -> bool {
+        let conn = self.conns.at(index);
+        let settings = &self.rules[usize::from(conn.listener.0)].settings;
+        if conn.waiting() <= settings.outbox_max {
+            return true;
+        }
+        match settings.slow_consumer {
+            SlowConsumer::Close => self.close_at(index, CloseReason::SlowConsumer),
+            SlowConsumer::DropNewest => {
+                self.stats.dropped_newest += 1;
+                self.stats.frames_out -= 1;
+                self.conns.at_mut(index).frames_out -= 1;
+                self.append_to(index, |outbox| outbox.retract(before));
+            }
+        }
+        false
+    }
+
+    fn hold(&mut self, index: u32, parcel: &Parcel<'_>) -> bool {
+        let frame = match parcel {
+            Parcel::Shared(frame) => (*frame).clone(),
+            Parcel::Fresh(delivery) => match self.encode(self.wire_of(index), delivery) {
+                Ok(frame) => frame,
+                Err(Unfit) => return false,
+            },
+        };
+        self.held.push(Held {
+            frame,
+            tracked: None,
+        });
+        true
+    }
+
+    /// Encodes a message once, for many.
+    pub(crate) fn encode(&mut self, wire: WireId, delivery: &Delivery<'_>) -> Result<Bytes, Unfit> {
+        let mut frame = Vec::new();
+        let message = Reply::Message(delivery.clone());
+        reply::encode(&message, None, self.wires.get(wire), &mut frame)
+            .inspect_err(|_| self.stats.unfit += 1)?;
+        frame.shrink_to_fit();
+        Ok(self.ledger.share(frame))
+    }
+
+    fn append<E>(
+        &mut self,
+        index: u32,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut result = Ok(());
+        self.append_to(index, |outbox| result = outbox.append(write));
+        result
+    }
+
+    /// Changes an outbox, made where there is none, and does the book-keeping.
+    fn append_to(&mut self, index: u32, change: impl FnOnce(&mut Outbox)) {
+        let conn = self.conns.at_mut(index);
+        let mut cost_before = 0;
+        let mut outbox = match conn.outbox.take() {
+            Some(outbox) => {
+                cost_before = outbox.cost();
+                outbox
+            }
+            None => self.outboxes.pop().unwrap_or_default(),
+        };
+        let before = outbox.len();
+        change(&mut outbox);
+        if outbox.is_empty() {
+            self.ledger.output -= cost_before;
+            return self.give_back(outbox);
+        }
+        let grew = outbox.len() > before;
+        let position = conn.bytes_out + outbox.len() as u64;
+        let mut is_late = false;
+        if grew {
+            conn.frames_out += 1;
+            self.stats.frames_out += 1;
+            let now = self.clock.live();
+            let settings = &self.rules[usize::from(conn.listener.0)].settings;
+            if outbox.len() > settings.outbox_soft && outbox.soft_since.is_none() {
+                outbox.soft_since = Some(now);
+                is_late = true;
+            }
+            if conn.flags.has(Flags::BLOCKED) {
+                outbox.mark(position, now);
+            }
+        }
+        self.ledger.output = self.ledger.output + outbox.cost() - cost_before;
+        conn.outbox = Some(outbox);
+        if conn.flags.has(Flags::WRITABLE) {
+            self.queues.push_dirty(&mut self.conns, index);
+        } else if is_late {
+            self.touch(index);
+        }
+        if self.ledger.output() > self.limits.output_budget {
+            self.relieve_output();
+        }
+    }
+
+    /// Keeps an empty outbox for the next connection that needs one.
+    pub(crate) fn give_back(&mut self, mut outbox: Box<Outbox>) {
+        if self.outboxes.len() < self.limits.spare_outboxes as usize {
+            outbox.recycle();
+            self.outboxes.push(outbox);
+        }
+    }
+
+    /// Drops all waiting output of a connection.
+    pub(crate) fn drop_output(&mut self, index: u32) {
+        if let Some(outbox) = self.conns.at_mut(index).outbox.take() {
+            self.ledger.output -= outbox.cost();
+            self.give_back(outbox);
+        }
+    }
+
+    /// Ends the connections with the largest outboxes until the budget is kept. Costs a look at
+    /// every connection for each one ended, and each one frees at least the mean.
+    fn relieve_output(&mut self) {
+        while self.ledger.output() > self.limits.output_budget {
+            let waiting = self.conns.iter().filter(|(_, conn)| conn.outbox.is_some());
+            let largest = waiting
+                .max_by_key(|(_, conn)| conn.waiting())
+                .map(|(index, _)| index);
+            let Some(largest) = largest else { return };
+            self.cut_at(largest, CloseReason::Overloaded);
+        }
+    }
+
+    pub(crate) fn wire_of(&self, index: u32) -> WireId {
+        self.rules[usize::from(self.conns.at(index).listener.0)].wire
+    }
+
+    /// The next connection with output and room, and its outbox, for the loop to write.
+    pub(crate) fn next_dirty(&mut self) -> Option<u32> {
+        loop {
+            let index = self.queues.pop_dirty(&mut self.conns)?;
+            let conn = self.conns.at(index);
+            let is_waiting = conn.outbox.is_some() && conn.flags.has(Flags::WRITABLE);
+            if is_waiting || conn.phase == Phase::Closing {
+                return Some(index);
+            }
+        }
+    }
+
+    /// The socket took `written` bytes of the connection's output.
+    pub(crate) fn wrote(&mut self, index: u32, written: usize) {
+        let now = self.clock.live();
+        let conn = self.conns.at_mut(index);
+        let Some(mut outbox) = conn.outbox.take() else {
+            return;
+        };
+        let cost_before = outbox.cost();
+        outbox.advance(written);
+        conn.bytes_out += written as u64;
+        conn.last_out = now;
+        self.stats.bytes_out += written as u64;
+        let (tracks, position) = (conn.flags.has(Flags::TRACKS), conn.bytes_out);
+        if outbox.is_empty() {
+            conn.flags.clear(Flags::BLOCKED);
+            self.ledger.output -= cost_before;
+            self.give_back(outbox);
+        } else {
+            let settings = &self.rules[usize::from(conn.listener.0)].settings;
+            if outbox.len() <= settings.outbox_soft {
+                outbox.soft_since = None;
+            }
+            outbox.stuck_since = now;
+            outbox.unmark(position);
+            self.ledger.output = self.ledger.output + outbox.cost() - cost_before;
+            conn.outbox = Some(outbox);
+        }
+        if tracks {
+            self.touch(index);
+        }
+        self.after_write(index);
+    }
+
+    /// What room in the outbox lets go on: reading, and parked messages.
+    fn after_write(&mut self, index: u32) {
+        let conn = self.conns.at(index);
+        let low = self.rules[usize::from(conn.listener.0)].settings.outbox_low;
+        if conn.waiting() > low || !conn.is_open() {
+            return;
+        }
+        if conn.flags.has(Flags::CHOKED) {
+            self.resume(index, Flags::CHOKED);
+        }
+        if self.conns.at(index).flags.has(Flags::COLLECTS) {
+            self.collect(index);
+        }
+    }
+
+    /// The socket did not take all of the connection's output.
+    pub(crate) fn blocked(&mut self, index: u32) {
+        let now = self.clock.live();
+        let conn = self.conns.at_mut(index);
+        conn.flags.clear(Flags::WRITABLE);
+        let position = conn.bytes_out + conn.waiting() as u64;
+        if let Some(outbox) = &mut conn.outbox
+            && conn.flags.raise(Flags::BLOCKED)
+        {
+            let cost_before = outbox.cost();
+            outbox.stuck_since = now;
+            outbox.mark(position, now);
+            self.ledger.output = self.ledger.output + outbox.cost() - cost_before;
+        }
+        self.touch(index);
+    }
+
+    /// Appends what was held back behind the answer to `index`.
+    pub(crate) fn release_held(&mut self, index: u32) {
+        self.answering = NONE;
+        for held in std::mem::take(&mut self.held) {
+            let before = self.conns.at(index).waiting();
+            if !self.conns.at(index).is_open() {
+                break;
+            }
+            self.append_to(index, |outbox| outbox.share(&held.frame));
+            if self.enforce_max(index, before)
+                && let Some(letter) = held.tracked
+            {
+                self.track(index, letter);
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The settings of a listener, made ready for the loop: durations as spans, the framing as the
+//! number of its wire format.
+
+use crate::codec::framing::Framing;
+use crate::settings::{Dialect, Login, Settings};
+use crate::time::Span;
+
+/// What holds for the connections of one listener.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) settings: Settings,
+    pub(crate) wire: WireId,
+    pub(crate) idle: Option<Span>,
+    pub(crate) login: Option<Span>,
+    pub(crate) frame: Option<Span>,
+    pub(crate) lifetime: Option<Span>,
+    pub(crate) write: Option<Span>,
+    pub(crate) age: Option<Span>,
+    pub(crate) soft: Span,
+    pub(crate) ping: Option<Span>,
+    pub(crate) ack: Span,
+    pub(crate) linger: Span,
+    pub(crate) offline: Span,
+}
+
+/// The number of a wire format: listeners of the same framing share one, so that a message is
+/// encoded once for all their connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct WireId(pub(crate) u16);
+
+impl Rules {
+    pub(crate) fn new(settings: Settings, wire: WireId) -> Self {
+        let is_gate = settings.dialect == Dialect::Gate;
+        let wants_login = is_gate && settings.login == Login::Required;
+        Self {
+            wire,
+            idle: settings.idle_timeout.map(Span::covering),
+            login: settings
+                .login_timeout
+                .filter(|_| wants_login)
+                .map(Span::covering),
+            frame: settings.frame_timeout.map(Span::covering),
+            lifetime: settings.lifetime.map(Span::covering),
+            write: settings.write_timeout.map(Span::covering),
+            age: settings.output_age.map(Span::covering),
+            soft: Span::covering(settings.outbox_soft_for),
+            ping: settings.ping_after.filter(|_| is_gate).map(Span::covering),
+            ack: Span::covering(settings.ack_timeout),
+            linger: Span::covering(settings.linger),
+            offline: Span::covering(settings.offline_ttl),
+            settings,
+        }
+    }
+
+    /// The interval at which a client should beat: a third of the idle timeout, in milliseconds;
+    /// 0 where silence is allowed.
+    pub(crate) fn heartbeat_ms(&self) -> u64 {
+        let idle = self.settings.idle_timeout.unwrap_or_default();
+        u64::try_from(idle.as_millis() / 3).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn is_gate(&self) -> bool {
+        self.settings.dialect == Dialect::Gate
+    }
+}
+
+/// The wire formats in use.
+#[derive(Debug, Default)]
+pub(crate) struct Wires(Vec<Framing>);
+
+impl Wires {
+    /// The number of `framing`, given now where it has none yet.
+    pub(crate) fn number(&mut self, framing: Framing) -> WireId {
+        let known = self.0.iter().position(|wire| *wire == framing);
+        let number = known.unwrap_or_else(|| {
+            self.0.push(framing);
+            self.0.len() - 1
+        });
+        WireId(u16::try_from(number).expect("fewer listeners than 65,536"))
+    }
+
+    pub(crate) fn get(&self, wire: WireId) -> &Framing {
+        &self.0[usize::from(wire.0)]
+    }
+}

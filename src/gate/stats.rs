@@ -1,0 +1,73 @@
+//! What happened so far: plain counters, read by whoever wants to show them.
+
+use crate::reason::CloseReason;
+
+/// Counters since the loop began; gauges are asked from the [`Gate`](crate::Gate).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Connections accepted, refused ones included.
+    pub accepted: u64,
+    /// Newcomers that were told `close overloaded` because the table was full.
+    pub refused: u64,
+    /// Connections ended, by [`CloseReason`] in the order of [`CloseReason::ALL`].
+    pub closed: [u64; CloseReason::ALL.len()],
+    /// Errors of `accept` that a newcomer caused.
+    pub accept_faults: u64,
+    /// Times a listener was left alone because descriptors or memory ran out.
+    pub accept_pauses: u64,
+    /// Bytes read.
+    pub bytes_in: u64,
+    /// Bytes written.
+    pub bytes_out: u64,
+    /// Frames received, heartbeats included.
+    pub frames_in: u64,
+    /// Frames put into outboxes.
+    pub frames_out: u64,
+    /// Heartbeats received: pings, pongs, empty lines, frames of a sink.
+    pub beats: u64,
+    /// Requests answered with `bad-request`.
+    pub bad_requests: u64,
+    /// Connections whose first bytes were of another protocol.
+    pub foreign: u64,
+    /// Decoders that panicked: bugs of ours, a connection each.
+    pub panics: u64,
+    /// Frames that did not fit the width of the receiver's length field.
+    pub unfit: u64,
+    /// Messages dropped because the receiver's outbox was full and its policy is to drop.
+    pub dropped_newest: u64,
+    /// Acknowledged messages: made, settled, sent again, parked, expired, dropped over a budget.
+    pub letters: Letters,
+    /// Events for connections that were gone.
+    pub stale_events: u64,
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Connections that still had work after their share of a turn.
+    pub requeued: u64,
+    /// Tasks from other threads.
+    pub tasks: u64,
+}
+
+/// Counters of acknowledged messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Letters {
+    /// Messages that asked for an ack.
+    pub made: u64,
+    /// Settled by an ack.
+    pub acked: u64,
+    /// Copies sent again.
+    pub resent: u64,
+    /// Put into a mailbox.
+    pub parked: u64,
+    /// Expired unacknowledged.
+    pub expired: u64,
+    /// Dropped because a mailbox or the budget was full.
+    pub dropped: u64,
+}
+
+impl Stats {
+    /// Connections that ended with `reason`.
+    #[must_use]
+    pub fn closed(&self, reason: CloseReason) -> u64 {
+        self.closed[reason as usize]
+    }
+}

@@ -1,0 +1,124 @@
+//! Timers that belong to no connection: users' messages, listeners on hold, the drain, and those
+//! that a handler sets for itself. They share the wheel with the connections, under keys of their
+//! own range, and go by the real clock.
+
+use slab::Slab;
+
+use super::Gate;
+use crate::id::ListenerId;
+use crate::time::{Span, Tick};
+use crate::wheel::Wheel;
+use std::time::Duration;
+
+/// What a timer is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TimerKind {
+    /// A user's oldest message expires, or an absent user is forgotten.
+    User(u32),
+    /// A listener that ran out of descriptors tries again.
+    Listener(ListenerId),
+    /// Whoever has not left by then is cut.
+    Drain,
+    /// The handler asked for it.
+    Handler(TimerId),
+}
+
+/// A timer that a handler has set.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TimerId(u64);
+
+#[derive(Debug)]
+struct Timer {
+    at: Tick,
+    kind: TimerKind,
+}
+
+/// All such timers.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    entries: Slab<Timer>,
+    handlers: u32,
+    made: u64,
+}
+
+impl Timers {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, TimerKind)> {
+        self.entries
+            .iter()
+            .map(|(key, timer)| (key_of(key), timer.kind))
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "bounded by limits of type u32"
+)]
+fn key_of(entry: usize) -> u32 {
+    entry as u32 | Wheel::TIMER
+}
+
+fn entry_of(key: u32) -> usize {
+    (key & !Wheel::TIMER) as usize
+}
+
+impl Gate {
+    /// Sets a timer for the handler, `after` from now or up to 10 ms later, on the clock that goes
+    /// on while the machine sleeps. `None` where [`Limits::timers`](crate::Limits::timers) are set.
+    pub fn set_timer(&mut self, after: Duration) -> Option<TimerId> {
+        if self.timers.handlers >= self.limits.timers {
+            return None;
+        }
+        self.timers.handlers += 1;
+        self.timers.made += 1;
+        let id = TimerId(self.timers.made);
+        self.start_timer(
+            self.clock.real().after(Span::covering(after)),
+            TimerKind::Handler(id),
+        );
+        Some(id)
+    }
+
+    /// Takes a timer back; whether it was still to come. Costs a look at all timers.
+    pub fn cancel_timer(&mut self, timer: TimerId) -> bool {
+        let is_it = |kind: TimerKind| kind == TimerKind::Handler(timer);
+        let found = self
+            .timers
+            .iter()
+            .find(|&(_, kind)| is_it(kind))
+            .map(|(key, _)| key);
+        found.is_some_and(|key| {
+            self.stop_timer(key);
+            true
+        })
+    }
+
+    pub(crate) fn start_timer(&mut self, at: Tick, kind: TimerKind) -> u32 {
+        let key = key_of(self.timers.entries.insert(Timer { at, kind }));
+        self.wheel.set(key, at);
+        key
+    }
+
+    pub(crate) fn stop_timer(&mut self, key: u32) -> TimerKind {
+        self.wheel.remove(key);
+        let timer = self.timers.entries.remove(entry_of(key));
+        if matches!(timer.kind, TimerKind::Handler(_)) {
+            self.timers.handlers -= 1;
+        }
+        timer.kind
+    }
+
+    pub(crate) fn move_timer(&mut self, key: u32, at: Tick) {
+        self.timers.entries[entry_of(key)].at = at;
+        self.wheel.set(key, at);
+    }
+
+    /// A timer's slot came up: what it was for where its time has come, else it is set again.
+    pub(crate) fn ring(&mut self, key: u32) -> Option<TimerKind> {
+        let at = self.timers.entries[entry_of(key)].at;
+        if at.is_due(self.clock.real()) {
+            return Some(self.stop_timer(key));
+        }
+        self.wheel.set(key, at);
+        None
+    }
+}

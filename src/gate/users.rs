@@ -1,0 +1,333 @@
+//! Who is here: users by name, each with its connections, oldest login first.
+//!
+//! Knows no policy. A user whose last connection left is remembered as absent for a while, so that
+//! acknowledged messages can wait for the next login; the absent stand in a list, longest gone
+//! first, of bounded length. Names are chosen by strangers: the table's hash is keyed.
+
+use hashbrown::HashTable;
+use siphasher::sip::SipHasher13;
+use slab::Slab;
+use smol_str::SmolStr;
+use std::hash::Hasher;
+
+use super::conn::NONE;
+use crate::id::ListenerId;
+use crate::time::Tick;
+
+/// A user, present or absent.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) name: SmolStr,
+    conns: Members,
+    mailbox: Option<Box<Mailbox>>,
+    /// The timer of an absent user or of parked messages, or [`NONE`].
+    pub(crate) timer: u32,
+    /// When the last connection left (real clock); `None` where nobody of that name was here.
+    pub(crate) left: Option<Tick>,
+    /// The listener of the last connection: its settings say how long messages are kept.
+    pub(crate) listener: ListenerId,
+    /// Neighbours in the list of the absent.
+    longer: u32,
+    shorter: u32,
+}
+
+const _: () = assert!(size_of::<User>() <= 72);
+
+/// Keys of parked messages, oldest id first.
+#[derive(Debug, Default)]
+struct Mailbox {
+    keys: Vec<u32>,
+}
+
+/// The connections of a user: usually one.
+#[derive(Debug)]
+enum Members {
+    One(u32),
+    Many(Box<Several>),
+}
+
+/// The connections of a user with several devices, oldest login first.
+#[derive(Debug)]
+struct Several {
+    conns: Vec<u32>,
+}
+
+/// All users.
+#[derive(Debug)]
+pub(crate) struct Users {
+    names: HashTable<u32>,
+    entries: Slab<User>,
+    key: (u64, u64),
+    longest_gone: u32,
+    last_gone: u32,
+    absent: u32,
+}
+
+impl Members {
+    fn as_slice(&self) -> &[u32] {
+        match self {
+            Self::One(NONE) => &[],
+            Self::One(conn) => std::slice::from_ref(conn),
+            Self::Many(several) => &several.conns,
+        }
+    }
+
+    fn push(&mut self, conn: u32) {
+        match self {
+            Self::One(NONE) => *self = Self::One(conn),
+            Self::One(first) => {
+                *self = Self::Many(Box::new(Several {
+                    conns: vec![*first, conn],
+                }));
+            }
+            Self::Many(several) => several.conns.push(conn),
+        }
+    }
+
+    fn remove(&mut self, conn: u32) -> bool {
+        match self {
+            Self::One(only) if *only == conn => *self = Self::One(NONE),
+            Self::One(_) => return false,
+            Self::Many(several) => {
+                let conns = &mut several.conns;
+                let Some(place) = conns.iter().position(|held| *held == conn) else {
+                    return false;
+                };
+                conns.remove(place);
+                if let [only] = conns[..] {
+                    *self = Self::One(only);
+                }
+            }
+        }
+        true
+    }
+}
+
+/// Hashes a name under a key.
+pub(crate) fn hash(key: (u64, u64), name: &str) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(key.0, key.1);
+    hasher.write(name.as_bytes());
+    hasher.finish()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "entries are bounded by limits of type u32"
+)]
+impl Users {
+    pub(crate) fn new(key: (u64, u64)) -> Self {
+        Self {
+            names: HashTable::new(),
+            entries: Slab::new(),
+            key,
+            longest_gone: NONE,
+            last_gone: NONE,
+            absent: 0,
+        }
+    }
+
+    /// The entry of that name, present or absent.
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        let entries = &self.entries;
+        self.names
+            .find(hash(self.key, name), |&user| {
+                entries[user as usize].name == name
+            })
+            .copied()
+    }
+
+    /// The entry of that name, made where there is none: absent and never here.
+    pub(crate) fn find_or_make(&mut self, name: &str) -> u32 {
+        if let Some(user) = self.find(name) {
+            return user;
+        }
+        let user = self.entries.insert(User {
+            name: SmolStr::new(name),
+            conns: Members::One(NONE),
+            mailbox: None,
+            timer: NONE,
+            left: None,
+            listener: ListenerId(0),
+            longer: NONE,
+            shorter: NONE,
+        }) as u32;
+        let (key, entries) = (self.key, &self.entries);
+        self.names.insert_unique(hash(key, name), user, |&other| {
+            hash(key, &entries[other as usize].name)
+        });
+        self.append_absent(user);
+        user
+    }
+
+    pub(crate) fn at(&self, user: u32) -> &User {
+        &self.entries[user as usize]
+    }
+
+    pub(crate) fn at_mut(&mut self, user: u32) -> &mut User {
+        &mut self.entries[user as usize]
+    }
+
+    /// The user's parked messages, oldest id first.
+    pub(crate) fn mailbox(&self, user: u32) -> &[u32] {
+        self.entries[user as usize]
+            .mailbox
+            .as_ref()
+            .map_or(&[], |mailbox| &mailbox.keys)
+    }
+
+    /// Puts a parked message into the mailbox, at the place that `before` finds for it.
+    pub(crate) fn keep(&mut self, user: u32, key: u32, before: impl FnMut(&u32) -> bool) {
+        let mailbox = self.entries[user as usize].mailbox.get_or_insert_default();
+        let place = mailbox.keys.partition_point(before);
+        mailbox.keys.insert(place, key);
+    }
+
+    /// Takes a parked message out of its mailbox.
+    pub(crate) fn unkeep(&mut self, user: u32, key: u32) {
+        let entry = &mut self.entries[user as usize];
+        let mailbox = entry.mailbox.as_mut().expect("the message is in it");
+        mailbox.keys.retain(|held| *held != key);
+        if mailbox.keys.is_empty() {
+            entry.mailbox = None;
+        }
+    }
+
+    /// The user's connections, oldest login first.
+    pub(crate) fn conns(&self, user: u32) -> &[u32] {
+        self.entries[user as usize].conns.as_slice()
+    }
+
+    pub(crate) fn is_present(&self, user: u32) -> bool {
+        !self.conns(user).is_empty()
+    }
+
+    /// Adds a connection to a user.
+    pub(crate) fn bind(&mut self, user: u32, conn: u32) {
+        if !self.is_present(user) {
+            self.remove_absent(user);
+        }
+        self.entries[user as usize].conns.push(conn);
+    }
+
+    /// Takes a connection from a user, who is absent from `now` on where it was the last.
+    pub(crate) fn unbind(&mut self, user: u32, conn: u32, now: Tick, listener: ListenerId) {
+        let entry = &mut self.entries[user as usize];
+        assert!(
+            entry.conns.remove(conn),
+            "a user and its connections point at each other"
+        );
+        if entry.conns.as_slice().is_empty() {
+            entry.left = Some(now);
+            entry.listener = listener;
+            self.append_absent(user);
+        }
+    }
+
+    /// Forgets an absent user without messages.
+    pub(crate) fn forget(&mut self, user: u32) {
+        assert!(!self.is_present(user), "only the absent are forgotten");
+        self.remove_absent(user);
+        let entry = self.entries.remove(user as usize);
+        assert!(
+            entry.mailbox.is_none() && entry.timer == NONE,
+            "nothing may hang on it"
+        );
+        let found = self
+            .names
+            .find_entry(hash(self.key, &entry.name), |&other| other == user);
+        found.expect("every entry is in the table").remove();
+        self.shrink();
+    }
+
+    /// Gives memory back once most of it is unused.
+    fn shrink(&mut self) {
+        if self.entries.is_empty() {
+            self.entries.shrink_to_fit();
+        }
+        if self.names.capacity() > 64 && self.names.len() < self.names.capacity() / 8 {
+            let (key, entries) = (self.key, &self.entries);
+            let half = self.names.capacity() / 2;
+            self.names
+                .shrink_to(half, |&other| hash(key, &entries[other as usize].name));
+        }
+    }
+
+    /// The absent user that has been gone longest.
+    pub(crate) fn longest_gone(&self) -> Option<u32> {
+        (self.longest_gone != NONE).then_some(self.longest_gone)
+    }
+
+    pub(crate) fn absent_count(&self) -> u32 {
+        self.absent
+    }
+
+    pub(crate) fn present_count(&self) -> u32 {
+        self.entries.len() as u32 - self.absent
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &User)> {
+        self.entries
+            .iter()
+            .map(|(user, entry)| (user as u32, entry))
+    }
+
+    fn append_absent(&mut self, user: u32) {
+        let last = std::mem::replace(&mut self.last_gone, user);
+        match last {
+            NONE => self.longest_gone = user,
+            _ => self.entries[last as usize].shorter = user,
+        }
+        let entry = &mut self.entries[user as usize];
+        (entry.longer, entry.shorter) = (last, NONE);
+        self.absent += 1;
+    }
+
+    fn remove_absent(&mut self, user: u32) {
+        let entry = &mut self.entries[user as usize];
+        let (longer, shorter) = (entry.longer, entry.shorter);
+        (entry.longer, entry.shorter) = (NONE, NONE);
+        match longer {
+            NONE => self.longest_gone = shorter,
+            _ => self.entries[longer as usize].shorter = shorter,
+        }
+        match shorter {
+            NONE => self.last_gone = longer,
+            _ => self.entries[shorter as usize].longer = longer,
+        }
+        self.absent -= 1;
+    }
+
+    /// Full sweep: table, entries and the list of the absent agree.
+    pub(crate) fn check(&self) {
+        assert_eq!(self.names.len(), self.entries.len(), "one name an entry");
+        let mut absent = 0;
+        for (user, entry) in &self.entries {
+            assert_eq!(
+                self.find(&entry.name),
+                Some(user as u32),
+                "found under its name"
+            );
+            absent += u32::from(entry.conns.as_slice().is_empty());
+        }
+        assert_eq!(absent, self.absent, "the absent are counted");
+        let (mut user, mut longer, mut listed) = (self.longest_gone, NONE, 0);
+        while user != NONE {
+            let entry = &self.entries[user as usize];
+            assert_eq!(
+                entry.longer, longer,
+                "the list of the absent is linked both ways"
+            );
+            assert!(
+                entry.conns.as_slice().is_empty(),
+                "only the absent are listed"
+            );
+            (longer, user) = (user, entry.shorter);
+            listed += 1;
+        }
+        assert_eq!(
+            (listed, longer),
+            (absent, self.last_gone),
+            "all the absent are listed"
+        );
+    }
+}

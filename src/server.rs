@@ -1,0 +1,386 @@
+//! The loop: [`Server::turn`] is where everything happens, in seven phases.
+//!
+//! The server owns the sockets and moves bytes; the [`Gate`] holds the facts and decides; the
+//! [`Handler`] is asked. Nothing is written or closed but in [`flush`](Server::flush) and
+//! [`reap`](Server::reap), so no event of a turn meets a slot that was reused in it.
+
+mod accept;
+mod expire;
+mod flush;
+mod serve;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use log::{info, warn};
+use slab::Slab;
+
+use self::accept::Door;
+use crate::gate::conn::{Flags, Phase};
+use crate::gate::timers::TimerKind;
+use crate::gate::{Birth, Gate};
+use crate::handler::Handler;
+use crate::id::{ConnId, Token};
+use crate::limits::Limits;
+use crate::net::{Ending, Net, Ready, Signal};
+use crate::reason::CloseReason;
+use crate::remote::{Remote, Task};
+use crate::settings::{Settings, UserPolicy};
+use crate::time::Span;
+
+/// A loop over a net, with the application's handler behind it.
+///
+/// ```no_run
+/// use pulsegate::net::mio::MioNet;
+/// use pulsegate::{Options, Server, Settings};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let options = Options::default();
+/// let mut server = Server::new(MioNet::new(options.limits.events)?, (), options)?;
+/// server.listen(Settings::default())?;
+/// server.run()
+/// # }
+/// ```
+pub struct Server<N: Net, H: Handler> {
+    net: N,
+    handler: H,
+    gate: Gate,
+    /// The slab key of a socket is its connection's slot, and the index in its token.
+    sockets: Slab<N::Stream>,
+    doors: Vec<Door<N::Listener>>,
+    /// One read buffer for all connections.
+    scratch: Box<[u8]>,
+    ready: Vec<Ready>,
+    due: Vec<u32>,
+    tasks: Receiver<Task<H>>,
+    remote: Remote<H>,
+    has_tasks: bool,
+    coalesce: Option<Duration>,
+    drain_timeout: Duration,
+    stopping: Stopping,
+}
+
+/// How a server is set up, beyond its listeners.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Bounds on tables, bytes and work.
+    pub limits: Limits,
+    /// What a second login of a user does.
+    pub users: UserPolicy,
+    /// A latency budget: with little ready the loop rests so long between turns, so that one
+    /// wake-up serves many. `None`: never.
+    pub coalesce: Option<Duration>,
+    /// How long goodbyes may take at a shutdown; whoever is left then is cut.
+    pub drain_timeout: Duration,
+    /// Slots of the timing wheel, a power of two: a turn takes so many times 2 ms.
+    pub wheel_slots: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            users: UserPolicy::Replace,
+            coalesce: None,
+            drain_timeout: Duration::from_secs(10),
+            wheel_slots: crate::wheel::SLOTS,
+        }
+    }
+}
+
+/// Whether the server is on its way out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stopping {
+    No,
+    /// Everybody was told; goodbyes are on their way.
+    Drains,
+    /// At once.
+    Now,
+}
+
+/// More events than this in a turn are load: the loop does not rest then.
+const COALESCE_EVENTS_MAX: usize = 64;
+
+impl<N: Net, H: Handler + 'static> Server<N, H> {
+    /// A loop without listeners.
+    ///
+    /// # Errors
+    /// Where the net has no descriptor left for the waker.
+    pub fn new(mut net: N, handler: H, options: Options) -> io::Result<Self> {
+        let birth = Birth {
+            now: net.now(),
+            wall: net.wall(),
+            key: (net.entropy(), net.entropy()),
+            wheel_slots: options.wheel_slots,
+        };
+        let (remote, tasks) = Remote::new(options.limits.tasks as usize, net.waker()?);
+        let limits = options.limits;
+        Ok(Self {
+            handler,
+            sockets: Slab::with_capacity((limits.connections + limits.refusals) as usize),
+            doors: Vec::new(),
+            scratch: vec![0; limits.read_bytes].into_boxed_slice(),
+            ready: Vec::with_capacity(limits.events as usize),
+            due: Vec::with_capacity(limits.expiries as usize),
+            gate: Gate::new(limits, options.users, birth),
+            tasks,
+            remote,
+            has_tasks: false,
+            coalesce: options.coalesce,
+            drain_timeout: options.drain_timeout,
+            stopping: Stopping::No,
+            net,
+        })
+    }
+
+    /// Binds every address of a listener. Returns the addresses it really has.
+    ///
+    /// # Errors
+    /// As the system says; addresses bound before the one that failed stay bound.
+    pub fn listen(&mut self, settings: Settings) -> io::Result<Vec<SocketAddr>> {
+        let (binds, socket) = (settings.bind.clone(), settings.socket.clone());
+        let rules = self.gate.add_rules(settings);
+        binds
+            .into_iter()
+            .map(|bind| self.open_door(bind, &socket, rules))
+            .collect()
+    }
+
+    /// Turns until a shutdown is finished.
+    ///
+    /// # Errors
+    /// Where the poll itself is broken; nothing can be done then.
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.is_done() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// One turn of the loop.
+    ///
+    /// # Errors
+    /// Where the poll itself is broken.
+    pub fn turn(&mut self) -> io::Result<()> {
+        self.wait()?; //  sleeps until something is ready or due; time enters here
+        self.mark(); //   readiness becomes flags and queues; what is stale is dropped
+        self.accept(); // newcomers, so many a listener
+        self.serve(); //  each ready connection: one read, its frames, the handler
+        self.expire(); // the wheel asks "is it time?": re-arm, or end
+        self.flush(); //  each connection with output: one write
+        self.reap(); //   the handler is told of ends, sockets are closed, slots are free
+        Ok(())
+    }
+
+    /// Begins the shutdown: no more accepts, everybody is told `close shutdown`, output is
+    /// flushed. A second call ends at once.
+    pub fn stop(&mut self) {
+        if self.stopping != Stopping::No {
+            self.stopping = Stopping::Now;
+            return;
+        }
+        info!("shutting down connections={}", self.gate.connections());
+        self.stopping = Stopping::Drains;
+        self.close_doors();
+        self.gate.close_all(CloseReason::Shutdown);
+        let at = self
+            .gate
+            .clock
+            .real()
+            .after(Span::covering(self.drain_timeout));
+        self.gate.start_timer(at, TimerKind::Drain);
+    }
+
+    /// Whether a shutdown is finished.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        match self.stopping {
+            Stopping::No => false,
+            Stopping::Drains => self.sockets.is_empty() && self.gate.queues.are_empty(),
+            Stopping::Now => true,
+        }
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        self.refresh();
+        let mut timeout = self.gate.sleep_max();
+        if self.has_tasks || self.doors.iter().any(Door::is_ready) {
+            timeout = Some(Duration::ZERO);
+        }
+        if let Some(budget) = self.coalesce
+            && (1..=COALESCE_EVENTS_MAX).contains(&self.ready.len())
+        {
+            timeout = self.rest(budget, timeout);
+        }
+        self.ready.clear();
+        self.net.wait(&mut self.ready, timeout)?;
+        self.gate.clock.advance(self.net.now(), timeout);
+        self.gate.fanout_left = self.gate.limits.fanout;
+        self.gate.stats.turns += 1;
+        Ok(())
+    }
+
+    /// Rests so that one wake-up serves many; never past the next deadline.
+    fn rest(&mut self, budget: Duration, timeout: Option<Duration>) -> Option<Duration> {
+        let span = timeout.map_or(budget, |timeout| timeout.min(budget));
+        if span.is_zero() {
+            return timeout;
+        }
+        self.net.rest(span);
+        self.gate.clock.advance(self.net.now(), Some(span));
+        self.gate.sleep_max()
+    }
+
+    /// Reads the clock in the course of a turn.
+    fn refresh(&mut self) {
+        self.gate
+            .clock
+            .advance(self.net.now(), Some(Duration::ZERO));
+    }
+
+    fn mark(&mut self) {
+        for at in 0..self.ready.len() {
+            let ready = self.ready[at];
+            match ready.token {
+                Token::Conn(conn) => self.mark_conn(conn, ready),
+                Token::Listener(listener) => {
+                    if let Some(door) = self.doors.get_mut(usize::from(listener.0)) {
+                        door.mark();
+                    }
+                }
+                Token::Waker => self.has_tasks = true,
+                Token::Signal => self.obey_signals(),
+            }
+        }
+        if self.has_tasks {
+            self.run_tasks();
+        }
+    }
+
+    fn mark_conn(&mut self, conn: ConnId, ready: Ready) {
+        let Some(index) = self.gate.conns.find(conn) else {
+            self.gate.stats.stale_events += 1;
+            return;
+        };
+        let slot = self.gate.conns.at_mut(index);
+        if ready.closed {
+            slot.flags.set(Flags::CLOSED_HINT);
+        }
+        if (ready.readable || ready.closed) && !slot.flags.has(Flags::EOF) {
+            slot.flags.set(Flags::READABLE);
+            if !slot.is_paused() && slot.phase != Phase::Closing {
+                self.gate.queues.push_ready(&mut self.gate.conns, index);
+            }
+        }
+        let slot = self.gate.conns.at_mut(index);
+        if ready.writable && slot.flags.raise(Flags::WRITABLE) && slot.outbox.is_some() {
+            self.gate.queues.push_dirty(&mut self.gate.conns, index);
+        }
+    }
+
+    fn obey_signals(&mut self) {
+        while let Some(signal) = self.net.signal() {
+            match signal {
+                Signal::Terminate => self.stop(),
+                Signal::Reload => warn!("reload is not supported yet"),
+            }
+        }
+    }
+
+    fn run_tasks(&mut self) {
+        for _ in 0..self.gate.limits.tasks {
+            let Ok(task) = self.tasks.try_recv() else {
+                self.has_tasks = false;
+                return;
+            };
+            self.gate.stats.tasks += 1;
+            task(&mut self.gate, &mut self.handler);
+        }
+    }
+
+    fn reap(&mut self) {
+        let budget = self.gate.limits.reaps;
+        for _ in 0..budget {
+            let Some(farewell) = self.gate.queues.farewells.pop_front() else {
+                break;
+            };
+            let Some(index) = self.gate.conns.find(farewell.conn) else {
+                continue;
+            };
+            let reason = self
+                .gate
+                .conns
+                .at(index)
+                .reason
+                .unwrap_or(CloseReason::Internal);
+            self.gate.leaving = Some((farewell.conn, farewell.user));
+            self.handler.on_close(&mut self.gate, farewell.conn, reason);
+            self.gate.leaving = None;
+        }
+        for _ in 0..budget {
+            // Nobody is forgotten before the handler was told.
+            if !self.gate.queues.farewells.is_empty() {
+                break;
+            }
+            let Some(conn) = self.gate.queues.gone.pop_front() else {
+                break;
+            };
+            let Some(index) = self.gate.conns.find(conn) else {
+                continue;
+            };
+            let was_cut = self.gate.conns.at(index).phase == Phase::Cut;
+            let ending = if was_cut {
+                Ending::Abort
+            } else {
+                Ending::Graceful
+            };
+            self.net.close(self.sockets.remove(index as usize), ending);
+            self.gate.forget(index);
+        }
+    }
+
+    /// The gate, to look at or to change between turns.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The gate, to change between turns.
+    pub fn gate_mut(&mut self) -> &mut Gate {
+        &mut self.gate
+    }
+
+    /// The net.
+    pub fn net(&self) -> &N {
+        &self.net
+    }
+
+    /// The net, to change between turns.
+    pub fn net_mut(&mut self) -> &mut N {
+        &mut self.net
+    }
+
+    /// The handler.
+    pub fn handler(&self) -> &H {
+        &self.handler
+    }
+
+    /// The handler, to change between turns.
+    pub fn handler_mut(&mut self) -> &mut H {
+        &mut self.handler
+    }
+
+    /// A way into the loop for other threads.
+    pub fn remote(&self) -> Remote<H> {
+        self.remote.clone()
+    }
+}
+
+impl<N: Net, H: Handler> std::fmt::Debug for Server<N, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("gate", &self.gate)
+            .finish_non_exhaustive()
+    }
+}

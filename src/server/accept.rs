@@ -1,0 +1,140 @@
+//! Newcomers: accepted in rounds, so many per listener and turn.
+//!
+//! A listener is edge-triggered like everything else: until an accept says that nothing waits, it
+//! is remembered as ready. Where descriptors, memory or slots ran out it neither spins nor goes
+//! deaf: it is put on hold and tries again after 100 ms.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use log::warn;
+
+use super::Server;
+use crate::gate::conn::Flags;
+use crate::gate::timers::TimerKind;
+use crate::handler::Handler;
+use crate::id::{ListenerId, Token};
+use crate::net::{AcceptFault, Net, SocketOptions};
+use crate::reason::CloseReason;
+use crate::time::Span;
+
+/// How long a listener is left alone when there is no room.
+const HOLD: Duration = Duration::from_millis(80);
+
+/// One listening socket.
+pub(super) struct Door<L> {
+    socket: L,
+    rules: ListenerId,
+    is_ready: bool,
+    is_held: bool,
+}
+
+impl<L> Door<L> {
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready && !self.is_held
+    }
+
+    pub(super) fn mark(&mut self) {
+        self.is_ready = true;
+    }
+
+    pub(super) fn release(&mut self) {
+        self.is_held = false;
+        self.is_ready = true;
+    }
+}
+
+impl<N: Net, H: Handler + 'static> Server<N, H> {
+    pub(super) fn open_door(
+        &mut self,
+        bind: SocketAddr,
+        options: &SocketOptions,
+        rules: ListenerId,
+    ) -> io::Result<SocketAddr> {
+        let number = u16::try_from(self.doors.len()).map_err(io::Error::other)?;
+        let token = Token::Listener(ListenerId(number));
+        let (socket, addr) = self.net.listen(bind, options, token)?;
+        // Who came before the registration is told by no edge.
+        self.doors.push(Door {
+            socket,
+            rules,
+            is_ready: true,
+            is_held: false,
+        });
+        Ok(addr)
+    }
+
+    pub(super) fn close_doors(&mut self) {
+        for door in self.doors.drain(..) {
+            self.net.unlisten(door.socket);
+        }
+    }
+
+    pub(super) fn accept(&mut self) {
+        for door in 0..self.doors.len() {
+            for _ in 0..self.gate.limits.accepts {
+                if !self.doors[door].is_ready() || !self.accept_one(door) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether the listener may have more.
+    fn accept_one(&mut self, door: usize) -> bool {
+        let limits = &self.gate.limits;
+        if self.sockets.len() >= (limits.connections + limits.refusals) as usize {
+            self.hold(door);
+            return false;
+        }
+        match self.net.accept(&self.doors[door].socket) {
+            Ok((stream, peer)) => self.admit(door, stream, peer),
+            Err(error) => match AcceptFault::of(&error) {
+                AcceptFault::Drained => self.doors[door].is_ready = false,
+                AcceptFault::Newcomer => self.gate.stats.accept_faults += 1,
+                AcceptFault::Exhausted => {
+                    warn!("accepting rests for {} ms: {error}", HOLD.as_millis());
+                    self.hold(door);
+                }
+            },
+        }
+        true
+    }
+
+    fn hold(&mut self, door: usize) {
+        self.gate.stats.accept_pauses += 1;
+        self.doors[door].is_held = true;
+        let at = self.gate.clock.real().after(Span::covering(HOLD));
+        let id = ListenerId(u16::try_from(door).unwrap_or(u16::MAX));
+        self.gate.start_timer(at, TimerKind::Listener(id));
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "slots are bounded by limits of type u32"
+    )]
+    fn admit(&mut self, door: usize, stream: N::Stream, peer: SocketAddr) {
+        let key = self.sockets.insert(stream);
+        let index = key as u32;
+        let conn = self.gate.open(index, self.doors[door].rules, peer);
+        let registered = self.net.register(&mut self.sockets[key], Token::Conn(conn));
+        if let Err(error) = registered {
+            warn!("a connection could not be registered: {error}");
+            self.gate.conns.at_mut(index).flags.set(Flags::UNTOLD);
+            self.gate.cut_at(index, CloseReason::Overloaded);
+            self.hold(door);
+        } else if self.gate.conns.at(index).is_open() {
+            self.handler.on_open(&mut self.gate, conn);
+        }
+    }
+
+    /// Ends whoever is still there, without waiting for goodbyes.
+    pub(super) fn cut_all(&mut self) {
+        for index in 0..self.gate.conns.len() {
+            if self.sockets.contains(index as usize) {
+                self.gate.cut_at(index, CloseReason::Shutdown);
+            }
+        }
+    }
+}

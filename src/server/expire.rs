@@ -1,0 +1,91 @@
+//! Deadlines: the wheel says whom to ask, the facts say whether it is time.
+
+use super::Server;
+use crate::codec::reply::Reply;
+use crate::gate::conn::{Flags, Phase};
+use crate::gate::deadline::Cause;
+use crate::gate::timers::TimerKind;
+use crate::handler::Handler;
+use crate::net::Net;
+use crate::reason::CloseReason;
+use crate::wheel::Wheel;
+
+impl<N: Net, H: Handler + 'static> Server<N, H> {
+    pub(super) fn expire(&mut self) {
+        let mut due = std::mem::take(&mut self.due);
+        let now = self.gate.clock.real();
+        self.gate
+            .wheel
+            .advance(now, self.gate.limits.expiries as usize, &mut due);
+        for key in due.drain(..) {
+            if key & Wheel::TIMER == 0 {
+                self.ask(key);
+            } else if let Some(kind) = self.gate.ring(key) {
+                self.ring(kind);
+            }
+        }
+        self.due = due;
+    }
+
+    fn ring(&mut self, kind: TimerKind) {
+        match kind {
+            TimerKind::User(user) => self.gate.ring_user(user),
+            TimerKind::Listener(listener) => {
+                if let Some(door) = self.doors.get_mut(usize::from(listener.0)) {
+                    door.release();
+                }
+            }
+            TimerKind::Drain => self.cut_all(),
+            TimerKind::Handler(timer) => self.handler.on_timer(&mut self.gate, timer),
+        }
+    }
+
+    /// Asks one connection whether its time has come.
+    fn ask(&mut self, index: u32) {
+        if self
+            .due_cause(index)
+            .is_some_and(|cause| matches!(cause, Cause::Silent(_)))
+        {
+            self.look_again(index);
+        }
+        if let Some(cause) = self.due_cause(index) {
+            self.act_on(index, cause);
+        }
+        self.gate.rearm(index);
+    }
+
+    fn due_cause(&self, index: u32) -> Option<Cause> {
+        let (at, cause) = self.gate.deadline(index);
+        at.is_due(self.gate.clock.real()).then_some(cause)
+    }
+
+    /// Before silence ends a connection its socket is read once more: what a client sent in time
+    /// may lie there, behind more events than one wait fetches or in a turn that took long.
+    fn look_again(&mut self, index: u32) {
+        if self.gate.conns.at(index).flags.has(Flags::BUFFERED) {
+            return;
+        }
+        self.read(index);
+        self.after_serving(index);
+    }
+
+    fn act_on(&mut self, index: u32, cause: Cause) {
+        match cause {
+            Cause::Nothing => {}
+            Cause::Silent(reason) => self.gate.close_at(index, reason),
+            Cause::Lifetime => self.gate.close_at(index, CloseReason::Lifetime),
+            // Nothing can be sent where the socket takes nothing.
+            Cause::Stuck(CloseReason::WriteTimeout) => {
+                self.gate.cut_at(index, CloseReason::WriteTimeout);
+            }
+            Cause::Stuck(reason) => self.gate.close_at(index, reason),
+            Cause::Ping => {
+                self.gate.conns.at_mut(index).flags.set(Flags::PINGED);
+                self.gate.reply(index, &Reply::Ping, None);
+            }
+            Cause::Ack => self.gate.resend(index),
+            Cause::Goodbye => self.gate.cut_at(index, CloseReason::WriteTimeout),
+            Cause::Linger => self.gate.leave_socket(index, Phase::Gone),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Reading: each ready connection is read once a turn and its frames are handled, up to a budget.
+//! What is left stays in its input, and it queues again: nobody is read twice before everybody
+//! was read once.
+
+use std::io;
+
+use log::debug;
+
+use super::Server;
+use crate::codec::framing::FrameError;
+use crate::gate::Gate;
+use crate::gate::conn::{Flags, Phase};
+use crate::gate::requests::Demand;
+use crate::handler::{Handler, Message};
+use crate::id::ConnId;
+use crate::net::Net;
+use crate::reason::CloseReason;
+use crate::session::Step;
+use crate::settings::Dialect;
+
+/// After so many reads in a turn the clock is read again: what arrived late in a long turn must
+/// not be stamped early.
+const READS_PER_STAMP: usize = 64;
+
+/// What handling left of the input.
+struct Rest {
+    /// Bytes that were handled.
+    taken: usize,
+    /// What follows is the front of a frame; else it may be whole frames.
+    is_half: bool,
+}
+
+impl<N: Net, H: Handler + 'static> Server<N, H> {
+    pub(super) fn serve(&mut self) {
+        let queued = self
+            .gate
+            .queues
+            .ready
+            .len()
+            .min(self.gate.limits.reads as usize);
+        for served in 1..=queued {
+            let Some(index) = self.gate.queues.pop_ready(&mut self.gate.conns) else {
+                return;
+            };
+            self.serve_one(index);
+            if served % READS_PER_STAMP == 0 {
+                self.refresh();
+            }
+        }
+    }
+
+    fn serve_one(&mut self, index: u32) {
+        match self.gate.conns.at(index).phase {
+            Phase::Open => self.serve_open(index),
+            Phase::Lingering => self.drain_lingering(index),
+            Phase::Free | Phase::Closing | Phase::Gone | Phase::Cut => {}
+        }
+    }
+
+    fn serve_open(&mut self, index: u32) {
+        if self.gate.choke(index) {
+            return;
+        }
+        if self.gate.conns.at(index).flags.has(Flags::BUFFERED) {
+            self.handle_kept(index);
+        } else if self.gate.conns.at(index).flags.has(Flags::READABLE) {
+            self.read(index);
+        }
+        self.after_serving(index);
+    }
+
+    /// Queues the connection again where it has more, or ends it where the peer has closed.
+    pub(super) fn after_serving(&mut self, index: u32) {
+        let conn = self.gate.conns.at(index);
+        if !conn.is_open() || conn.is_paused() {
+            return;
+        }
+        if conn.flags.has(Flags::READABLE | Flags::BUFFERED) {
+            self.gate.stats.requeued += u64::from(conn.flags.has(Flags::BUFFERED));
+            self.gate.queues.push_ready(&mut self.gate.conns, index);
+        } else if conn.flags.has(Flags::EOF) {
+            self.gate.close_at(index, CloseReason::PeerClosed);
+        }
+    }
+
+    /// One read. A short one means drained (epoll, edge-triggered), unless the peer may have
+    /// closed: then the next read tells.
+    pub(super) fn read(&mut self, index: u32) {
+        let stream = &mut self.sockets[index as usize];
+        match self.net.read(stream, &mut self.scratch) {
+            Ok(0) => {
+                let flags = &mut self.gate.conns.at_mut(index).flags;
+                flags.set(Flags::EOF);
+                flags.clear(Flags::READABLE);
+            }
+            Ok(count) => {
+                self.gate.received(index, count, count < self.scratch.len());
+                self.feed(index, count);
+            }
+            Err(error) => self.read_failed(index, &error),
+        }
+    }
+
+    fn read_failed(&mut self, index: u32, error: &io::Error) {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                let flags = &mut self.gate.conns.at_mut(index).flags;
+                flags.clear(Flags::READABLE | Flags::CLOSED_HINT);
+            }
+            io::ErrorKind::Interrupted => {}
+            _ => self.gate.lost(index, error),
+        }
+    }
+
+    /// Handles what was read, behind what was kept.
+    fn feed(&mut self, index: u32, count: usize) {
+        if self.gate.conns.at(index).input.is_some() {
+            self.gate.extend_input(index, &self.scratch[..count]);
+            return self.handle_kept(index);
+        }
+        let bytes = &self.scratch[..count];
+        let rest = handle(&mut self.gate, &mut self.handler, index, bytes);
+        let left = &bytes[rest.taken..];
+        if !left.is_empty() && self.gate.conns.at(index).is_open() {
+            let scanned = if rest.is_half { left.len() } else { 0 };
+            self.gate
+                .keep_input(index, left.to_vec(), scanned, rest.is_half);
+        }
+    }
+
+    /// Handles what was kept, where there is a whole frame in it.
+    fn handle_kept(&mut self, index: u32) {
+        let session = self.gate.session(index);
+        let Some(input) = &mut self.gate.conns.at_mut(index).input else {
+            return;
+        };
+        if matches!(session.step(&input.bytes, input.scanned), Step::More) {
+            input.scanned = input.bytes.len();
+            return self.gate.begin_half(index);
+        }
+        let Some(input) = self.gate.take_input(index) else {
+            return;
+        };
+        let mut bytes = input.bytes;
+        let rest = handle(&mut self.gate, &mut self.handler, index, &bytes);
+        if rest.taken < bytes.len() && self.gate.conns.at(index).is_open() {
+            bytes.drain(..rest.taken);
+            if bytes.capacity() > 2 * bytes.len() {
+                bytes.shrink_to_fit();
+            }
+            let scanned = if rest.is_half { bytes.len() } else { 0 };
+            self.gate.keep_input(index, bytes, scanned, rest.is_half);
+        }
+    }
+
+    /// After the goodbye the peer's unread input is thrown away, so that the kernel does not
+    /// answer it with a reset that destroys the goodbye.
+    fn drain_lingering(&mut self, index: u32) {
+        let stream = &mut self.sockets[index as usize];
+        let flags = &mut self.gate.conns.at_mut(index).flags;
+        match self.net.read(stream, &mut self.scratch) {
+            Ok(0) => self.gate.leave_socket(index, Phase::Gone),
+            Ok(count) => {
+                if count < self.scratch.len() && !flags.has(Flags::CLOSED_HINT) {
+                    flags.clear(Flags::READABLE);
+                }
+                self.gate.lingered(index, count);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                flags.clear(Flags::READABLE | Flags::CLOSED_HINT);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => self.gate.leave_socket(index, Phase::Gone),
+        }
+        if self.gate.is_lingering(index) && self.gate.conns.at(index).flags.has(Flags::READABLE) {
+            self.gate.queues.push_ready(&mut self.gate.conns, index);
+        }
+    }
+}
+
+/// Handles the frames in `bytes`, up to the budget of a turn.
+fn handle<H: Handler>(gate: &mut Gate, handler: &mut H, index: u32, bytes: &[u8]) -> Rest {
+    let conn = gate.conns.id(index);
+    let mut taken = 0;
+    for _ in 0..gate.limits.frames {
+        if taken == bytes.len() || !gate.conns.at(index).is_open() {
+            return Rest {
+                taken: bytes.len(),
+                is_half: false,
+            };
+        }
+        if gate.conns.at(index).is_paused() || gate.choke(index) {
+            return Rest {
+                taken,
+                is_half: false,
+            };
+        }
+        let step = gate.session(index).step(&bytes[taken..], 0);
+        match act(gate, handler, conn, step) {
+            Some(count) => taken += count,
+            None => {
+                return Rest {
+                    taken,
+                    is_half: true,
+                };
+            }
+        }
+    }
+    Rest {
+        taken,
+        is_half: false,
+    }
+}
+
+/// Does what one step asks for; the bytes it took, `None` where there is no whole frame.
+fn act<H: Handler>(
+    gate: &mut Gate,
+    handler: &mut H,
+    conn: ConnId,
+    step: Step<'_>,
+) -> Option<usize> {
+    let index = conn.index;
+    match step {
+        Step::More => return None,
+        Step::Beat(count) => {
+            gate.framed(index);
+            gate.stats.beats += 1;
+            return Some(count);
+        }
+        Step::Frame(count, body) => {
+            gate.framed(index);
+            frame(gate, handler, conn, body);
+            return Some(count);
+        }
+        Step::Request(count, parsed) => {
+            gate.framed(index);
+            if let Demand::Ask(message) = gate.take(index, &parsed) {
+                let is_login = matches!(message, Message::Login { .. });
+                gate.answering = index;
+                let answer = handler.on_message(gate, conn, message);
+                gate.give(index, answer, parsed.seq.as_ref(), is_login);
+            }
+            return Some(count);
+        }
+        Step::Fault(FrameError::Foreign) => {
+            gate.stats.foreign += 1;
+            gate.close_silently(index, CloseReason::Protocol);
+        }
+        Step::Fault(fault) => {
+            debug!("{conn} protocol error=\"{fault}\"");
+            gate.close_at(index, CloseReason::Protocol);
+        }
+        Step::Panicked => {
+            gate.stats.panics += 1;
+            gate.close_at(index, CloseReason::Internal);
+        }
+    }
+    Some(0)
+}
+
+fn frame<H: Handler>(gate: &mut Gate, handler: &mut H, conn: ConnId, body: &[u8]) {
+    match gate.rules_of(conn.index).settings.dialect {
+        Dialect::Sink => gate.stats.beats += 1,
+        Dialect::Echo => gate.echo(conn.index, body),
+        Dialect::Frames | Dialect::Gate => {
+            let answer = handler.on_message(gate, conn, Message::Frame(body));
+            gate.give(conn.index, answer, None, false);
+        }
+    }
+}

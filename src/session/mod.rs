@@ -1,0 +1,113 @@
+//! One connection's protocol, without I/O: bytes in, one borrowed event out at a time.
+//!
+//! Framings and dialects so far keep no state between frames but what the connection's flags say,
+//! so a session is a view of the listener's rules. A protocol with a state of its own (WebSocket,
+//! MQTT) becomes a variant with a box behind it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::codec::framing::{Foreign, foreign};
+use crate::codec::framing::{Found, FrameError, Framing};
+use crate::codec::message::{self, Parsed};
+use crate::gate::conn::{Conn, Flags};
+use crate::settings::{Dialect, Login, Settings};
+
+/// What the next bytes of a connection are.
+#[derive(Debug)]
+pub(crate) enum Step<'b> {
+    /// Not a whole frame yet.
+    More,
+    /// A heartbeat of so many bytes that is not answered.
+    Beat(usize),
+    /// A frame of so many bytes, with this body.
+    Frame(usize, &'b [u8]),
+    /// A frame of so many bytes that says this, in dialect `gate`.
+    Request(usize, Parsed<'b>),
+    /// Not of the protocol.
+    Fault(FrameError),
+    /// The decoder panicked: a bug of ours.
+    Panicked,
+}
+
+/// How the bytes of a connection are to be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Session {
+    framing: Framing,
+    dialect: Dialect,
+    frame_max: usize,
+    is_first: bool,
+}
+
+impl Session {
+    pub(crate) fn of(settings: &Settings, conn: &Conn) -> Self {
+        let is_stranger = settings.dialect == Dialect::Gate
+            && settings.login == Login::Required
+            && !conn.is_logged_in();
+        let frame_max = if is_stranger {
+            settings.login_frame_max.min(settings.frame_max)
+        } else {
+            settings.frame_max
+        };
+        Self {
+            framing: settings.framing,
+            dialect: settings.dialect,
+            frame_max,
+            is_first: !conn.flags.has(Flags::GREETED),
+        }
+    }
+
+    /// Reads the first frame of `input`, of which `scanned` bytes are known to hold no end.
+    ///
+    /// A panic in a decoder is a bug that costs one connection, not the process.
+    pub(crate) fn step<'b>(&self, input: &'b [u8], scanned: usize) -> Step<'b> {
+        let read = AssertUnwindSafe(|| self.read(input, scanned));
+        catch_unwind(read).unwrap_or(Step::Panicked)
+    }
+
+    fn read<'b>(&self, input: &'b [u8], scanned: usize) -> Step<'b> {
+        if self.is_first && self.dialect == Dialect::Gate {
+            match foreign(input) {
+                Foreign::Yes(_) => return Step::Fault(FrameError::Foreign),
+                Foreign::Maybe => return Step::More,
+                Foreign::No => {}
+            }
+        }
+        let found = match self.framing.find(input, scanned, self.frame_max) {
+            Ok(found) => found,
+            Err(fault) => return Step::Fault(fault),
+        };
+        match found {
+            Found::More => Step::More,
+            Found::Beat { consumed } => Step::Beat(consumed),
+            Found::Frame { body, consumed } => {
+                let read = self.judge(&input[body], consumed);
+                read.unwrap_or_else(Step::Fault)
+            }
+        }
+    }
+
+    fn judge<'b>(&self, body: &'b [u8], consumed: usize) -> Result<Step<'b>, FrameError> {
+        if self.dialect != Dialect::Gate {
+            if matches!(self.framing, Framing::LenHdr { .. }) {
+                message::check_json(body)?;
+            }
+            return Ok(Step::Frame(consumed, body));
+        }
+        let parsed = match self.framing {
+            Framing::Line if body.is_empty() => return Ok(Step::Beat(consumed)),
+            Framing::Line | Framing::Raw => {
+                let line = std::str::from_utf8(body).map_err(|_| FrameError::Utf8)?;
+                Parsed {
+                    request: message::parse_line(line),
+                    seq: None,
+                }
+            }
+            Framing::LenHdr { .. } => message::parse_json(body)?,
+            Framing::Binary(_) => Parsed {
+                request: message::parse_binary(body),
+                seq: None,
+            },
+        };
+        Ok(Step::Request(consumed, parsed))
+    }
+}

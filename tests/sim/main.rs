@@ -1,0 +1,4 @@
+//! The whole server over simulated sockets and a virtual clock, from seeds.
+
+mod contract;
+mod world;

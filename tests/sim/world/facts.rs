@@ -1,0 +1,142 @@
+//! What the world knows about a connection, for judging how the server ends it.
+//!
+//! Every stamp is a value of the clock that the server was told before it acted: the loop's clock.
+//! The lag beside it is all the time that pauses and slow calls had cost until then; the server
+//! may leave it out of what it counts, so the judge forgives exactly that much.
+
+use std::collections::VecDeque;
+
+use pulsegate::CloseReason;
+
+use super::agenda::Nanos;
+
+/// A point on the loop's clock, and the time lost to pauses until then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Stamp {
+    pub(crate) at: Nanos,
+    pub(crate) lag: Nanos,
+}
+
+/// The facts of one connection, from its accept on.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) accepted: Stamp,
+    /// The last read that took a byte; the accept before any.
+    pub(crate) heard: Stamp,
+    /// The last write that gave a byte away; the accept before any.
+    pub(crate) gave: Stamp,
+    /// Since when the socket has taken less than it was given.
+    pub(crate) blocked: Option<Stamp>,
+    /// Whether it ever took less.
+    pub(crate) was_blocked: bool,
+    /// When the first byte of the frame in progress was read.
+    pub(crate) frame_began: Option<Stamp>,
+    /// Where the frame in progress begins in the stream.
+    frame_start: u64,
+    /// Where frames end in the stream, as their sender says.
+    frame_ends: VecDeque<u64>,
+    /// When the oldest byte that nobody has read yet arrived.
+    pub(crate) waiting: Option<Stamp>,
+    /// Causes for an end that the world has given.
+    pub(crate) causes: Causes,
+    /// Whether the network has held something of it back.
+    pub(crate) is_clogged: bool,
+    /// Whether the sender promised that its frames are marked.
+    pub(crate) is_marked: bool,
+    /// Whether the server has acknowledged a login here.
+    pub(crate) is_logged_in: bool,
+    /// How the server said it ended.
+    pub(crate) verdict: Option<CloseReason>,
+    /// How the server told the peer that it ended.
+    pub(crate) told: Option<CloseReason>,
+    /// When the peer entered the backlog.
+    pub(crate) queued: Stamp,
+    /// Whether the handler was told of it.
+    pub(crate) was_opened: bool,
+}
+
+/// Reasons for an end that something in the world justifies: a set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Causes(u32);
+
+impl Causes {
+    pub(crate) fn add(&mut self, reason: CloseReason) {
+        self.0 |= 1 << reason as u8;
+    }
+
+    pub(crate) fn has(self, reason: CloseReason) -> bool {
+        self.0 & (1 << reason as u8) != 0
+    }
+}
+
+impl Facts {
+    pub(crate) fn new(queued: Stamp) -> Self {
+        Self {
+            queued,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn on_accept(&mut self, clock: Stamp) {
+        self.accepted = clock;
+        self.heard = clock;
+        self.gave = clock;
+    }
+
+    /// The sender has begun a frame that will end at `offset` of its stream.
+    pub(crate) fn mark_frame_end(&mut self, offset: u64) {
+        self.is_marked = true;
+        self.frame_ends.push_back(offset);
+    }
+
+    /// The server took bytes; `taken` is how many since the beginning.
+    pub(crate) fn on_read(&mut self, clock: Stamp, taken: u64) {
+        self.heard = clock;
+        self.waiting = None;
+        let before = self.frame_start;
+        while self.frame_ends.front().is_some_and(|&end| end <= taken) {
+            self.frame_start = self.frame_ends.pop_front().expect("it is there");
+        }
+        if self.frame_start == taken {
+            self.frame_began = None;
+        } else if self.frame_start != before || self.frame_began.is_none() {
+            self.frame_began = Some(clock);
+        }
+    }
+
+    /// The server gave `count` of `wanted` bytes away.
+    pub(crate) fn on_write(&mut self, clock: Stamp, count: usize, wanted: usize) {
+        if count > 0 {
+            self.gave = clock;
+            self.blocked = None;
+        }
+        if count < wanted && self.blocked.is_none() {
+            self.blocked = Some(clock);
+            self.was_blocked = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(at: Nanos) -> Stamp {
+        Stamp { at, lag: 0 }
+    }
+
+    #[test]
+    fn a_frame_begins_with_its_first_byte_and_drips_do_not_move_it() {
+        let mut facts = Facts::default();
+        facts.mark_frame_end(4);
+        facts.mark_frame_end(8);
+        facts.on_read(stamp(1), 2);
+        assert_eq!(facts.frame_began, Some(stamp(1)));
+        facts.on_read(stamp(2), 3);
+        assert_eq!(facts.frame_began, Some(stamp(1)));
+        facts.on_read(stamp(3), 5);
+        assert_eq!(facts.frame_began, Some(stamp(3)));
+        facts.on_read(stamp(4), 8);
+        assert_eq!(facts.frame_began, None);
+    }
+}

@@ -1,0 +1,115 @@
+//! What goes wrong, and how often: one rate for each kind of fault.
+//!
+//! A seed draws each rate anew and leaves half of the kinds out altogether: spurious wake-ups heal
+//! lost ones, so a world that always has both would hide a server that loses some.
+//!
+//! Every kind is one that Linux can show. A read that is refused although bytes wait, or that is
+//! cut short, stands for bytes that arrived a moment later: an edge follows. A write that is
+//! refused or cut stands for a kernel short of memory: an edge follows as well.
+
+use rustix::io::Errno;
+
+use super::dice::{Dice, Rate};
+
+/// The rates of one world.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults {
+    // the wait
+    pub(crate) shuffled: Rate,
+    pub(crate) spurious: Rate,
+    pub(crate) doubled: Rate,
+    pub(crate) split: Rate,
+    pub(crate) stale: Rate,
+    pub(crate) hint_false: Rate,
+    pub(crate) hint_late: Rate,
+    pub(crate) interrupted: Rate,
+    pub(crate) late: Rate,
+    pub(crate) paused: Rate,
+    // the calls
+    pub(crate) read_cut: Rate,
+    pub(crate) read_refused: Rate,
+    pub(crate) read_failed: Rate,
+    pub(crate) write_cut: Rate,
+    pub(crate) write_refused: Rate,
+    pub(crate) write_failed: Rate,
+    pub(crate) interrupted_call: Rate,
+    pub(crate) slow_call: Rate,
+    pub(crate) newcomer_failed: Rate,
+    pub(crate) drought: Rate,
+    pub(crate) register_failed: Rate,
+    // the network
+    pub(crate) reset: Rate,
+    pub(crate) clogged: Rate,
+    pub(crate) lost: Rate,
+    // the clock on the wall
+    pub(crate) wall_jump: Rate,
+}
+
+impl Faults {
+    pub(crate) fn draw(dice: &mut Dice) -> Self {
+        let mut often = |most: u32| match dice.one_in(2) {
+            true => Rate::per_mille(dice.between(1, u64::from(most)) as u32),
+            false => Rate::NEVER,
+        };
+        let mut faults = Self {
+            shuffled: often(500),
+            spurious: often(200),
+            doubled: often(100),
+            split: often(300),
+            stale: often(200),
+            hint_false: often(200),
+            hint_late: often(500),
+            interrupted: often(50),
+            late: often(100),
+            read_cut: often(300),
+            read_refused: often(100),
+            write_cut: often(500),
+            write_refused: often(200),
+            newcomer_failed: often(100),
+            ..Self::default()
+        };
+        let mut seldom = |most: u32| match dice.one_in(2) {
+            true => Rate::per_million(dice.between(1, u64::from(most)) as u32),
+            false => Rate::NEVER,
+        };
+        faults.paused = seldom(300);
+        faults.read_failed = seldom(2_000);
+        faults.write_failed = seldom(2_000);
+        faults.interrupted_call = seldom(1_000);
+        faults.slow_call = seldom(1_000);
+        faults.drought = seldom(20_000);
+        faults.register_failed = seldom(5_000);
+        faults.reset = seldom(1_000);
+        faults.clogged = seldom(3_000);
+        faults.lost = seldom(500);
+        faults.wall_jump = seldom(1_000);
+        faults
+    }
+}
+
+/// Errors that end a connection at its next call.
+pub(crate) const FATAL: [Errno; 7] = [
+    Errno::CONNRESET,
+    Errno::PIPE,
+    Errno::TIMEDOUT,
+    Errno::HOSTUNREACH,
+    Errno::NETUNREACH,
+    Errno::NOBUFS,
+    Errno::NOTCONN,
+];
+
+/// Errors of accept that tell of a newcomer who failed; the newcomer is gone.
+pub(crate) const NEWCOMER: [Errno; 9] = [
+    Errno::CONNABORTED,
+    Errno::PROTO,
+    Errno::PERM,
+    Errno::NETDOWN,
+    Errno::NOPROTOOPT,
+    Errno::HOSTDOWN,
+    Errno::HOSTUNREACH,
+    Errno::OPNOTSUPP,
+    Errno::NETUNREACH,
+];
+
+/// Errors of accept that last for a while and take nobody out of the backlog.
+pub(crate) const DROUGHT: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS];

@@ -1,0 +1,29 @@
+//! A simulated world for the server: virtual time, a kernel with exact edges, faults, clients.
+//!
+//! Nothing here sleeps, reads a clock or asks the machine for chance: a seed is a run.
+
+#![allow(
+    dead_code,
+    reason = "the bench and the tests each use a part of the world"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "slots, counts and dice of a small world fit"
+)]
+
+pub(crate) mod agenda;
+pub(crate) mod dice;
+pub(crate) mod epoll;
+pub(crate) mod facts;
+pub(crate) mod faults;
+pub(crate) mod kernel;
+mod mischief;
+pub(crate) mod net;
+mod peer_end;
+pub(crate) mod pipe;
+mod server_end;
+pub(crate) mod socket;
+pub(crate) mod trace;
+
+pub(crate) use net::{Crowd, SimNet};
+pub(crate) use peer_end::Path;

@@ -1,0 +1,220 @@
+//! The daemon itself as a process: started on ports of its own, stopped by its id.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal};
+use tempfile::TempDir;
+
+use crate::client::{Client, Framing, PATIENCE, eventually};
+
+/// A running daemon; killed when dropped.
+pub struct Daemon {
+    child: Child,
+    /// Where its listeners listen, by name; several addresses where several are bound.
+    addrs: HashMap<String, Vec<SocketAddr>>,
+    log: Log,
+    /// Holds the configuration file as long as the daemon may read it again.
+    _folder: TempDir,
+}
+
+/// What the daemon has written to stderr so far.
+type Log = Arc<Mutex<Vec<String>>>;
+
+impl Daemon {
+    /// Starts a daemon with a configuration whose listeners all bind port 0. The admin interface is
+    /// off where the configuration does not speak of it.
+    pub fn start(config: &str) -> Self {
+        let mut config = config.to_owned();
+        if !config.contains("[admin]") {
+            config.push_str("\n[admin]\nbind = \"off\"\n");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pulsegate.toml");
+        std::fs::write(&file, &config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pulsegate"));
+        command.arg("serve").arg("--config").arg(&file);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let (log, lines) = follow(child.stderr.take().unwrap());
+        let mut daemon = Self {
+            child,
+            addrs: HashMap::new(),
+            log,
+            _folder: folder,
+        };
+        daemon.learn(&lines, config.matches("[[listener]]").count());
+        daemon
+    }
+
+    /// One listener for each framing, dialect `gate`, with these defaults for all and this before.
+    pub fn with(top: &str, defaults: &str) -> Self {
+        let mut config = format!("{top}\n[defaults]\n{defaults}\n");
+        for name in ["line", "lenhdr", "binary"] {
+            let _ = write!(
+                config,
+                "[[listener]]\nname = \"{name}\"\nbind = \"127.0.0.1:0\"\nframing = \"{name}\"\n"
+            );
+        }
+        Self::start(&config)
+    }
+
+    /// The same with these defaults alone.
+    pub fn new(defaults: &str) -> Self {
+        Self::with("", defaults)
+    }
+
+    /// One listener called `main` with these settings.
+    pub fn single(settings: &str) -> Self {
+        Self::start(&format!(
+            "[[listener]]\nname = \"main\"\nbind = \"127.0.0.1:0\"\n{settings}\n"
+        ))
+    }
+
+    /// A client of the listener for lines.
+    pub fn line(&self) -> Client {
+        self.client(Framing::Line)
+    }
+
+    /// A client of the listener for that framing.
+    pub fn client(&self, framing: Framing) -> Client {
+        let name = match framing {
+            Framing::Line => "line",
+            Framing::Lenhdr => "lenhdr",
+            Framing::Binary => "binary",
+        };
+        Client::connect(self.addr(name), framing)
+    }
+
+    /// A client of each framing.
+    pub fn each(&self) -> [Client; 3] {
+        [Framing::Line, Framing::Lenhdr, Framing::Binary].map(|framing| self.client(framing))
+    }
+
+    /// A client of the one listener, that frames like this.
+    pub fn main(&self, framing: Framing) -> Client {
+        Client::connect(self.addr("main"), framing)
+    }
+
+    /// A client of the listener for lines that has logged in.
+    pub fn user(&self, name: &str) -> Client {
+        let mut client = self.line();
+        client.login(name);
+        client
+    }
+
+    /// The first address of a listener.
+    pub fn addr(&self, name: &str) -> SocketAddr {
+        self.addrs(name)[0]
+    }
+
+    /// All addresses of a listener.
+    pub fn addrs(&self, name: &str) -> &[SocketAddr] {
+        &self.addrs[name]
+    }
+
+    /// Sends a signal to it.
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn exit(&mut self) -> ExitStatus {
+        eventually("the daemon exits", || self.child.try_wait().unwrap())
+    }
+
+    /// Whether it is running.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for a line of its log that contains this.
+    #[track_caller]
+    pub fn logs(&self, text: &str) {
+        eventually(text, || self.log_text().contains(text).then_some(()));
+    }
+
+    /// All it has written to stderr.
+    pub fn log_text(&self) -> String {
+        let lines = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.join("\n")
+    }
+
+    /// Processor time it has used, in ticks of 10 ms.
+    pub fn cpu_ticks(&self) -> u64 {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(path).unwrap();
+        // The name in brackets may hold spaces; user and system time are fields 14 and 15.
+        let rest = stat.rsplit_once(')').unwrap().1;
+        let fields: Vec<_> = rest.split_whitespace().collect();
+        [11, 12].map(|at: usize| fields[at].parse::<u64>().unwrap()).iter().sum()
+    }
+
+    /// How many descriptors it holds.
+    pub fn descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(path).unwrap().count()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Reads the real ports off the start lines.
+    fn learn(&mut self, lines: &Receiver<String>, listeners: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.addrs.len() < listeners {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = lines.recv_timeout(left) else {
+                panic!("the daemon does not start: {}", self.log_text());
+            };
+            for (name, addr) in announced(&line) {
+                self.addrs.entry(name).or_default().push(addr);
+            }
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the daemon's log:\n{}\n---", self.log_text());
+        }
+    }
+}
+
+/// Reads stderr for as long as it is open: a full pipe must not disturb what is tested.
+fn follow(stderr: ChildStderr) -> (Log, Receiver<String>) {
+    let log = Log::default();
+    let (sender, receiver) = channel();
+    let kept = Arc::clone(&log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut lines = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.push(line.clone());
+            let _ = sender.send(line);
+        }
+    });
+    (log, receiver)
+}
+
+/// Every `ADDR (NAME: ` in a start line.
+fn announced(line: &str) -> Vec<(String, SocketAddr)> {
+    let mut found = Vec::new();
+    let words: Vec<_> = line.split(' ').collect();
+    for pair in words.windows(2) {
+        let name = pair[1].strip_prefix('(').and_then(|name| name.strip_suffix(':'));
+        if let (Ok(addr), Some(name)) = (pair[0].parse(), name) {
+            found.push((name.to_owned(), addr));
+        }
+    }
+    found
+}
