@@ -206,7 +206,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     fn wait(&mut self) -> io::Result<()> {
         self.refresh();
         let mut timeout = self.gate.sleep_max();
-        if self.has_tasks || self.doors.iter().any(Door::is_ready) {
+        let has_work = self.has_tasks || self.gate.is_stop_asked;
+        if has_work || self.doors.iter().any(Door::is_ready) {
             timeout = Some(Duration::ZERO);
         }
         if let Some(budget) = self.coalesce
@@ -256,6 +257,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         }
         if self.has_tasks {
             self.run_tasks();
+        }
+        if std::mem::take(&mut self.gate.is_stop_asked) {
+            self.stop();
         }
     }
 

@@ -25,7 +25,8 @@
 //!
 //! Costs: 12 bytes for each key below the largest one used, 8 for each slot. `set`, `remove`, `get`
 //! and `next` are O(1); `advance` is O(keys taken + occupied slots passed), and empty slots cost
-//! nothing.
+//! nothing. With a million keys in the order of their numbers, setting one again takes about 10 ns;
+//! in any other order it is the cache misses on three links that count (`benches/wheel.rs`).
 
 use std::mem;
 
@@ -218,6 +219,9 @@ impl Wheel {
     }
 
     /// Closes the gap that a key leaves; its own link is the caller's to overwrite.
+    ///
+    /// Takes the fields one by one: where keys are set again in the order in which they were set,
+    /// each was written to by the one before, and a load of the whole link would wait for that.
     fn unlink(&mut self, next: u32, prev: u32, at: Tick) {
         let list = self.list_of(at);
         if prev == NIL {

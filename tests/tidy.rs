@@ -96,10 +96,13 @@ const RULES: &[Rule] = &[
     Rule {
         words: &[concat!("uns", "afe ")],
         within: EVERYWHERE,
-        rooms: &[(
-            "benches/idle.rs",
-            "a counting allocator cannot be written without",
-        )],
+        rooms: &[
+            (
+                "benches/idle.rs",
+                "a counting allocator cannot be written without",
+            ),
+            ("tests/wire/allocation.rs", "a counting allocator, again"),
+        ],
         advice: "find the safe call (rustix, socket2), or make a case for a room of its own",
     },
 ];

@@ -36,11 +36,15 @@ impl Gate {
         let conn = self.conns.at_mut(index);
         conn.bytes_in += count as u64;
         conn.last_in = now;
-        conn.flags.clear(Flags::PINGED);
+        let was_pinged = conn.flags.lower(Flags::PINGED);
         if is_drained && !conn.flags.has(Flags::CLOSED_HINT) {
             conn.flags.clear(Flags::READABLE);
         }
         self.stats.bytes_in += count as u64;
+        if was_pinged {
+            // The next ping is due before what the wheel is set to.
+            self.touch(index);
+        }
     }
 
     /// A frame was found.

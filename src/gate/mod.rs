@@ -78,6 +78,8 @@ pub struct Gate {
     pub(crate) answering: u32,
     /// Whose end the handler is being told, and whose connection it was.
     pub(crate) leaving: Option<(ConnId, Option<SmolStr>)>,
+    /// A handler or a task asked for the shutdown.
+    pub(crate) is_stop_asked: bool,
     policy: UserPolicy,
     rules: Vec<Rules>,
     wires: Wires,
@@ -86,7 +88,10 @@ pub struct Gate {
     offline: Offline,
     halves: Halves,
     held: Vec<Held>,
-    #[expect(clippy::vec_box, reason = "boxes move between here and the connections")]
+    #[expect(
+        clippy::vec_box,
+        reason = "boxes move between here and the connections"
+    )]
     outboxes: Vec<Box<Outbox>>,
     ledger: Ledger,
     next_id: u64,
@@ -119,6 +124,7 @@ impl Gate {
             fanout_left: limits.fanout,
             answering: NONE,
             leaving: None,
+            is_stop_asked: false,
             policy,
             rules: Vec::new(),
             wires: Wires::default(),
@@ -167,12 +173,17 @@ impl Gate {
         &self.rules[usize::from(self.conns.at(index).listener.0)]
     }
 
-    /// Sends `body` as one frame to a connection of dialect [`Frames`](crate::Dialect::Frames), or
-    /// of any other: it is framed, and is subject to no policy but the output budget. Whether the
-    /// connection is open.
+    /// Sends `body` as one frame of the connection's framing, under the slow-consumer policy of its
+    /// listener: for applications that speak a language of their own
+    /// ([`Dialect::Frames`](crate::Dialect::Frames)). Whether it was queued.
     pub fn send(&mut self, conn: ConnId, body: &[u8]) -> bool {
         let found = self.conns.find_open(conn);
-        found.inspect(|&index| self.echo(index, body)).is_some()
+        found.is_some_and(|index| self.send_frame(index, body))
+    }
+
+    /// Asks the loop to shut down in good order, as SIGTERM does.
+    pub fn shut_down(&mut self) {
+        self.is_stop_asked = true;
     }
 
     /// The peer's address.

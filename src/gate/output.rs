@@ -44,6 +44,16 @@ impl Gate {
         }
     }
 
+    /// Appends `body` as one frame, where the receiver takes it: whether it did.
+    pub(crate) fn send_frame(&mut self, index: u32, body: &[u8]) -> bool {
+        if !self.has_room(index) {
+            return false;
+        }
+        let before = self.conns.at(index).waiting();
+        self.echo(index, body);
+        self.enforce_max(index, before)
+    }
+
     /// Appends a message where the receiver takes it: whether it did.
     ///
     /// What the request in hand causes to its own sender is held back until that is answered.
@@ -100,7 +110,8 @@ impl Gate {
         let conn = self.conns.at(index);
         let settings = &self.rules[usize::from(conn.listener.0)].settings;
         if conn.waiting() <= settings.outbox_max {
-            return true;
+            // The output budget may just have cost this very connection.
+            return conn.is_open();
         }
         match settings.slow_consumer {
             SlowConsumer::Close => self.close_at(index, CloseReason::SlowConsumer),
@@ -309,14 +320,15 @@ impl Gate {
         self.answering = NONE;
         for held in std::mem::take(&mut self.held) {
             let before = self.conns.at(index).waiting();
-            if !self.conns.at(index).is_open() {
-                break;
+            let is_open = self.conns.at(index).is_open();
+            if is_open {
+                self.append_to(index, |outbox| outbox.share(&held.frame));
             }
-            self.append_to(index, |outbox| outbox.share(&held.frame));
-            if self.enforce_max(index, before)
-                && let Some(letter) = held.tracked
-            {
-                self.track(index, letter);
+            let is_queued = is_open && self.enforce_max(index, before);
+            match held.tracked {
+                Some(letter) if is_queued => self.track(index, letter),
+                Some(_) => self.stats.letters.dropped += 1,
+                None => {}
             }
         }
     }

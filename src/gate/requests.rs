@@ -259,7 +259,12 @@ impl Gate {
 
     fn drop_held(&mut self) {
         self.answering = NONE;
-        self.held.clear();
+        let lost = self
+            .held
+            .drain(..)
+            .filter(|held| held.tracked.is_some())
+            .count();
+        self.stats.letters.dropped += lost as u64;
     }
 
     fn failed_login(&mut self, index: u32) {

@@ -62,7 +62,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     /// Before silence ends a connection its socket is read once more: what a client sent in time
     /// may lie there, behind more events than one wait fetches or in a turn that took long.
     fn look_again(&mut self, index: u32) {
-        if self.gate.conns.at(index).flags.has(Flags::BUFFERED) {
+        let conn = self.gate.conns.at(index);
+        if conn.is_paused() || conn.flags.has(Flags::BUFFERED) {
             return;
         }
         self.read(index);

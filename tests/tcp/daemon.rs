@@ -1,6 +1,7 @@
 //! The daemon itself as a process: started on ports of its own, stopped by its id.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -38,7 +39,7 @@ impl Daemon {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pulsegate.toml");
         std::fs::write(&file, &config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pulsegate"));
+        let mut command = Command::new(binary());
         command.arg("serve").arg("--config").arg(&file);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -49,7 +50,10 @@ impl Daemon {
             log,
             _folder: folder,
         };
-        daemon.learn(&lines, config.matches("[[listener]]").count());
+        daemon.learn(
+            &lines,
+            config.matches("127.0.0.1:0\"").count() + config.matches("[::1]:0\"").count(),
+        );
         daemon
     }
 
@@ -129,11 +133,6 @@ impl Daemon {
         eventually("the daemon exits", || self.child.try_wait().unwrap())
     }
 
-    /// Whether it is running.
-    pub fn is_alive(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
     /// Waits for a line of its log that contains this.
     #[track_caller]
     pub fn logs(&self, text: &str) {
@@ -153,7 +152,10 @@ impl Daemon {
         // The name in brackets may hold spaces; user and system time are fields 14 and 15.
         let rest = stat.rsplit_once(')').unwrap().1;
         let fields: Vec<_> = rest.split_whitespace().collect();
-        [11, 12].map(|at: usize| fields[at].parse::<u64>().unwrap()).iter().sum()
+        [11, 12]
+            .map(|at: usize| fields[at].parse::<u64>().unwrap())
+            .iter()
+            .sum()
     }
 
     /// How many descriptors it holds.
@@ -167,9 +169,9 @@ impl Daemon {
     }
 
     /// Reads the real ports off the start lines.
-    fn learn(&mut self, lines: &Receiver<String>, listeners: usize) {
+    fn learn(&mut self, lines: &Receiver<String>, sockets: usize) {
         let deadline = Instant::now() + PATIENCE;
-        while self.addrs.len() < listeners {
+        while self.addrs.values().map(Vec::len).sum::<usize>() < sockets {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(line) = lines.recv_timeout(left) else {
                 panic!("the daemon does not start: {}", self.log_text());
@@ -189,6 +191,11 @@ impl Drop for Daemon {
             eprintln!("--- the daemon's log:\n{}\n---", self.log_text());
         }
     }
+}
+
+/// The daemon of this build, or another one to be put to the same tests.
+fn binary() -> OsString {
+    std::env::var_os("PULSEGATE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_pulsegate").into())
 }
 
 /// Reads stderr for as long as it is open: a full pipe must not disturb what is tested.
@@ -211,7 +218,9 @@ fn announced(line: &str) -> Vec<(String, SocketAddr)> {
     let mut found = Vec::new();
     let words: Vec<_> = line.split(' ').collect();
     for pair in words.windows(2) {
-        let name = pair[1].strip_prefix('(').and_then(|name| name.strip_suffix(':'));
+        let name = pair[1]
+            .strip_prefix('(')
+            .and_then(|name| name.strip_suffix(':'));
         if let (Ok(addr), Some(name)) = (pair[0].parse(), name) {
             found.push((name.to_owned(), addr));
         }

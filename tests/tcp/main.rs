@@ -1,5 +1,6 @@
 //! Real loopback sockets, end to end. Every socket is bound to port 0 and nothing sleeps: a test
-//! waits for the thing itself, with a deadline.
+//! waits for the thing itself, with a deadline; only where silence is what is promised it listens
+//! to silence.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,5 +8,16 @@
     reason = "a test may fail by panic, and its modules are its own"
 )]
 
+mod acked;
 mod child;
+mod client;
+mod closes;
+mod daemon;
+mod fairness;
+mod framing;
 mod kernel;
+mod messages;
+mod order;
+mod rules;
+mod topics;
+mod users;

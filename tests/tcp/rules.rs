@@ -49,22 +49,68 @@ fn other_errors_are_not_bad_requests() {
 #[test]
 fn the_login_rule_decides_what_goes_before_a_login() {
     let requests = [
-        "ping", "login alice", "send bob x", "asend bob x", "pub t x", "data x", "join t", "leave t",
+        "ping",
+        "login alice",
+        "send bob x",
+        "asend bob x",
+        "pub t x",
+        "data x",
+        "join t",
+        "leave t",
     ];
     let table = [
-        ("none", false, [
-            "pong", "forbidden", "forbidden", "forbidden", "forbidden", "no-backend", "ok", "ok",
-        ]),
-        ("optional", false, [
-            "pong", "-", "login-required", "login-required", "login-required", "login-required",
-            "ok", "ok",
-        ]),
-        ("required", false, [
-            "pong", "-", "login-required", "login-required", "login-required", "login-required",
-            "login-required", "login-required",
-        ]),
-        ("optional", true, ["pong", "ok", "ok", "ok", "ok", "no-backend", "ok", "ok"]),
-        ("required", true, ["pong", "ok", "ok", "ok", "ok", "no-backend", "ok", "ok"]),
+        (
+            "none",
+            false,
+            [
+                "pong",
+                "forbidden",
+                "forbidden",
+                "forbidden",
+                "forbidden",
+                "no-backend",
+                "ok",
+                "ok",
+            ],
+        ),
+        (
+            "optional",
+            false,
+            [
+                "pong",
+                "-",
+                "login-required",
+                "login-required",
+                "login-required",
+                "login-required",
+                "ok",
+                "ok",
+            ],
+        ),
+        (
+            "required",
+            false,
+            [
+                "pong",
+                "-",
+                "login-required",
+                "login-required",
+                "login-required",
+                "login-required",
+                "login-required",
+                "login-required",
+            ],
+        ),
+        (
+            "optional",
+            true,
+            ["pong", "ok", "ok", "ok", "ok", "no-backend", "ok", "ok"],
+        ),
+        (
+            "required",
+            true,
+            ["pong", "ok", "ok", "ok", "ok", "no-backend", "ok", "ok"],
+        ),
     ];
     for (rule, logged_in, answers) in table {
         // The receiver lives on a listener that lets it in, whatever the tested rule is.
@@ -102,20 +148,30 @@ fn quit_and_pong_need_no_login() {
     // An ack is no more allowed than anything else, but it never gets an answer.
     let (rest, _) = client.rest();
     let text = String::from_utf8(rest).unwrap();
-    assert!(text == "close quit\n" || {
-        let (first, last) = text.split_once('\n').unwrap();
-        first.starts_with("error login-required ") && last == "close quit\n"
-    }, "{text}");
+    assert!(
+        text == "close quit\n" || {
+            let (first, last) = text.split_once('\n').unwrap();
+            first.starts_with("error login-required ") && last == "close quit\n"
+        },
+        "{text}"
+    );
 }
 
 #[test]
 fn allow_says_who_may_do_what() {
     let requests = [
-        ("send", "send bob x"), ("send", "asend bob x"), ("pub", "pub t x"), ("join", "join t"),
+        ("send", "send bob x"),
+        ("send", "asend bob x"),
+        ("pub", "pub t x"),
+        ("join", "join t"),
         ("data", "data x"),
     ];
     for allowed in ["", "send", "pub", "join", "data"] {
-        let list = if allowed.is_empty() { String::new() } else { format!("{allowed:?}") };
+        let list = if allowed.is_empty() {
+            String::new()
+        } else {
+            format!("{allowed:?}")
+        };
         let daemon = Daemon::new(&format!("allow = [{list}]"));
         let _bob = daemon.user("bob");
         let mut client = daemon.user("alice");
@@ -123,7 +179,11 @@ fn allow_says_who_may_do_what() {
             client.say(request);
             let answer = client.hear_text();
             let is_forbidden = answer.starts_with("error forbidden ");
-            assert_eq!(is_forbidden, right != allowed, "allow = [{list}], {request}: {answer}");
+            assert_eq!(
+                is_forbidden,
+                right != allowed,
+                "allow = [{list}], {request}: {answer}"
+            );
         }
         client.fence();
     }

@@ -16,7 +16,10 @@ fn publishing_needs_no_join_and_a_member_gets_its_own_copy() {
     bob.asks("pub t me too", "ok queued=2");
     for member in [&mut bob, &mut carol] {
         let (first, second) = (member.message(), member.message());
-        assert_eq!((&*first.from, &*first.body), ("topic:t/alice", "two are here"));
+        assert_eq!(
+            (&*first.from, &*first.body),
+            ("topic:t/alice", "two are here")
+        );
         assert_eq!((&*second.from, &*second.body), ("topic:t/bob", "me too"));
         assert!(second.id > first.id);
     }

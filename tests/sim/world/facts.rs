@@ -49,6 +49,8 @@ pub(crate) struct Facts {
     pub(crate) verdict: Option<CloseReason>,
     /// How the server told the peer that it ended.
     pub(crate) told: Option<CloseReason>,
+    /// Whether the peer has heard the server's FIN, and so all that came before it.
+    pub(crate) fin_heard: bool,
     /// When the peer entered the backlog.
     pub(crate) queued: Stamp,
     /// Whether the handler was told of it.

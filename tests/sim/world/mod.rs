@@ -12,6 +12,7 @@
 )]
 
 pub(crate) mod agenda;
+pub(crate) mod clients;
 pub(crate) mod dice;
 pub(crate) mod epoll;
 pub(crate) mod facts;

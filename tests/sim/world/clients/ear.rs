@@ -44,7 +44,11 @@ pub(crate) enum Owed {
     /// This body, back again.
     Echo(Vec<u8>),
     /// An answer to this.
-    Answer { say: Say, seq: Option<u64>, number: u32 },
+    Answer {
+        say: Say,
+        seq: Option<u64>,
+        number: u32,
+    },
 }
 
 /// What the client must do about what it heard.
@@ -91,7 +95,11 @@ impl Ear {
             Say::Pong | Say::Ack(_) | Say::Quit => return,
             _ => {}
         }
-        self.owed.push_back(Owed::Answer { say: say.clone(), seq, number });
+        self.owed.push_back(Owed::Answer {
+            say: say.clone(),
+            seq,
+            number,
+        });
     }
 
     /// Takes bytes as they come and returns what they say.
@@ -113,7 +121,11 @@ impl Ear {
     /// The server has closed its side: nothing may be left half.
     pub(crate) fn end(&self) {
         if !self.is_wild {
-            assert!(self.input.is_empty(), "the stream ends inside a frame: {:?}", self.input);
+            assert!(
+                self.input.is_empty(),
+                "the stream ends inside a frame: {:?}",
+                self.input
+            );
         }
     }
 
@@ -121,7 +133,9 @@ impl Ear {
         if self.framing == Framing::Raw {
             for &byte in bytes {
                 let front = self.owed.front_mut().expect("an echo needs a call");
-                let Owed::Echo(body) = front else { unreachable!("an echo only echoes") };
+                let Owed::Echo(body) = front else {
+                    unreachable!("an echo only echoes")
+                };
                 assert_eq!(body.remove(0), byte, "the echo is what was said");
                 if body.is_empty() {
                     self.owed.pop_front();
@@ -135,7 +149,11 @@ impl Ear {
                 continue;
             }
             let said = self.owed.pop_front();
-            assert_eq!(said, Some(Owed::Echo(body)), "the echo is what was said, in order");
+            assert_eq!(
+                said,
+                Some(Owed::Echo(body)),
+                "the echo is what was said, in order"
+            );
         }
     }
 
@@ -144,7 +162,13 @@ impl Ear {
         match word {
             Word::Ping => news.push(News::Ping),
             Word::Close { reason, .. } => self.goodbye = Some(reason),
-            Word::Message { id, from, topic, text, ack } => {
+            Word::Message {
+                id,
+                from,
+                topic,
+                text,
+                ack,
+            } => {
                 self.take_message(id, &from, topic, text, ack, news);
             }
             Word::Pong | Word::Ok(_) | Word::Error(_) => self.take_answer(&word, seq, news),
@@ -156,7 +180,12 @@ impl Ear {
             return;
         }
         let owed = self.owed.pop_front();
-        let Some(Owed::Answer { say, seq: wanted, number }) = owed else {
+        let Some(Owed::Answer {
+            say,
+            seq: wanted,
+            number,
+        }) = owed
+        else {
             panic!("client {}: {word:?} answers no request", self.who);
         };
         assert_eq!(seq, wanted, "client {}: {word:?} to {say:?}: seq", self.who);
@@ -189,7 +218,11 @@ impl Ear {
             _ => &[],
         };
         let is_allowed = common.contains(&code) || special.contains(&code);
-        assert!(is_allowed, "client {}: {say:?} was refused with {code}", self.who);
+        assert!(
+            is_allowed,
+            "client {}: {say:?} was refused with {code}",
+            self.who
+        );
     }
 
     fn take_message(
@@ -203,29 +236,46 @@ impl Ear {
     ) {
         let letter = Letter::read(&text);
         let who = self.who;
-        assert!(letter.names.contains(&from), "client {who}: {text:?} is not from {from}");
+        assert!(
+            letter.names.contains(&from),
+            "client {who}: {text:?} is not from {from}"
+        );
         match &topic {
             Some(topic) => {
                 assert_eq!(letter.to, format!("t:{topic}"), "client {who}: the topic");
-                assert!(self.topics.contains(topic), "client {who} never joined {topic}");
+                assert!(
+                    self.topics.contains(topic),
+                    "client {who} never joined {topic}"
+                );
             }
             None => {
                 let to = letter.to.strip_prefix("u:").expect("to a user");
-                assert!(self.names.contains(to), "client {who} got what is meant for {to}");
+                assert!(
+                    self.names.contains(to),
+                    "client {who} got what is meant for {to}"
+                );
             }
         }
         if letter.from == who {
             let is_open = self.owed.iter().any(
                 |owed| matches!(owed, Owed::Answer { number, .. } if *number == letter.number),
             );
-            assert!(!is_open, "client {who} got its message {} before the ok", letter.number);
+            assert!(
+                !is_open,
+                "client {who} got its message {} before the ok",
+                letter.number
+            );
         }
         let (sender, number) = (letter.from, letter.number);
         if ack {
             let copy = self.copies.entry(id).or_insert_with(|| (0, text.clone()));
             copy.0 += 1;
             assert_eq!(copy.1, text, "client {who}: two messages of one id");
-            assert!(copy.0 <= self.ack_attempts, "client {who}: copy {} of {id}", copy.0);
+            assert!(
+                copy.0 <= self.ack_attempts,
+                "client {who}: copy {} of {id}",
+                copy.0
+            );
             news.push(News::AckWanted(id));
         } else {
             let last = self.last.insert((sender, letter.to.to_owned()), number);
@@ -237,7 +287,6 @@ impl Ear {
         }
         news.push(News::Heard(sender, number));
     }
-
 
     /// Whether this connection may send and publish.
     pub(crate) fn may_send(&self, settings: &Settings) -> bool {
@@ -266,29 +315,55 @@ impl<'a> Letter<'a> {
 
     fn read(text: &'a str) -> Self {
         let mut words = text.split(' ');
-        let mut word = || words.next().unwrap_or_else(|| panic!("a stranger's text: {text:?}"));
+        let mut word = || {
+            words
+                .next()
+                .unwrap_or_else(|| panic!("a stranger's text: {text:?}"))
+        };
         let number = |word: &str| word.parse().expect("a number");
         let (from, count) = (number(word()), number(word()));
         let (to, names) = (word(), word().split(',').collect());
         let filling = word();
-        assert!(filling.bytes().all(|byte| byte == b'x'), "the text arrives as it was sent");
-        Letter { from, number: count, to, names }
+        assert!(
+            filling.bytes().all(|byte| byte == b'x'),
+            "the text arrives as it was sent"
+        );
+        Letter {
+            from,
+            number: count,
+            to,
+            names,
+        }
     }
 }
 
 fn check_fields(fields: &[(String, u64)], say: &Say) {
-    let get = |key: &str| fields.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
+    let get = |key: &str| {
+        fields
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| *value)
+    };
     match say {
         Say::Login(_) => {
             assert_eq!(get("proto"), Some(1), "ok to a login tells the version");
-            assert!(get("heartbeat").is_some(), "ok to a login tells the heartbeat");
+            assert!(
+                get("heartbeat").is_some(),
+                "ok to a login tells the heartbeat"
+            );
         }
         Say::Send { .. } | Say::Publish { .. } | Say::Data(_) => {
-            assert!(get("queued").is_some(), "ok to {say:?} tells how many: {fields:?}");
+            assert!(
+                get("queued").is_some(),
+                "ok to {say:?} tells how many: {fields:?}"
+            );
         }
         _ => {}
     }
     if get("offline").is_some() {
-        assert!(matches!(say, Say::Send { ack: true, .. }), "only what wants an ack is kept");
+        assert!(
+            matches!(say, Say::Send { ack: true, .. }),
+            "only what wants an ack is kept"
+        );
     }
 }

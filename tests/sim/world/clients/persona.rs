@@ -137,10 +137,22 @@ impl Persona {
     /// Anybody.
     pub(crate) fn any(dice: &mut Dice, mask: Mask) -> Self {
         Self {
-            speech: if mask.speech { speech(dice) } else { Speech::Normal },
+            speech: if mask.speech {
+                speech(dice)
+            } else {
+                Speech::Normal
+            },
             cut: if mask.cut { cut(dice) } else { Cut::Whole },
-            reading: if mask.reading { reading(dice) } else { Reading::Eager },
-            ending: if mask.ending { ending(dice) } else { Ending::Stay },
+            reading: if mask.reading {
+                reading(dice)
+            } else {
+                Reading::Eager
+            },
+            ending: if mask.ending {
+                ending(dice)
+            } else {
+                Ending::Stay
+            },
             acks: if mask.acks {
                 *dice.pick(&[Acks::Always, Acks::Sometimes, Acks::Never])
             } else {

@@ -13,10 +13,17 @@ pub(crate) enum Say {
     Ping,
     Pong,
     Login(String),
-    Send { to: String, text: String, ack: bool },
+    Send {
+        to: String,
+        text: String,
+        ack: bool,
+    },
     Join(String),
     Leave(String),
-    Publish { topic: String, text: String },
+    Publish {
+        topic: String,
+        text: String,
+    },
     Data(String),
     Ack(u64),
     Quit,
@@ -31,8 +38,17 @@ pub(crate) enum Word {
     Ping,
     Ok(Vec<(String, u64)>),
     Error(String),
-    Message { id: u64, from: String, topic: Option<String>, text: String, ack: bool },
-    Close { reason: String, reconnect_ms: u64 },
+    Message {
+        id: u64,
+        from: String,
+        topic: Option<String>,
+        text: String,
+        ack: bool,
+    },
+    Close {
+        reason: String,
+        reconnect_ms: u64,
+    },
 }
 
 /// Wraps a body into a frame.
@@ -71,8 +87,13 @@ pub(crate) fn unframe(framing: Framing, input: &mut Vec<u8>) -> Option<Vec<u8>> 
         }
         Framing::LenHdr { .. } => {
             let header = std::str::from_utf8(input.get(..20)?).expect("a header is ASCII");
-            let digits = header.strip_prefix("length:").expect("a header begins with length:");
-            (20, 20 + digits.parse::<usize>().expect("a header has 13 digits"))
+            let digits = header
+                .strip_prefix("length:")
+                .expect("a header begins with length:");
+            (
+                20,
+                20 + digits.parse::<usize>().expect("a header has 13 digits"),
+            )
         }
         Framing::Binary(layout) => binary_bounds(layout, input)?,
     };
@@ -93,7 +114,10 @@ fn binary_bounds(layout: Layout, input: &[u8]) -> Option<(usize, usize)> {
         Endian::Little => field.iter().rev().fold(0, shift),
     };
     let length = value as i64 + i64::from(layout.adjust);
-    Some((from, from + usize::try_from(length).expect("a length is not negative")))
+    Some((
+        from,
+        from + usize::try_from(length).expect("a length is not negative"),
+    ))
 }
 
 /// One message as the body of a frame.
@@ -116,8 +140,16 @@ fn line(say: &Say) -> String {
         Say::Ping => "ping".into(),
         Say::Pong => "pong".into(),
         Say::Login(user) => format!("login {user}"),
-        Say::Send { to, text, ack: false } => format!("send {to} {text}"),
-        Say::Send { to, text, ack: true } => format!("asend {to} {text}"),
+        Say::Send {
+            to,
+            text,
+            ack: false,
+        } => format!("send {to} {text}"),
+        Say::Send {
+            to,
+            text,
+            ack: true,
+        } => format!("asend {to} {text}"),
         Say::Join(topic) => format!("join {topic}"),
         Say::Leave(topic) => format!("leave {topic}"),
         Say::Publish { topic, text } => format!("pub {topic} {text}"),
@@ -134,8 +166,16 @@ fn json(say: &Say) -> Value {
         Say::Ping => json!({"type": "ping"}),
         Say::Pong => json!({"type": "pong"}),
         Say::Login(user) => json!({"type": "login", "user": user}),
-        Say::Send { to, text, ack: false } => json!({"type": "send", "to": to, "body": text}),
-        Say::Send { to, text, ack: true } => {
+        Say::Send {
+            to,
+            text,
+            ack: false,
+        } => json!({"type": "send", "to": to, "body": text}),
+        Say::Send {
+            to,
+            text,
+            ack: true,
+        } => {
             json!({"type": "send", "to": to, "body": text, "ack": true})
         }
         Say::Join(topic) => json!({"type": "join", "topic": topic}),
@@ -162,8 +202,16 @@ fn binary(say: &Say) -> Vec<u8> {
         Say::Ping => put(0x01, None, b""),
         Say::Pong => put(0x02, None, b""),
         Say::Login(user) => put(0x03, Some(user), &[0, 0]),
-        Say::Send { to, text, ack: false } => put(0x04, Some(to), text.as_bytes()),
-        Say::Send { to, text, ack: true } => put(0x0B, Some(to), text.as_bytes()),
+        Say::Send {
+            to,
+            text,
+            ack: false,
+        } => put(0x04, Some(to), text.as_bytes()),
+        Say::Send {
+            to,
+            text,
+            ack: true,
+        } => put(0x0B, Some(to), text.as_bytes()),
         Say::Join(topic) => put(0x05, Some(topic), b""),
         Say::Leave(topic) => put(0x06, Some(topic), b""),
         Say::Publish { topic, text } => put(0x07, Some(topic), text.as_bytes()),
@@ -180,9 +228,10 @@ pub(crate) fn read(framing: Framing, body: &[u8]) -> (Word, Option<u64>) {
     match framing {
         Framing::LenHdr { .. } => read_json(body),
         Framing::Binary(_) => (read_binary(body), None),
-        Framing::Raw | Framing::Line => {
-            (read_line(std::str::from_utf8(body).expect("a line is UTF-8")), None)
-        }
+        Framing::Raw | Framing::Line => (
+            read_line(std::str::from_utf8(body).expect("a line is UTF-8")),
+            None,
+        ),
     }
 }
 
@@ -201,7 +250,10 @@ fn read_line(line: &str) -> Word {
         }
         "close" => {
             let (reason, ms) = rest.split_once(' ').unwrap_or((rest, "0"));
-            Word::Close { reason: reason.to_owned(), reconnect_ms: number(ms) }
+            Word::Close {
+                reason: reason.to_owned(),
+                reconnect_ms: number(ms),
+            }
         }
         _ => panic!("no message of the protocol: {line:?}"),
     }
@@ -222,7 +274,10 @@ fn read_binary(body: &[u8]) -> Word {
         0x86 => {
             let (reason, rest) = string(rest);
             let ms = u32::from_be_bytes(rest.try_into().expect("close ends with 4 bytes"));
-            Word::Close { reason: reason.to_owned(), reconnect_ms: ms.into() }
+            Word::Close {
+                reason: reason.to_owned(),
+                reconnect_ms: ms.into(),
+            }
         }
         _ => panic!("no message of the protocol: {body:?}"),
     }
@@ -269,7 +324,13 @@ fn message(id: u64, from: &str, text: &str, ack: bool) -> Word {
         }
         None => (None, from),
     };
-    Word::Message { id, from: from.to_owned(), topic, text: text.to_owned(), ack }
+    Word::Message {
+        id,
+        from: from.to_owned(),
+        topic,
+        text: text.to_owned(),
+        ack,
+    }
 }
 
 fn fields(text: &str) -> Vec<(String, u64)> {
@@ -277,7 +338,10 @@ fn fields(text: &str) -> Vec<(String, u64)> {
         let (key, value) = pair.split_once('=').expect("ok KEY=VALUE");
         (key.to_owned(), number(value))
     };
-    text.split(' ').filter(|pair| !pair.is_empty()).map(pair).collect()
+    text.split(' ')
+        .filter(|pair| !pair.is_empty())
+        .map(pair)
+        .collect()
 }
 
 fn string(bytes: &[u8]) -> (&str, &[u8]) {

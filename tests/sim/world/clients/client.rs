@@ -1,0 +1,471 @@
+//! One client: a script driven by what happens at its connection and by its own alarm.
+
+use pulsegate::{CloseReason, Dialect, Login};
+
+use super::ear::{Ear, News, Owed};
+use super::house::House;
+use super::persona::{Acks, Cut, Ending, Persona, Reading, Speech};
+use super::wire::{self, Say};
+use crate::world::Path;
+use crate::world::agenda::{Deed, MILLI, Nanos, SECOND};
+use crate::world::dice::Dice;
+use crate::world::kernel::Kernel;
+use crate::world::socket::{Heard, Key};
+
+/// A client and its script.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) who: u32,
+    pub(crate) dice: Dice,
+    pub(crate) persona: Persona,
+    pub(crate) listener: u16,
+    pub(crate) path: Path,
+    /// The names it logs in under; most have one.
+    pub(crate) names: Vec<String>,
+    pub(crate) link: Option<Link>,
+    /// It never comes back.
+    pub(crate) is_retired: bool,
+    /// The number of its last message.
+    pub(super) number: u32,
+    pub(super) seq: u64,
+    pub(super) times: Times,
+    alarm: (u32, Nanos),
+}
+
+/// When it does what next; `Nanos::MAX` is never.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) connect: Nanos,
+    pub(super) speak: Nanos,
+    pub(super) cut: Nanos,
+    pub(super) read: Nanos,
+    pub(super) end: Nanos,
+}
+
+/// A connection of a client.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) key: Key,
+    pub(crate) ear: Ear,
+    /// What is to be sent, from `sent` on.
+    pub(super) out: Vec<u8>,
+    sent: usize,
+    /// Bytes of the stream before `out`.
+    base: u64,
+    /// It has said that nothing more comes.
+    pub(super) is_finished: bool,
+    /// Rounds of speaking since the last flush, for who glues.
+    pub(super) glued: u32,
+    /// Requests, for those who count them.
+    pub(super) said: u32,
+    pub(super) nonsense: u32,
+}
+
+impl Times {
+    pub(super) const NEVER: Self = Self {
+        connect: Nanos::MAX,
+        speak: Nanos::MAX,
+        cut: Nanos::MAX,
+        read: Nanos::MAX,
+        end: Nanos::MAX,
+    };
+
+    fn next(&self) -> Nanos {
+        self.connect
+            .min(self.speak)
+            .min(self.cut)
+            .min(self.read)
+            .min(self.end)
+    }
+}
+
+/// Whether a time has come; it is then taken off.
+fn comes(time: &mut Nanos, now: Nanos) -> bool {
+    let is_due = *time <= now;
+    if is_due {
+        *time = Nanos::MAX;
+    }
+    is_due
+}
+
+impl Client {
+    pub(crate) fn new(who: u32, dice: Dice, persona: Persona, listener: u16, path: Path) -> Self {
+        Self {
+            who,
+            dice,
+            persona,
+            listener,
+            path,
+            names: Vec::new(),
+            link: None,
+            is_retired: false,
+            number: 0,
+            seq: 0,
+            times: Times::NEVER,
+            alarm: (0, Nanos::MAX),
+        }
+    }
+
+    /// Comes to life at `at`.
+    pub(crate) fn begin(&mut self, kernel: &mut Kernel, at: Nanos) {
+        self.times.connect = at;
+        self.set_alarm(kernel);
+    }
+
+    pub(crate) fn wake(&mut self, kernel: &mut Kernel, house: &mut House, which: u32) {
+        if which != self.alarm.0 {
+            return;
+        }
+        self.alarm.1 = Nanos::MAX;
+        let now = kernel.now();
+        if comes(&mut self.times.connect, now) && self.link.is_none() {
+            self.connect(kernel, house);
+        }
+        if comes(&mut self.times.end, now) && self.link.is_some() {
+            self.end(kernel, house);
+        }
+        if comes(&mut self.times.read, now) && self.link.is_some() {
+            self.read(kernel, house);
+        }
+        if comes(&mut self.times.speak, now) && self.link.is_some() {
+            self.speak(kernel, house);
+        }
+        if comes(&mut self.times.cut, now) && self.link.is_some() {
+            self.flush(kernel);
+        }
+        self.set_alarm(kernel);
+    }
+
+    /// Something changed at its connection: bytes, room, an end.
+    pub(crate) fn stir(&mut self, kernel: &mut Kernel, house: &mut House) {
+        let Some(link) = &self.link else { return };
+        let is_reset = kernel
+            .get(link.key)
+            .is_none_or(|socket| socket.peer.is_reset);
+        match self.persona.reading {
+            Reading::Eager => self.read(kernel, house),
+            Reading::Slow(_, gap) => {
+                self.times.read = self.times.read.min(kernel.now() + gap);
+            }
+            Reading::Never if is_reset => self.read(kernel, house),
+            Reading::Never => {}
+        }
+        self.flush(kernel);
+        self.set_alarm(kernel);
+    }
+
+    fn connect(&mut self, kernel: &mut Kernel, house: &House) {
+        if self.is_retired {
+            return;
+        }
+        let now = kernel.now();
+        let Some(key) = kernel.dial(self.listener, Some(self.who), self.path) else {
+            // As a kernel does: the SYN is sent again after a second.
+            self.times.connect = now + SECOND;
+            return;
+        };
+        let settings = &house.settings[usize::from(self.listener)];
+        let mut ear = Ear::new(self.who, settings);
+        ear.may_miss = settings.slow_consumer == pulsegate::SlowConsumer::DropNewest;
+        ear.is_wild = matches!(self.persona.speech, Speech::Giant | Speech::Foreign(_));
+        self.link = Some(Link {
+            key,
+            ear,
+            out: Vec::new(),
+            sent: 0,
+            base: 0,
+            is_finished: false,
+            glued: 0,
+            said: 0,
+            nonsense: 0,
+        });
+        self.times = Times {
+            speak: now,
+            ..Times::NEVER
+        };
+        if self.persona.ending != Ending::Stay || self.persona.reading != Reading::Eager {
+            self.times.end = now + self.dice.span(0, 40 * SECOND);
+        }
+    }
+
+    /// Takes what has arrived, and does what it asks for.
+    fn read(&mut self, kernel: &mut Kernel, house: &mut House) {
+        let mut news = Vec::new();
+        let mut buffer = [0; 1_024];
+        let (most, again) = match self.persona.reading {
+            Reading::Slow(bytes, gap) => (bytes.min(buffer.len()), Some(gap)),
+            _ => (buffer.len(), None),
+        };
+        loop {
+            let Some(link) = &mut self.link else { return };
+            match kernel.hear(link.key, &mut buffer[..most]) {
+                Heard::Bytes(count) => link.ear.hear(&buffer[..count], &mut news),
+                Heard::Nothing => break,
+                Heard::Fin => {
+                    self.note_goodbye(kernel);
+                    return self.hear_fin(kernel);
+                }
+                Heard::Reset => {
+                    self.note_goodbye(kernel);
+                    return self.part(kernel);
+                }
+            }
+            if let Some(gap) = again {
+                self.times.read = kernel.now() + gap;
+                break;
+            }
+        }
+        self.note_goodbye(kernel);
+        for item in news {
+            self.heed(item, kernel, house);
+        }
+        self.flush(kernel);
+    }
+
+    fn heed(&mut self, news: News, kernel: &mut Kernel, house: &mut House) {
+        let Some(link) = &mut self.link else { return };
+        match news {
+            News::Ping => self.say(&Say::Pong, kernel, house),
+            News::AckWanted(id) => {
+                let acks = match self.persona.acks {
+                    Acks::Always => true,
+                    Acks::Sometimes => self.dice.one_in(2),
+                    Acks::Never => false,
+                };
+                if acks {
+                    self.say(&Say::Ack(id), kernel, house);
+                }
+            }
+            News::Heard(from, number) => drop(house.unheard.remove(&(from, number))),
+            News::LoggedIn => {
+                if let Some(socket) = kernel.get_mut(link.key) {
+                    socket.facts.is_logged_in = true;
+                }
+            }
+            News::Answered(Say::Send { .. }, number, false) => {
+                house.unheard.remove(&(self.who, number));
+            }
+            News::Answered(..) => {}
+        }
+    }
+
+    /// The world's books get to know what the client was told.
+    fn note_goodbye(&mut self, kernel: &mut Kernel) {
+        let Some(link) = &self.link else { return };
+        let Some(goodbye) = &link.ear.goodbye else {
+            return;
+        };
+        let reason = CloseReason::ALL
+            .into_iter()
+            .find(|reason| reason.word() == goodbye);
+        let reason = reason.unwrap_or_else(|| panic!("no reason of the protocol: {goodbye}"));
+        if let Some(socket) = kernel.get_mut(link.key) {
+            socket.facts.told = Some(reason);
+        }
+    }
+
+    /// The server has closed its side and everything before that was heard.
+    fn hear_fin(&mut self, kernel: &mut Kernel) {
+        let Some(link) = &self.link else { return };
+        link.ear.end();
+        if let Some(socket) = kernel.get_mut(link.key) {
+            socket.facts.fin_heard = true;
+            let is_answered = link.ear.owed.is_empty() || link.ear.is_wild || link.ear.may_miss;
+            let is_half_closed = socket.facts.verdict == Some(CloseReason::PeerClosed);
+            assert!(
+                !is_half_closed || is_answered || link.sent < link.out.len(),
+                "client {}: half-closed, and {:?} was never answered",
+                self.who,
+                link.ear.owed.front(),
+            );
+        }
+        self.part(kernel);
+    }
+
+    /// Lets go of its connection, and plans the next one.
+    fn part(&mut self, kernel: &mut Kernel) {
+        if let Some(link) = self.link.take() {
+            kernel.leave(link.key);
+        }
+        let pause = self.dice.span(0, 3 * SECOND);
+        self.times = Times {
+            connect: kernel.now() + pause,
+            ..Times::NEVER
+        };
+    }
+
+    /// Ends its connection by its own will.
+    pub(crate) fn end(&mut self, kernel: &mut Kernel, house: &mut House) {
+        let Some(link) = &mut self.link else { return };
+        let ending = if link.is_finished {
+            Ending::Leave
+        } else {
+            self.persona.ending
+        };
+        match ending {
+            Ending::Stay | Ending::Leave => self.part(kernel),
+            Ending::Reset => {
+                kernel.reset(link.key);
+                self.part(kernel);
+            }
+            Ending::Vanish => {
+                kernel.vanish(link.key);
+                self.part(kernel);
+            }
+            Ending::HalfClose if link.sent < link.out.len() => {
+                self.times.end = kernel.now() + 50 * MILLI;
+            }
+            Ending::HalfClose => {
+                kernel.finish(link.key);
+                link.is_finished = true;
+                self.times.speak = Nanos::MAX;
+                self.times.end = kernel.now() + 60 * SECOND;
+            }
+            Ending::Quit => {
+                let is_gate = house.is_gate(self.listener);
+                if !is_gate || link.ear.is_wild {
+                    return self.part(kernel);
+                }
+                if let Some(socket) = kernel.get_mut(link.key) {
+                    socket.facts.causes.add(CloseReason::Quit);
+                }
+                self.say(&Say::Quit, kernel, house);
+                self.flush(kernel);
+                let Some(link) = &mut self.link else { return };
+                link.is_finished = true;
+                self.times.speak = Nanos::MAX;
+                self.times.end = kernel.now() + 60 * SECOND;
+            }
+        }
+    }
+
+    /// Leaves for ever, in the way it is used to.
+    pub(crate) fn retire(&mut self, kernel: &mut Kernel, house: &mut House) {
+        self.is_retired = true;
+        self.end(kernel, house);
+        if self.link.is_none() {
+            self.times = Times::NEVER;
+        }
+        self.set_alarm(kernel);
+    }
+
+    /// Whether its cable was cut without its knowing.
+    pub(crate) fn is_lost(&self, kernel: &Kernel) -> bool {
+        let Some(link) = &self.link else { return false };
+        kernel.get(link.key).is_none_or(|socket| {
+            socket.to_server.clogged_until == Nanos::MAX
+                || socket.to_peer.clogged_until == Nanos::MAX
+        })
+    }
+
+    /// Gives up a connection without telling anybody, and comes back soon.
+    pub(crate) fn abandon(&mut self, kernel: &mut Kernel) {
+        if let Some(link) = &self.link {
+            kernel.vanish(link.key);
+        }
+        self.part(kernel);
+        self.set_alarm(kernel);
+    }
+
+    /// Whether it has all that it could wish for: a connection, a login, every answer.
+    pub(crate) fn is_content(&self, house: &House) -> bool {
+        let Some(link) = &self.link else { return false };
+        let settings = &house.settings[usize::from(self.listener)];
+        let wants_login = settings.dialect == Dialect::Gate && settings.login != Login::None;
+        let has_login = !wants_login || link.ear.user.is_some();
+        has_login && link.ear.owed.is_empty() && link.sent == link.out.len()
+    }
+
+    /// Appends a message to what it will send.
+    pub(super) fn say(&mut self, say: &Say, kernel: &mut Kernel, house: &House) {
+        let settings = &house.settings[usize::from(self.listener)];
+        let Some(link) = &mut self.link else { return };
+        if link.is_finished {
+            return;
+        }
+        let seq = matches!(
+            settings.framing,
+            pulsegate::codec::framing::Framing::LenHdr { .. }
+        )
+        .then(|| {
+            self.seq += 1;
+            self.seq
+        })
+        .filter(|seq| seq % 3 > 0);
+        let body = wire::body(settings.framing, say, seq);
+        link.ear.expect(say, seq, self.number);
+        link.put_frame(&body, settings, kernel);
+    }
+
+    /// Sends what waits, in the pieces it is used to.
+    pub(super) fn flush(&mut self, kernel: &mut Kernel) {
+        let Some(link) = &mut self.link else { return };
+        let left = link.out.len() - link.sent;
+        let is_held_back = link.is_finished && kernel.get(link.key).is_none();
+        if left == 0 || is_held_back {
+            return;
+        }
+        let (piece, gap) = match self.persona.cut {
+            Cut::Whole => (left, 0),
+            Cut::Glued if link.glued < 3 && !link.is_finished => return,
+            Cut::Glued => (left, 0),
+            Cut::Torn(gap) => (self.dice.size(1, left), gap),
+            Cut::Drip(gap) => (1, gap),
+        };
+        link.glued = 0;
+        if self.times.cut != Nanos::MAX && gap > 0 {
+            return;
+        }
+        let said = kernel.say(link.key, &link.out[link.sent..link.sent + piece]);
+        link.sent += said;
+        if link.sent == link.out.len() {
+            link.base += link.sent as u64;
+            link.out.clear();
+            link.sent = 0;
+        } else if said == piece {
+            self.times.cut = kernel.now() + gap;
+        }
+    }
+
+    pub(super) fn set_alarm(&mut self, kernel: &mut Kernel) {
+        let next = self.times.next();
+        if next < self.alarm.1 {
+            self.alarm = (self.alarm.0 + 1, next);
+            kernel.agenda.at(next, Deed::Wake(self.who, self.alarm.0));
+        }
+    }
+}
+
+impl Link {
+    /// Appends one frame, and tells the world's books where it ends.
+    pub(super) fn put_frame(
+        &mut self,
+        body: &[u8],
+        settings: &pulsegate::Settings,
+        kernel: &mut Kernel,
+    ) {
+        wire::frame(settings.framing, body, &mut self.out);
+        let end = self.base + self.out.len() as u64;
+        if let Some(socket) = kernel.get_mut(self.key) {
+            socket.facts.mark_frame_end(end);
+        }
+        self.said += 1;
+    }
+
+    /// Appends bytes that are no whole frame, or none at all.
+    pub(super) fn put_raw(&mut self, bytes: &[u8], kernel: &mut Kernel) {
+        self.out.extend_from_slice(bytes);
+        if let Some(socket) = kernel.get_mut(self.key) {
+            socket.facts.mark_frame_end(u64::MAX);
+        }
+    }
+
+    pub(super) fn expect_echo(&mut self, body: &[u8]) {
+        self.ear.owed.push_back(Owed::Echo(body.to_vec()));
+    }
+
+    /// Bytes that have not left yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.out.len() - self.sent
+    }
+}

@@ -1,0 +1,26 @@
+//! What all clients of a world share: the rules of the listeners, the names, who owes what.
+
+use std::collections::BTreeSet;
+
+use pulsegate::{Dialect, Settings, UserPolicy};
+
+/// The rules of a world, as its clients know them.
+#[derive(Debug)]
+pub(crate) struct House {
+    /// The settings of each listener.
+    pub(crate) settings: Vec<Settings>,
+    pub(crate) policy: UserPolicy,
+    /// Names that clients write to.
+    pub(crate) users: Vec<String>,
+    pub(crate) topics: Vec<String>,
+    /// Messages of the last proof that nobody has heard yet: sender and number.
+    pub(crate) unheard: BTreeSet<(u32, u32)>,
+    /// Whether the last act has begun: only what proves liveness is said.
+    pub(crate) is_quiet: bool,
+}
+
+impl House {
+    pub(crate) fn is_gate(&self, listener: u16) -> bool {
+        self.settings[usize::from(listener)].dialect == Dialect::Gate
+    }
+}

@@ -1,0 +1,104 @@
+//! The clients of a world: scripted personalities that check what they hear.
+
+mod client;
+mod ear;
+mod house;
+pub(crate) mod persona;
+mod talk;
+pub(crate) mod wire;
+
+pub(crate) use client::Client;
+pub(crate) use house::House;
+
+use crate::world::Crowd;
+use crate::world::agenda::{Deed, SECOND};
+use crate::world::dice::Dice;
+use crate::world::kernel::Kernel;
+
+/// Everybody.
+#[derive(Debug)]
+pub(crate) struct Population {
+    pub(crate) clients: Vec<Client>,
+    pub(crate) house: House,
+    pub(crate) dice: Dice,
+    /// Whether crowds leave and come back together.
+    pub(crate) has_storms: bool,
+}
+
+impl Crowd for Population {
+    fn stir(&mut self, kernel: &mut Kernel, who: u32) {
+        self.clients[who as usize].stir(kernel, &mut self.house);
+    }
+
+    fn wake(&mut self, kernel: &mut Kernel, who: u32, which: u32) {
+        self.clients[who as usize].wake(kernel, &mut self.house, which);
+    }
+
+    /// A storm: many leave in the same instant, and come back as one.
+    fn mark(&mut self, kernel: &mut Kernel, which: u32) {
+        if !self.has_storms {
+            return;
+        }
+        for client in &mut self.clients {
+            if client.link.is_some() && !client.persona.is_good && self.dice.one_in(2) {
+                client.end(kernel, &mut self.house);
+                client.begin(kernel, kernel.now() + SECOND);
+            }
+        }
+        kernel
+            .agenda
+            .after(self.dice.span(SECOND, 60 * SECOND), Deed::Mark(which));
+    }
+}
+
+impl Population {
+    /// The last act: who misbehaves leaves for ever, who was cut off comes back.
+    pub(crate) fn heal(&mut self, kernel: &mut Kernel) {
+        self.has_storms = false;
+        self.house.is_quiet = true;
+        let now = kernel.now();
+        for socket in &mut kernel.sockets {
+            for pipe in [&mut socket.to_server, &mut socket.to_peer] {
+                if pipe.clogged_until != u64::MAX {
+                    pipe.clogged_until = pipe.clogged_until.min(now);
+                }
+            }
+        }
+        for client in &mut self.clients {
+            if client.persona.is_good {
+                if client.is_lost(kernel) {
+                    client.abandon(kernel);
+                }
+            } else {
+                client.retire(kernel, &mut self.house);
+            }
+        }
+    }
+
+    /// Whether every good client has all that it could wish for.
+    pub(crate) fn is_content(&self) -> bool {
+        let mut good = self.clients.iter().filter(|client| client.persona.is_good);
+        good.all(|client| client.is_content(&self.house)) && self.house.unheard.is_empty()
+    }
+
+    /// Each good client writes to the next one, and every letter must arrive.
+    pub(crate) fn prove(&mut self, kernel: &mut Kernel) {
+        let good: Vec<usize> = (0..self.clients.len())
+            .filter(|&who| self.clients[who].persona.is_good)
+            .collect();
+        for (place, &who) in good.iter().enumerate() {
+            let next = &self.clients[good[(place + 1) % good.len()]];
+            let user = next.link.as_ref().and_then(|link| link.ear.user.clone());
+            if let Some(user) = user {
+                self.clients[who].prove(kernel, &mut self.house, &user, place % 2 == 0);
+            }
+        }
+    }
+
+    /// Everybody leaves for ever.
+    pub(crate) fn retire(&mut self, kernel: &mut Kernel) {
+        for client in &mut self.clients {
+            client.retire(kernel, &mut self.house);
+        }
+    }
+}
