@@ -849,6 +849,7 @@ mod tests {
             wheel.set(1, Tick(51));
             let mut due = Vec::new();
             assert!(wheel.advance(now, 1, &mut due), "gap of {gap}");
+            assert!(wheel.next().is_some_and(|at| at.is_due(now)));
             wheel.check();
             assert!(!wheel.advance(now, 1, &mut due));
             assert_eq!(due, [1, 0]);

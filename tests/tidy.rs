@@ -98,7 +98,7 @@ const RULES: &[Rule] = &[
         within: EVERYWHERE,
         rooms: &[
             (
-                "benches/idle.rs",
+                "benches/support/counting.rs",
                 "a counting allocator cannot be written without",
             ),
             ("tests/wire/allocation.rs", "a counting allocator, again"),

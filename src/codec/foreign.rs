@@ -40,8 +40,10 @@ impl Guess {
 
 /// Judges the first bytes of a connection: do they open another protocol?
 ///
-/// At most 12 bytes are needed; no byte at all is [`Foreign::Maybe`]. A whole frame that is still
-/// only a beginning is a frame: the caller need not wait.
+/// At most 12 bytes are needed; no byte at all is [`Foreign::Maybe`]. As long as that is the
+/// answer, a whole frame is a frame and need not wait, but an error of
+/// [`find`](super::framing::Framing::find) must: torn after `G`, a browser on a `lenhdr` port would
+/// else be told `close protocol` where it is to get no answer.
 #[must_use]
 pub fn foreign(first: &[u8]) -> Foreign {
     let mut verdict = tls_hello(first);

@@ -526,6 +526,7 @@ mod tests {
             r#"{"type":"ping","\u0074ype":"ping"}"#,
             r#"{"x":1,"type":"ping","x":1}"#,
             r#"{"x":1,"type":"ping","\u0078":{}}"#,
+            r#"{"x":1,"y":1,"type":"ping","x":1}"#,
             r#"{"":1,"type":"ping","":1}"#,
             r#"{"type":"ping","body":1,"body":1}"#,
             r#"{"type":"ping","seq":1,"seq":1}"#,

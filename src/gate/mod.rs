@@ -128,7 +128,7 @@ impl Gate {
             policy,
             rules: Vec::new(),
             wires: Wires::default(),
-            users: Users::new(birth.key),
+            users: Users::new(birth.key, limits.connections as usize),
             topics: Topics::new(birth.key),
             offline: Offline::default(),
             halves: Halves::default(),

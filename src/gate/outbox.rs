@@ -106,6 +106,15 @@ impl Outbox {
         }
     }
 
+    /// What waits, where it is one piece: the usual case.
+    pub(crate) fn only(&self) -> Option<&[u8]> {
+        match (self.pieces.len(), self.tail.is_empty()) {
+            (0, _) => Some(&self.tail[self.head..]),
+            (1, true) => Some(&self.pieces[0][self.head..]),
+            _ => None,
+        }
+    }
+
     /// The first pieces, for a vectored write. Returns how many of `slices` were filled.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
         let mut count = 0;

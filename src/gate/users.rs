@@ -58,6 +58,8 @@ pub(crate) struct Users {
     names: HashTable<u32>,
     entries: Slab<User>,
     key: (u64, u64),
+    /// Users for which there is always room.
+    reserve: usize,
     longest_gone: u32,
     last_gone: u32,
     absent: u32,
@@ -115,10 +117,13 @@ pub(crate) fn hash(key: (u64, u64), name: &str) -> u64 {
     reason = "entries are bounded by limits of type u32"
 )]
 impl Users {
-    pub(crate) fn new(key: (u64, u64)) -> Self {
+    /// Room for `users` at once, so that no growing table ever moves in one turn; what is not
+    /// used costs address space only.
+    pub(crate) fn new(key: (u64, u64), users: usize) -> Self {
         Self {
-            names: HashTable::new(),
-            entries: Slab::new(),
+            names: HashTable::with_capacity(users),
+            entries: Slab::with_capacity(users),
+            reserve: users,
             key,
             longest_gone: NONE,
             last_gone: NONE,
@@ -239,12 +244,12 @@ impl Users {
         self.shrink();
     }
 
-    /// Gives memory back once most of it is unused.
+    /// Gives memory back once most of what the absent took is unused.
     fn shrink(&mut self) {
-        if self.entries.is_empty() {
-            self.entries.shrink_to_fit();
+        if self.entries.is_empty() && self.entries.capacity() > self.reserve {
+            self.entries = Slab::with_capacity(self.reserve);
         }
-        if self.names.capacity() > 64 && self.names.len() < self.names.capacity() / 8 {
+        if self.names.capacity() / 4 > self.names.len().max(self.reserve) {
             let (key, entries) = (self.key, &self.entries);
             let half = self.names.capacity() / 2;
             self.names

@@ -30,13 +30,19 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             return self.finish_closing(index);
         };
         let stream = &mut self.sockets[index as usize];
-        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let count = outbox.slices(&mut slices);
-        let offered = slices[..count]
-            .iter()
-            .map(|slice| slice.len())
-            .sum::<usize>();
-        match self.net.write(stream, &slices[..count]) {
+        let (offered, result) = match outbox.only() {
+            Some(piece) => (piece.len(), self.net.write(stream, &[IoSlice::new(piece)])),
+            None => {
+                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let count = outbox.slices(&mut slices);
+                let offered = slices[..count]
+                    .iter()
+                    .map(|slice| slice.len())
+                    .sum::<usize>();
+                (offered, self.net.write(stream, &slices[..count]))
+            }
+        };
+        match result {
             Ok(written) => {
                 self.gate.wrote(index, written);
                 if written < offered {

@@ -1,5 +1,6 @@
 //! Every way a connection ends, as the client sees it.
 
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -12,14 +13,10 @@ const MS: Duration = Duration::from_millis(1);
 #[test]
 fn silence_ends_with_idle_timeout_and_never_early() {
     let daemon = Daemon::new("idle_timeout = \"300ms\"");
+    let began = Instant::now();
     for mut client in daemon.each() {
-        let began = Instant::now();
         client.closes("idle-timeout");
-        assert!(
-            began.elapsed() >= 300 * MS - 1 * MS,
-            "{:?}",
-            began.elapsed()
-        );
+        assert!(began.elapsed() >= 300 * MS, "{:?}", began.elapsed());
     }
     let mut client = daemon.line();
     client.fence();
@@ -63,10 +60,10 @@ fn heartbeats_keep_a_connection_for_ever() {
 #[test]
 fn who_does_not_log_in_in_time_is_closed() {
     let daemon = Daemon::new("login = \"required\"\nlogin_timeout = \"300ms\"");
+    let began = Instant::now();
     for mut client in daemon.each() {
-        let began = Instant::now();
         client.closes("login-timeout");
-        assert!(began.elapsed() >= 299 * MS);
+        assert!(began.elapsed() >= 300 * MS);
     }
     let mut busy = daemon.line();
     let mut user = daemon.user("alice");
@@ -114,10 +111,10 @@ fn each_frame_has_its_own_time() {
 #[test]
 fn a_lifetime_ends_whatever_is_sent() {
     let daemon = Daemon::new("lifetime = \"300ms\"");
+    let began = Instant::now();
     for mut client in daemon.each() {
-        let began = Instant::now();
         client.closes("lifetime");
-        assert!(began.elapsed() >= 299 * MS);
+        assert!(began.elapsed() >= 300 * MS);
     }
     let mut client = daemon.line();
     loop {
@@ -316,10 +313,9 @@ struct Stuck {
 impl Stuck {
     fn new(daemon: &Daemon, name: &'static str) -> Self {
         let mut client = daemon.user(name);
-        // Little room in the kernel on this side; the server's side grows to megabytes.
-        socket2::SockRef::from(client.socket())
-            .set_recv_buffer_size(4_096)
-            .unwrap();
+        // A few segments of loopback: less room would make the kernel crawl when it is read at last.
+        let socket = socket2::SockRef::from(client.socket());
+        socket.set_recv_buffer_size(256 << 10).unwrap();
         client.asks("join flood", "ok");
         Self { client, name }
     }
@@ -347,11 +343,22 @@ impl Stuck {
         });
     }
 
-    /// Reads what is left: whole messages, a torn one, and perhaps the goodbye.
+    /// Reads what is left, which must be whole messages; the last line.
     fn last_words(mut self) -> String {
-        let (rest, _) = self.client.rest();
+        let (rest, reset) = self.client.rest();
         let text = String::from_utf8(rest).unwrap();
-        text.lines().last().unwrap_or_default().to_owned()
+        let mut lines: Vec<_> = text.split_terminator('\n').collect();
+        let last = lines.pop().unwrap_or_default();
+        for line in lines {
+            assert!(line.starts_with("msg "), "{line}");
+        }
+        assert!(text.ends_with('\n') && !reset, "{reset} {}", last.len());
+        last.to_owned()
+    }
+
+    /// Reads what the kernels still held; whether a reset ended it.
+    fn is_cut(mut self) -> bool {
+        self.client.rest().1
     }
 }
 
@@ -363,12 +370,8 @@ fn who_does_not_read_is_closed_as_a_slow_consumer() {
     assert!(stuck.fill(&mut alice, 1_000));
     stuck.left(&mut alice);
     daemon.logs("slow-consumer");
-    let last = stuck.last_words();
-    assert!(
-        last.starts_with("close slow-consumer") || last.starts_with("msg ") || {
-            last.bytes().all(|byte| byte == b'x')
-        }
-    );
+    // It woke up within the linger: then it gets what was queued, and hears why that was all.
+    assert_eq!(stuck.last_words(), "close slow-consumer");
 }
 
 #[test]
@@ -377,9 +380,11 @@ fn a_socket_that_takes_nothing_ends_with_write_timeout() {
     let daemon = Daemon::with("[log]\nlevel = \"debug\"", limits);
     let mut alice = daemon.user("alice");
     let stuck = Stuck::new(&daemon, "stuck");
-    stuck.fill(&mut alice, 200);
+    stuck.fill(&mut alice, 100);
     stuck.left(&mut alice);
     daemon.logs("write-timeout");
+    // A goodbye would wait behind what was not taken: there is nothing left but to cut it.
+    assert!(stuck.is_cut());
 }
 
 #[test]
@@ -388,10 +393,11 @@ fn a_byte_a_second_saves_nobody() {
                   output_age = \"500ms\"";
     let daemon = Daemon::with("[log]\nlevel = \"debug\"", limits);
     let mut alice = daemon.user("alice");
-    let mut stuck = Stuck::new(&daemon, "stuck");
+    let stuck = Stuck::new(&daemon, "stuck");
     stuck.fill(&mut alice, 200);
     eventually("the dripping reader is closed", || {
-        stuck.client.exactly(1_000);
+        let read = stuck.client.socket().read(&mut [0; 100]);
+        assert!(read.is_ok_and(|count| count > 0));
         alice.say("send stuck x");
         alice
             .hear_text()
@@ -408,9 +414,10 @@ fn an_outbox_above_the_soft_limit_has_its_time() {
     let daemon = Daemon::with("[log]\nlevel = \"debug\"", limits);
     let mut alice = daemon.user("alice");
     let stuck = Stuck::new(&daemon, "stuck");
-    stuck.fill(&mut alice, 200);
+    stuck.fill(&mut alice, 100);
     stuck.left(&mut alice);
     daemon.logs("slow-consumer");
+    assert_eq!(stuck.last_words(), "close slow-consumer");
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub(crate) struct Facts {
     pub(crate) causes: Causes,
     /// Whether the network has held something of it back.
     pub(crate) is_clogged: bool,
+    /// Whether bytes were sent that are no frames: nobody can say where one begins.
+    pub(crate) is_wild: bool,
     /// Whether the sender promised that its frames are marked.
     pub(crate) is_marked: bool,
     /// Whether the server has acknowledged a login here.

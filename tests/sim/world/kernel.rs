@@ -116,6 +116,10 @@ impl Kernel {
             }
             Deed::ResetAtPeer(key) => return self.reset_at_peer(key),
             Deed::Edge(key) => {
+                let stamp = self.stamp();
+                if let Some(socket) = self.get_mut(key).filter(|socket| socket.is_readable()) {
+                    socket.facts.waiting.get_or_insert(stamp);
+                }
                 self.edge(key);
                 return None;
             }

@@ -164,16 +164,24 @@ impl<C: Crowd> SimNet<C> {
         let socket = &self.kernel.sockets[key.slot as usize];
         let waiting = socket.to_server.arrived();
         if waiting > 0 && self.dice.happens(self.faults.read_refused) {
-            self.kernel.agenda.after(1, Deed::Edge(key));
+            self.arrive_later(key);
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut most = buffer.len();
         let reach = most.min(waiting);
         if reach > 1 && self.dice.happens(self.faults.read_cut) {
             most = self.dice.size(1, reach - 1);
-            self.kernel.agenda.after(1, Deed::Edge(key));
+            let count = self.kernel.read(key, &mut buffer[..most]);
+            self.arrive_later(key);
+            return count;
         }
         self.kernel.read(key, &mut buffer[..most])
+    }
+
+    /// What waits counts as arriving a moment later.
+    fn arrive_later(&mut self, key: Key) {
+        self.kernel.sockets[key.slot as usize].facts.waiting = None;
+        self.kernel.agenda.after(1, Deed::Edge(key));
     }
 
     pub(super) fn write_with_faults(

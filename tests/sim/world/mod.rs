@@ -17,14 +17,18 @@ pub(crate) mod dice;
 pub(crate) mod epoll;
 pub(crate) mod facts;
 pub(crate) mod faults;
+pub(crate) mod judge;
 pub(crate) mod kernel;
 mod mischief;
 pub(crate) mod net;
 mod peer_end;
 pub(crate) mod pipe;
+pub(crate) mod plan;
+pub(crate) mod run;
 mod server_end;
 pub(crate) mod socket;
 pub(crate) mod trace;
+pub(crate) mod watch;
 
 pub(crate) use net::{Crowd, SimNet};
 pub(crate) use peer_end::Path;

@@ -240,42 +240,18 @@ impl Ear {
             letter.names.contains(&from),
             "client {who}: {text:?} is not from {from}"
         );
-        match &topic {
-            Some(topic) => {
-                assert_eq!(letter.to, format!("t:{topic}"), "client {who}: the topic");
-                assert!(
-                    self.topics.contains(topic),
-                    "client {who} never joined {topic}"
-                );
-            }
-            None => {
-                let to = letter.to.strip_prefix("u:").expect("to a user");
-                assert!(
-                    self.names.contains(to),
-                    "client {who} got what is meant for {to}"
-                );
-            }
-        }
-        if letter.from == who {
-            let is_open = self.owed.iter().any(
-                |owed| matches!(owed, Owed::Answer { number, .. } if *number == letter.number),
-            );
-            assert!(
-                !is_open,
-                "client {who} got its message {} before the ok",
-                letter.number
-            );
-        }
+        self.check_meant(&letter, topic.as_deref());
         let (sender, number) = (letter.from, letter.number);
+        assert!(
+            sender != who || !self.owes_answer_to(number),
+            "client {who} got its own message {number} before the ok",
+        );
         if ack {
             let copy = self.copies.entry(id).or_insert_with(|| (0, text.clone()));
             copy.0 += 1;
             assert_eq!(copy.1, text, "client {who}: two messages of one id");
-            assert!(
-                copy.0 <= self.ack_attempts,
-                "client {who}: copy {} of {id}",
-                copy.0
-            );
+            let most = self.ack_attempts;
+            assert!(copy.0 <= most, "client {who}: copy {} of {id}", copy.0);
             news.push(News::AckWanted(id));
         } else {
             let last = self.last.insert((sender, letter.to.to_owned()), number);
@@ -286,6 +262,36 @@ impl Ear {
             assert!(self.ids.insert(id), "client {who}: id {id} came twice");
         }
         news.push(News::Heard(sender, number));
+    }
+
+    /// No cross-talk: it is for a name or a topic that this connection has asked for.
+    fn check_meant(&self, letter: &Letter<'_>, topic: Option<&str>) {
+        let who = self.who;
+        if let Some(topic) = topic {
+            assert_eq!(letter.to, format!("t:{topic}"), "client {who}: the topic");
+            assert!(
+                self.topics.contains(topic),
+                "client {who} never joined {topic}"
+            );
+        } else if let Some(to) = letter.to.strip_prefix("u:") {
+            assert!(
+                self.names.contains(to),
+                "client {who} got what is meant for {to}"
+            );
+        } else {
+            assert_eq!(letter.to, "*", "client {who}: a message to nobody");
+        }
+    }
+
+    fn owes_answer_to(&self, wanted: u32) -> bool {
+        self.owed.iter().any(|owed| match owed {
+            Owed::Answer {
+                say: Say::Send { .. } | Say::Publish { .. },
+                number,
+                ..
+            } => *number == wanted,
+            _ => false,
+        })
     }
 
     /// Whether this connection may send and publish.
@@ -305,14 +311,6 @@ pub(crate) struct Letter<'a> {
 }
 
 impl<'a> Letter<'a> {
-    /// The text of a message: who, which, to whom, under which names; then filling.
-    pub(crate) fn write(from: u32, number: u32, to: &str, names: &[String], fill: usize) -> String {
-        let mut text = format!("{from} {number} {to} {}", names.join(","));
-        text.push(' ');
-        text.extend(std::iter::repeat_n('x', fill));
-        text
-    }
-
     fn read(text: &'a str) -> Self {
         let mut words = text.split(' ');
         let mut word = || {
@@ -366,4 +364,11 @@ fn check_fields(fields: &[(String, u64)], say: &Say) {
             "only what wants an ack is kept"
         );
     }
+}
+
+/// The text of a message: who, which, to whom, under which names; then filling.
+pub(crate) fn letter(from: u32, number: u32, to: &str, names: &[String], fill: usize) -> String {
+    let mut text = format!("{from} {number} {to} {} ", names.join(","));
+    text.extend(std::iter::repeat_n('x', fill));
+    text
 }

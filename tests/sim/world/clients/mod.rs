@@ -8,6 +8,7 @@ mod talk;
 pub(crate) mod wire;
 
 pub(crate) use client::Client;
+pub(crate) use ear::letter;
 pub(crate) use house::House;
 
 use crate::world::Crowd;

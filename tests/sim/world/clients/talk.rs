@@ -4,7 +4,7 @@ use pulsegate::codec::framing::Framing;
 use pulsegate::{CloseReason, Dialect, Login, Settings};
 
 use super::client::Client;
-use super::ear::Letter;
+use super::ear::letter;
 use super::house::House;
 use super::persona::{Cut, Speech};
 use super::wire::Say;
@@ -114,7 +114,7 @@ impl Client {
         } else {
             0
         };
-        Letter::write(self.who, self.number, to, &self.names, fill)
+        letter(self.who, self.number, to, &self.names, fill)
     }
 
     /// A message whose arrival proves that the house works.
@@ -122,7 +122,7 @@ impl Client {
         let settings = house.settings[usize::from(self.listener)].clone();
         self.number += 1;
         let target = format!("u:{to}");
-        let text = Letter::write(self.who, self.number, &target, &self.names, 0);
+        let text = letter(self.who, self.number, &target, &self.names, 0);
         let may_send = self
             .link
             .as_ref()
@@ -203,7 +203,7 @@ impl Client {
 
     /// A frame longer than the rules allow.
     fn claim_too_much(&mut self, kernel: &mut Kernel, settings: &Settings) -> Nanos {
-        self.sin(kernel);
+        self.go_wild(kernel);
         let Some(link) = &mut self.link else {
             return Nanos::MAX;
         };
@@ -224,7 +224,7 @@ impl Client {
 
     /// Another protocol, or none.
     fn talk_foreign(&mut self, kernel: &mut Kernel, kind: u8) -> Nanos {
-        self.sin(kernel);
+        self.go_wild(kernel);
         let noise: Vec<u8> = (0..self.dice.size(1, 200))
             .map(|_| self.dice.next() as u8)
             .collect();
@@ -251,6 +251,15 @@ impl Client {
         }
         self.say(&Say::Nonsense, kernel, house);
         self.beat(settings) / 4
+    }
+
+    /// From now on its bytes are no frames.
+    fn go_wild(&mut self, kernel: &mut Kernel) {
+        self.sin(kernel);
+        let Some(link) = &mut self.link else { return };
+        if let Some(socket) = kernel.get_mut(link.key) {
+            socket.facts.is_wild = true;
+        }
     }
 
     /// What it does now deserves `close protocol`.

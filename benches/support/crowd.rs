@@ -1,0 +1,117 @@
+//! The real daemon under 15,000 real connections that say nothing.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const CROWD: usize = 15_000;
+const WATCH: Duration = Duration::from_secs(20);
+
+/// Measures and asserts; see the bench's page.
+pub(crate) fn report() {
+    let (mut daemon, addr) = start();
+    let pid = daemon.id();
+    let base = resident(pid);
+    let mut crowd = connect(addr);
+    let idle = resident(pid);
+    for client in &mut crowd {
+        client.write_all(b"login user-").expect("the daemon reads");
+    }
+    for (number, client) in crowd.iter_mut().enumerate() {
+        writeln!(client, "{number:08}").expect("the daemon reads");
+        let mut answer = [0; 27];
+        client
+            .read_exact(&mut answer)
+            .expect("the daemon answers a login");
+    }
+    let with_users = resident(pid);
+    let cpu = cpu_over(pid, WATCH);
+    let per = |bytes: u64| (bytes as f64 - base as f64) / CROWD as f64;
+    println!(
+        "idle daemon RSS base={:.2} MB bytes/connection without user={:.0} with user={:.0}",
+        base as f64 / 1e6,
+        per(idle),
+        per(with_users)
+    );
+    println!("idle daemon CPU with {CROWD} silent connections={cpu:?} in {WATCH:?}");
+    daemon.kill().expect("the daemon runs");
+    daemon.wait().expect("the daemon ends");
+    assert!(
+        base < 6_000_000,
+        "resident memory without clients stays below 6 MB"
+    );
+    assert!(
+        per(idle) <= 200.0,
+        "at most 200 bytes of memory an idle connection"
+    );
+    assert!(per(with_users) <= 256.0, "at most 256 bytes with a user");
+    assert!(cpu <= Duration::from_millis(10), "at most 10 ms in 20 s");
+}
+
+fn start() -> (Child, SocketAddr) {
+    let mut daemon = Command::new(env!("CARGO_BIN_EXE_pulsegate"))
+        .args(["serve", "--bind", "127.0.0.1:0", "--idle-timeout", "10m"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the daemon starts");
+    let stderr = daemon.stderr.take().expect("it is piped");
+    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+    let addr = lines
+        .find_map(|line| {
+            let at = line.find("listening on ")? + "listening on ".len();
+            line[at..].split([' ', ',']).next()?.parse().ok()
+        })
+        .expect("the daemon says where it listens");
+    // The pipe must stay open as long as the daemon logs.
+    std::thread::spawn(move || lines.for_each(drop));
+    (daemon, addr)
+}
+
+fn connect(addr: SocketAddr) -> Vec<TcpStream> {
+    let mut crowd = Vec::with_capacity(CROWD);
+    for _ in 0..CROWD {
+        let mut client = TcpStream::connect(addr).expect("the daemon accepts");
+        if crowd.len() % 500 == 499 {
+            client.write_all(b"ping\n").expect("the daemon reads");
+            client.read_exact(&mut [0; 5]).expect("the daemon answers");
+        }
+        crowd.push(client);
+    }
+    crowd
+}
+
+/// Resident memory in bytes, from /proc.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("the kernel says");
+    let kib: u64 = line
+        .split_whitespace()
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .expect("a number");
+    kib * 1_024
+}
+
+/// Time on a processor during `span`, from /proc.
+fn cpu_over(pid: u32, span: Duration) -> Duration {
+    let before = on_cpu(pid);
+    let began = Instant::now();
+    while began.elapsed() < span {
+        std::thread::park_timeout(span - began.elapsed());
+    }
+    on_cpu(pid) - before
+}
+
+fn on_cpu(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("it runs");
+    let nanos = stat
+        .split_whitespace()
+        .next()
+        .and_then(|n| n.parse().ok())
+        .expect("a number");
+    Duration::from_nanos(nanos)
+}

@@ -1,0 +1,120 @@
+//! Seeds: the sweep, the pinned ones, and how to replay one.
+//!
+//! - `SIM_SEED=n cargo test --release --test sim replay -- --nocapture` plays one seed with a
+//!   readable log
+//! - `SIM_SEEDS=from..to cargo test --release --test sim sweep -- --nocapture` plays a range
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::world::run::{Report, run};
+
+/// Seeds that once found a bug: they run first, for ever.
+const PINNED: &[u64] = &[];
+
+/// Seeds that are played twice.
+const TWICE: u64 = 8;
+
+/// Plays a seed; where it fails, what went wrong and how to replay it.
+fn play(seed: u64) -> Result<Report, String> {
+    let report = catch_unwind(AssertUnwindSafe(|| run(seed, false)));
+    report.map_err(|payload| {
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
+        let command = "cargo test --release --test sim replay -- --nocapture";
+        let why: String = text.unwrap_or_default().chars().take(300).collect();
+        format!("seed {seed}: {why}\n    replay: SIM_SEED={seed} {command}")
+    })
+}
+
+/// The range that `SIM_SEEDS` names, or the usual one.
+fn range() -> (u64, u64) {
+    let Ok(text) = std::env::var("SIM_SEEDS") else {
+        return if cfg!(debug_assertions) {
+            (0, 40)
+        } else {
+            (0, 200)
+        };
+    };
+    let (from, to) = text.split_once("..").expect("SIM_SEEDS=from..to");
+    (
+        from.parse().expect("a number"),
+        to.parse().expect("a number"),
+    )
+}
+
+#[test]
+fn pinned_seeds_pass() {
+    for &seed in PINNED {
+        play(seed).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in 0..TWICE {
+        assert_eq!(play(seed), play(seed), "seed {seed} is not deterministic");
+    }
+}
+
+/// What a sweep has played so far.
+#[derive(Default)]
+struct Tally {
+    seeds: u64,
+    turns: u64,
+    seconds: u64,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, report: Result<Report, String>) {
+        self.seeds += 1;
+        match report {
+            Ok(report) => {
+                self.turns += report.turns;
+                self.seconds += report.lasted / 1_000_000_000;
+            }
+            Err(failure) => self.failures.push(failure),
+        }
+    }
+}
+
+#[test]
+fn a_sweep_of_seeds_passes() {
+    let (from, to) = range();
+    let next = AtomicU64::new(from);
+    let tally = Mutex::new(Tally::default());
+    let work = || loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= to {
+            return;
+        }
+        let report = play(seed);
+        tally.lock().expect("nobody panics here").add(report);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    let tally = tally.into_inner().expect("nobody panics here");
+    eprintln!(
+        "{} seeds, {} turns, {} simulated seconds",
+        tally.seeds, tally.turns, tally.seconds
+    );
+    let failures = &tally.failures;
+    assert!(
+        failures.is_empty(),
+        "{} seeds fail:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
+#[test]
+fn replay() {
+    if let Ok(seed) = std::env::var("SIM_SEED") {
+        let report = run(seed.parse().expect("SIM_SEED is a number"), true);
+        eprintln!("{report:?}");
+    }
+}

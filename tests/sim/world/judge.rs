@@ -1,0 +1,320 @@
+//! The judge: whether the server may end a connection when and why it does.
+//!
+//! It keeps a model of who is here under which name, fed by the handler's diary, and compares it
+//! with the gate and with the kernel after each turn.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pulsegate::{CloseReason, ConnId, Gate, Settings, UserPolicy};
+
+use super::agenda::{MILLI, Nanos, SECOND, nanos};
+use super::facts::{Facts, Stamp};
+use super::kernel::Kernel;
+use super::watch::Event;
+
+/// What the judge holds against the server.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    settings: Vec<Settings>,
+    policy: UserPolicy,
+    /// Whether a byte budget is so small that it may cost a connection.
+    pub(crate) has_tight_budget: bool,
+    /// Whether the server is shutting down.
+    pub(crate) is_draining: bool,
+    /// How late a deadline may be decided, on the loop's clock.
+    pub(crate) slack: Nanos,
+    /// Who is open, and under which name.
+    open: BTreeMap<ConnId, Option<String>>,
+    /// The connections of each name, oldest login first.
+    owners: BTreeMap<String, Vec<ConnId>>,
+    pub(crate) opened: u64,
+    pub(crate) closed: u64,
+    /// Ends by reason, in the order of `CloseReason::ALL`.
+    pub(crate) ends: [u64; CloseReason::ALL.len()],
+}
+
+impl Judge {
+    pub(crate) fn new(settings: Vec<Settings>, policy: UserPolicy) -> Self {
+        Self {
+            settings,
+            policy,
+            has_tight_budget: false,
+            is_draining: false,
+            slack: 10 * MILLI,
+            open: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            opened: 0,
+            closed: 0,
+            ends: [0; CloseReason::ALL.len()],
+        }
+    }
+
+    /// Takes what the handler was told in one turn.
+    pub(crate) fn hear(&mut self, events: &mut Vec<Event>, kernel: &mut Kernel, gate: &Gate) {
+        let is_eventful = !events.is_empty();
+        for event in events.drain(..) {
+            match event {
+                Event::Opened(conn) => self.on_open(conn, kernel),
+                Event::LoggedIn(conn, user) => self.on_login(conn, user),
+                Event::Closed(conn, reason) => self.on_close(conn, reason, kernel),
+                Event::Rang(_) => {}
+            }
+        }
+        if is_eventful {
+            self.compare(gate, kernel);
+        }
+    }
+
+    fn on_open(&mut self, conn: ConnId, kernel: &mut Kernel) {
+        self.opened += 1;
+        assert!(
+            self.open.insert(conn, None).is_none(),
+            "{conn} was opened twice"
+        );
+        let key = kernel.find(conn).expect("who is opened has a socket");
+        kernel.get_mut(key).expect("it is there").facts.was_opened = true;
+    }
+
+    fn on_login(&mut self, conn: ConnId, user: String) {
+        let name = self.open.get_mut(&conn).expect("who logs in is open");
+        if name.as_ref() == Some(&user) {
+            return;
+        }
+        if let Some(old) = name.replace(user.clone()) {
+            self.owners
+                .entry(old)
+                .or_default()
+                .retain(|&other| other != conn);
+        }
+        self.owners.entry(user).or_default().push(conn);
+    }
+
+    fn on_close(&mut self, conn: ConnId, reason: CloseReason, kernel: &mut Kernel) {
+        self.closed += 1;
+        self.ends[reason as usize] += 1;
+        let name = self
+            .open
+            .remove(&conn)
+            .unwrap_or_else(|| panic!("{conn} closed, never opened"));
+        if let Some(user) = &name {
+            let owners = self.owners.entry(user.clone()).or_default();
+            let has_newer = owners.last().is_some_and(|&last| last != conn);
+            assert!(
+                reason != CloseReason::Replaced || has_newer,
+                "{conn} was replaced, and nobody newer is {user}",
+            );
+            owners.retain(|&other| other != conn);
+        }
+        let clock = kernel.clock;
+        let Some(key) = kernel.find(conn) else {
+            panic!("{conn} has no socket when its end is told");
+        };
+        let is_logged_in = name.is_some();
+        let socket = kernel.get_mut(key).expect("it is there");
+        let settings = &self.settings[usize::from(socket.listener)];
+        assert!(socket.facts.verdict.is_none(), "{conn} ended twice");
+        socket.facts.verdict = Some(reason);
+        let has_fin = socket.to_server.fin_arrived;
+        self.judge(
+            conn,
+            reason,
+            &socket.facts,
+            settings,
+            clock,
+            (is_logged_in, has_fin),
+        );
+    }
+
+    fn judge(
+        &self,
+        conn: ConnId,
+        reason: CloseReason,
+        facts: &Facts,
+        settings: &Settings,
+        clock: Stamp,
+        (is_logged_in, has_fin): (bool, bool),
+    ) {
+        let window = |span: Option<Duration>, since: Stamp, exact: bool| {
+            let span = nanos(span.unwrap_or_else(|| panic!("{conn}: {reason} is off")));
+            let passed = clock.at - since.at;
+            assert!(
+                passed >= span,
+                "{conn}: {reason} after {passed} ns, early: {span} ns"
+            );
+            let excuse = clock.lag - since.lag + self.slack;
+            assert!(
+                !exact || passed <= span + excuse,
+                "{conn}: {reason} after {passed} ns, late: {span} ns and {excuse} ns of excuses",
+            );
+        };
+        let is_plain = !facts.was_blocked;
+        match reason {
+            CloseReason::IdleTimeout => {
+                let waiting = facts
+                    .waiting
+                    .filter(|stamp| is_plain && stamp.at < clock.at);
+                assert!(
+                    waiting.is_none(),
+                    "{conn}: idle, and input waits since {waiting:?}"
+                );
+                window(settings.idle_timeout, facts.heard, is_plain);
+            }
+            CloseReason::LoginTimeout => {
+                assert!(!is_logged_in, "{conn}: login-timeout after a login");
+                window(settings.login_timeout, facts.accepted, true);
+            }
+            CloseReason::FrameTimeout if facts.is_wild => {
+                window(settings.frame_timeout, facts.accepted, false);
+            }
+            CloseReason::FrameTimeout => {
+                let began = facts
+                    .frame_began
+                    .unwrap_or_else(|| panic!("{conn}: no half frame"));
+                window(settings.frame_timeout, began, is_plain);
+            }
+            CloseReason::Lifetime => window(settings.lifetime, facts.accepted, true),
+            CloseReason::WriteTimeout => {
+                assert!(facts.was_blocked, "{conn}: write-timeout, never blocked");
+                window(settings.write_timeout, facts.gave, false);
+                window(
+                    settings.write_timeout,
+                    facts.blocked.unwrap_or(facts.gave),
+                    true,
+                );
+            }
+            CloseReason::PeerClosed => assert!(has_fin, "{conn}: no FIN came"),
+            CloseReason::PeerReset
+            | CloseReason::Protocol
+            | CloseReason::Kicked
+            | CloseReason::Quit => {
+                assert!(facts.causes.has(reason), "{conn}: {reason} without cause");
+            }
+            CloseReason::Replaced => {
+                assert_ne!(
+                    self.policy,
+                    UserPolicy::Reject,
+                    "{conn}: replaced under reject"
+                );
+            }
+            CloseReason::LoginFailed => {
+                assert_eq!(self.policy, UserPolicy::Reject, "{conn}: no login can fail");
+            }
+            CloseReason::Overloaded => {
+                assert!(
+                    self.has_tight_budget,
+                    "{conn}: overloaded with ample budgets"
+                );
+            }
+            CloseReason::Shutdown => assert!(self.is_draining, "{conn}: no shutdown"),
+            CloseReason::SlowConsumer => {
+                let may_overflow = settings.outbox_max < 64 << 10;
+                assert!(
+                    facts.was_blocked || may_overflow,
+                    "{conn}: slow, never blocked"
+                );
+            }
+            CloseReason::Banned | CloseReason::RateLimited | CloseReason::Internal => {
+                panic!("{conn}: {reason} without cause");
+            }
+        }
+    }
+
+    /// The model, the gate and the kernel agree.
+    fn compare(&self, gate: &Gate, kernel: &Kernel) {
+        assert_eq!(kernel.held, gate.sockets() as usize, "sockets held");
+        assert!(
+            self.open.len() >= gate.connections() as usize,
+            "connections opened"
+        );
+        let most = match self.policy {
+            UserPolicy::Replace | UserPolicy::Reject => 1,
+            UserPolicy::Devices(most) => usize::from(most.max(1)),
+        };
+        for (user, owners) in &self.owners {
+            let live: Vec<ConnId> = gate.connections_of(user).collect();
+            assert!(live.len() <= most, "{user} has {live:?}");
+            // The handler hears of an end at the end of the turn, the gate knows it at once.
+            let mut owners = owners.iter();
+            let is_part = live.iter().all(|conn| owners.any(|owner| owner == conn));
+            assert!(is_part, "{user} is {live:?} for the gate");
+        }
+    }
+
+    /// Sockets whose story is over: what the peer was told is what the handler was told.
+    pub(crate) fn bury(&self, kernel: &mut Kernel) {
+        for &key in &kernel.dead {
+            let Some(socket) = kernel.get(key) else {
+                continue;
+            };
+            let facts = &socket.facts;
+            let verdict = match facts.was_opened {
+                true => facts.verdict,
+                false => Some(CloseReason::Overloaded),
+            };
+            assert!(
+                facts.told.is_none() || facts.told == verdict,
+                "the peer was told {:?}, the handler {verdict:?}",
+                facts.told,
+            );
+            let settings = &self.settings[usize::from(socket.listener)];
+            let is_gate = settings.dialect == pulsegate::Dialect::Gate;
+            let says = is_gate && !facts.is_wild && verdict != Some(CloseReason::PeerClosed);
+            if facts.fin_heard && says && facts.accepted != Stamp::default() {
+                assert_eq!(facts.told, verdict, "a FIN came without its goodbye");
+            }
+        }
+        kernel.bury();
+    }
+
+    /// A sweep over all sockets while the server sleeps: nobody is overdue, nothing lies unread.
+    pub(crate) fn sweep(&self, kernel: &Kernel) {
+        let clock = kernel.clock;
+        for key in kernel.keys() {
+            let Some(socket) = kernel.get(key).filter(|socket| socket.is_held()) else {
+                continue;
+            };
+            let facts = &socket.facts;
+            if facts.verdict.is_some() || !facts.was_opened || facts.was_blocked {
+                continue;
+            }
+            let settings = &self.settings[usize::from(socket.listener)];
+            let passed = |since: Stamp| {
+                (clock.at - since.at).saturating_sub(clock.lag - since.lag + self.slack)
+            };
+            let overdue = |span: Option<Duration>, since: Stamp| {
+                span.is_some_and(|span| passed(since) > nanos(span))
+            };
+            assert!(
+                !overdue(settings.idle_timeout, facts.heard),
+                "{key:?} is idle, and open"
+            );
+            assert!(
+                !overdue(settings.lifetime, facts.accepted),
+                "{key:?} outlives its life"
+            );
+            if let Some(began) = facts.frame_began.filter(|_| !facts.is_wild) {
+                assert!(
+                    !overdue(settings.frame_timeout, began),
+                    "{key:?}: half frame, and open"
+                );
+            }
+            if let Some(waiting) = facts.waiting {
+                assert!(
+                    passed(waiting) < 2 * SECOND,
+                    "{key:?}: input lies unread, a stall"
+                );
+            }
+        }
+        let oldest = kernel.oldest_newcomer().filter(|_| kernel.has_descriptor());
+        assert!(
+            oldest.is_none_or(|age| age < SECOND),
+            "deaf: a newcomer waits for {oldest:?} ns"
+        );
+    }
+
+    /// Who is open by the books.
+    pub(crate) fn open_count(&self) -> usize {
+        self.open.len()
+    }
+}

@@ -1,0 +1,295 @@
+//! One seed from its first turn to its last: safety under faults, liveness, teardown.
+
+use std::borrow::Cow;
+
+use pulsegate::net::Signal;
+use pulsegate::{Body, CloseReason, Push, Server, Target};
+
+use super::SimNet;
+use super::agenda::{Deed, Nanos, SECOND, nanos};
+use super::clients::Population;
+use super::clients::letter;
+use super::dice::Dice;
+use super::faults::Faults;
+use super::judge::Judge;
+use super::plan::Plan;
+use super::watch::Watch;
+
+/// What a run was like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Report {
+    /// The fingerprint of all calls, and how many there were.
+    pub(crate) trace: (u64, u64),
+    pub(crate) turns: u64,
+    /// Virtual time.
+    pub(crate) lasted: Nanos,
+    /// Ends by reason, in the order of `CloseReason::ALL`.
+    pub(crate) ends: [u64; CloseReason::ALL.len()],
+}
+
+type World = Server<SimNet<Population>, Watch>;
+
+/// A run in progress.
+struct Run {
+    server: World,
+    judge: Judge,
+    dice: Dice,
+    turns: u64,
+    /// A full sweep every so many turns.
+    check_every: u64,
+}
+
+/// Turns that one act may take at most.
+const TURNS_MAX: u64 = 5_000;
+
+/// Plays a seed.
+pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
+    let plan = Plan::draw(seed);
+    if is_verbose {
+        eprintln!(
+            "{:#?}\n{:#?}\n{:#?}",
+            plan.options, plan.settings, plan.faults
+        );
+        for client in &plan.population.clients {
+            let (names, listener) = (&client.names, client.listener);
+            eprintln!(
+                "client {} l{listener} {names:?} {:?}",
+                client.who, client.persona
+            );
+        }
+    }
+    let mut judge = Judge::new(plan.settings.clone(), plan.options.users);
+    judge.has_tight_budget = plan.has_tight_budget;
+    let mut net = SimNet::new(seed, plan.population);
+    net.trace.is_verbose = is_verbose;
+    net.faults = plan.faults;
+    net.capacity = plan.options.limits.events as usize;
+    net.toll = plan.toll;
+    net.kernel.fd_limit = plan.fd_limit;
+    let mut server =
+        Server::new(net, Watch::default(), plan.options).expect("the world lets it begin");
+    for settings in plan.settings {
+        server.listen(settings).expect("the world lets it listen");
+    }
+    begin(server.net_mut());
+    let mut run = Run {
+        server,
+        judge,
+        dice: plan.dice,
+        turns: 0,
+        check_every: 1,
+    };
+    run.safety(plan.play, plan.meddling);
+    run.liveness();
+    run.teardown(plan.ends_by_shutdown);
+    let net = run.server.net();
+    Report {
+        trace: net.trace.fingerprint(),
+        turns: run.turns,
+        lasted: net.kernel.now(),
+        ends: run.judge.ends,
+    }
+}
+
+fn begin(net: &mut SimNet<Population>) {
+    let (kernel, crowd) = (&mut net.kernel, &mut net.crowd);
+    for client in &mut crowd.clients {
+        let at = client.dice.span(0, 5 * SECOND);
+        client.begin(kernel, at);
+    }
+    if crowd.has_storms {
+        kernel
+            .agenda
+            .at(crowd.dice.span(SECOND, 60 * SECOND), Deed::Mark(0));
+    }
+}
+
+impl Run {
+    /// The first act: everything that may go wrong does.
+    fn safety(&mut self, play: Nanos, meddling: super::dice::Rate) {
+        self.until(play, TURNS_MAX, |run| {
+            if run.dice.happens(meddling) {
+                run.meddle();
+            }
+            false
+        });
+    }
+
+    /// The second act: the faults are over, and the good must be served.
+    fn liveness(&mut self) {
+        let net = self.server.net_mut();
+        net.faults = Faults::default();
+        net.drought = None;
+        net.kernel.fd_limit = usize::MAX;
+        net.crowd.heal(&mut net.kernel);
+        net.trace
+            .say(net.kernel.now(), || "--- the faults are over".into());
+        let longest = self.longest();
+        let content = self.until(3 * longest + 60 * SECOND, 50 * TURNS_MAX, |run| {
+            run.server.net().crowd.is_content()
+        });
+        assert!(content, "the good are not served: {}", self.complaint());
+        let net = self.server.net_mut();
+        net.crowd.prove(&mut net.kernel);
+        net.trace.say(net.kernel.now(), || "--- the proof".into());
+        let proven = self.until(longest + 30 * SECOND, 50 * TURNS_MAX, |run| {
+            run.server.net().crowd.is_content()
+        });
+        assert!(proven, "the proof fails: {}", self.complaint());
+    }
+
+    /// The last act: everybody leaves, and nothing remains.
+    fn teardown(&mut self, by_shutdown: bool) {
+        let longest = self.longest();
+        let net = self.server.net_mut();
+        net.trace.say(net.kernel.now(), || "--- the end".into());
+        net.crowd.retire(&mut net.kernel);
+        if by_shutdown {
+            self.judge.is_draining = true;
+            self.server.net_mut().send_signal(Signal::Terminate);
+            let done = self.until(20 * SECOND, 50 * TURNS_MAX, |run| run.server.is_done());
+            assert!(done, "the shutdown does not end");
+        } else {
+            let empty = self.until(2 * longest + 30 * SECOND, 50 * TURNS_MAX, |run| {
+                run.server.gate().sockets() == 0
+            });
+            assert!(empty, "{} sockets are left", self.server.gate().sockets());
+        }
+        self.turn();
+        let (gate, judge) = (self.server.gate(), &self.judge);
+        assert_eq!(self.server.net().kernel.held, 0, "descriptors leaked");
+        assert_eq!(
+            (judge.opened, judge.open_count()),
+            (judge.closed, 0),
+            "every open has its end"
+        );
+        assert_eq!(
+            (gate.connections(), gate.users(), gate.topics()),
+            (0, 0, 0),
+            "gauges"
+        );
+        assert_eq!(gate.bytes_held()[..2], [0, 0], "bytes held");
+        if !by_shutdown {
+            self.forget_everything();
+        }
+    }
+
+    /// Parked messages and absent users expire; then nothing is left to wait for.
+    fn forget_everything(&mut self) {
+        let forgotten = self.until(130 * SECOND, 50 * TURNS_MAX, |run| {
+            let gate = run.server.gate();
+            gate.parked() == 0 && gate.absent_users() == 0
+        });
+        let gate = self.server.gate();
+        assert!(
+            forgotten,
+            "{} parked, {} absent",
+            gate.parked(),
+            gate.absent_users()
+        );
+        assert_eq!(gate.bytes_held(), [0, 0, 0], "bytes held");
+    }
+
+    /// Turns until `done`, for so long at most; whether it was done.
+    fn until(&mut self, span: Nanos, turns: u64, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+        let end = self.server.net().kernel.now() + span;
+        self.server.net_mut().horizon = end;
+        let last = self.turns + turns;
+        while self.server.net().kernel.now() < end && self.turns < last {
+            self.turn();
+            if done(self) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn turn(&mut self) {
+        self.server.turn().expect("the poll works");
+        self.turns += 1;
+        if self.turns % self.check_every == 0 {
+            self.server.gate().check();
+        }
+        let mut events = std::mem::take(&mut self.server.handler_mut().events);
+        self.say_ends(&events);
+        let mut kernel = std::mem::take(&mut self.server.net_mut().kernel);
+        self.judge
+            .hear(&mut events, &mut kernel, self.server.gate());
+        self.judge.bury(&mut kernel);
+        if self.turns % 16 == 0 {
+            self.judge.sweep(&kernel);
+        }
+        self.server.net_mut().kernel = kernel;
+        self.server.handler_mut().events = events;
+    }
+
+    fn say_ends(&self, events: &[super::watch::Event]) {
+        let net = self.server.net();
+        for event in events {
+            net.trace.say(net.kernel.now(), || format!("{event:?}"));
+        }
+    }
+
+    /// The backend kicks somebody, or sends something to somebody or everybody.
+    fn meddle(&mut self) {
+        let house = &self.server.net().crowd.house;
+        let user = self.dice.pick(&house.users).clone();
+        let topic = self.dice.pick(&house.topics).clone();
+        let kind = self.dice.below(4);
+        let ack = self.dice.one_in(2);
+        let number = self.turns as u32;
+        let (to, target) = match kind {
+            0 => return self.kick(&user),
+            1 => ("*".into(), Target::Everyone),
+            2 => (format!("t:{topic}"), Target::Topic(&topic)),
+            _ => (format!("u:{user}"), Target::User(&user)),
+        };
+        let text = letter(u32::MAX, number, &to, &["-".into()], self.dice.size(0, 100));
+        let push = Push {
+            from: None,
+            body: Body::Text(Cow::Owned(text)),
+            ack,
+            ttl: None,
+        };
+        let _ = self.server.gate_mut().push(target, &push);
+    }
+
+    fn kick(&mut self, user: &str) {
+        let conns: Vec<_> = self.server.gate().connections_of(user).collect();
+        let kernel = &mut self.server.net_mut().kernel;
+        for conn in conns {
+            if let Some(key) = kernel.find(conn)
+                && let Some(socket) = kernel.get_mut(key)
+            {
+                socket.facts.causes.add(CloseReason::Kicked);
+            }
+        }
+        self.server.gate_mut().kick(user);
+    }
+
+    /// The longest that a dead connection may hold a place or a name.
+    fn longest(&self) -> Nanos {
+        let settings = &self.server.net().crowd.house.settings;
+        let spans = settings.iter().flat_map(|one| {
+            [
+                one.idle_timeout,
+                one.write_timeout,
+                one.output_age,
+                Some(one.linger),
+            ]
+        });
+        spans.flatten().map(nanos).sum::<Nanos>()
+    }
+
+    fn complaint(&self) -> String {
+        let crowd = &self.server.net().crowd;
+        let sad = crowd
+            .clients
+            .iter()
+            .filter(|client| client.persona.is_good && !client.is_content(&crowd.house));
+        let stories: Vec<String> = sad
+            .map(|client| format!("client {} {:?}", client.who, client.link))
+            .collect();
+        format!("{stories:#?}, unheard {:?}", crowd.house.unheard)
+    }
+}
