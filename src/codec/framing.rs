@@ -85,9 +85,6 @@ pub enum FrameError {
     /// A body that is not JSON.
     #[error("the body is not JSON")]
     Json,
-    /// The first bytes are of HTTP, TLS or SSH.
-    #[error("the first bytes are of another protocol")]
-    Foreign,
 }
 
 /// A body that the framing's length field can not express.

@@ -27,8 +27,9 @@ pub struct Stats {
     pub beats: u64,
     /// Requests answered with `bad-request`.
     pub bad_requests: u64,
-    /// Connections whose first bytes were of another protocol.
-    pub foreign: u64,
+    /// Connections whose first bytes were of another protocol, by
+    /// [`Guess`](crate::codec::framing::Guess) in the order of its `ALL`.
+    pub foreign: [u64; 3],
     /// Decoders that panicked: bugs of ours, a connection each.
     pub panics: u64,
     /// Frames that did not fit the width of the receiver's length field.

@@ -1,1 +1,17 @@
-//! The manual.
+//! The manual: why things are as they are, and what a user may rely on beyond the contract.
+//!
+//! - [`house`]: the shape of the code, the way of one byte, where the next feature goes
+//! - [`time`]: two clocks, the wheel, deadlines, what happens after a pause
+//! - [`memory`]: where each byte of an idle connection goes, budgets, the ceiling
+//! - [`choices`]: what we do where the contract on the wire is silent
+//! - [`promises`]: what is promised and what is not
+//! - [`testing`]: the simulation, planted bugs, the real kernel, benches
+//! - [`dependencies`]: each crate and why it is here
+
+pub mod choices;
+pub mod dependencies;
+pub mod house;
+pub mod memory;
+pub mod promises;
+pub mod testing;
+pub mod time;

@@ -7,7 +7,6 @@ use std::io;
 use log::debug;
 
 use super::Server;
-use crate::codec::framing::FrameError;
 use crate::gate::Gate;
 use crate::gate::conn::{Flags, Phase};
 use crate::gate::requests::Demand;
@@ -242,8 +241,8 @@ fn act<H: Handler>(
             }
             return Some(count);
         }
-        Step::Fault(FrameError::Foreign) => {
-            gate.stats.foreign += 1;
+        Step::Foreign(guess) => {
+            gate.stats.foreign[guess as usize] += 1;
             gate.close_silently(index, CloseReason::Protocol);
         }
         Step::Fault(fault) => {

@@ -6,8 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::codec::framing::{Foreign, foreign};
-use crate::codec::framing::{Found, FrameError, Framing};
+use crate::codec::framing::{Foreign, Found, FrameError, Framing, Guess, foreign};
 use crate::codec::message::{self, Parsed};
 use crate::gate::conn::{Conn, Flags};
 use crate::settings::{Dialect, Login, Settings};
@@ -25,6 +24,8 @@ pub(crate) enum Step<'b> {
     Request(usize, Parsed<'b>),
     /// Not of the protocol.
     Fault(FrameError),
+    /// The first bytes are of another protocol.
+    Foreign(Guess),
     /// The decoder panicked: a bug of ours.
     Panicked,
 }
@@ -65,14 +66,16 @@ impl Session {
     }
 
     fn read<'b>(&self, input: &'b [u8], scanned: usize) -> Step<'b> {
+        let found = self.framing.find(input, scanned, self.frame_max);
         if self.is_first && self.dialect == Dialect::Gate {
             match foreign(input) {
-                Foreign::Yes(_) => return Step::Fault(FrameError::Foreign),
-                Foreign::Maybe => return Step::More,
-                Foreign::No => {}
+                Foreign::Yes(guess) => return Step::Foreign(guess),
+                // What is no frame may still turn out to be a browser, who must get no answer.
+                Foreign::Maybe if found.is_err() => return Step::More,
+                Foreign::Maybe | Foreign::No => {}
             }
         }
-        let found = match self.framing.find(input, scanned, self.frame_max) {
+        let found = match found {
             Ok(found) => found,
             Err(fault) => return Step::Fault(fault),
         };

@@ -45,74 +45,79 @@ fn other_errors_are_not_bad_requests() {
     client.fence();
 }
 
+/// Requests that the login rules are asked about.
+const REQUESTS: [&str; 8] = [
+    "ping",
+    "login alice",
+    "send bob x",
+    "asend bob x",
+    "pub t x",
+    "data x",
+    "join t",
+    "leave t",
+];
+
+/// A login rule, whether the client has logged in, and the first word each request gets; `-` where
+/// it is not asked.
+const LOGIN_RULES: [(&str, bool, [&str; 8]); 5] = [
+    (
+        "none",
+        false,
+        [
+            "pong",
+            "forbidden",
+            "forbidden",
+            "forbidden",
+            "forbidden",
+            "no-backend",
+            "ok",
+            "ok",
+        ],
+    ),
+    (
+        "optional",
+        false,
+        [
+            "pong",
+            "-",
+            "login-required",
+            "login-required",
+            "login-required",
+            "login-required",
+            "ok",
+            "ok",
+        ],
+    ),
+    (
+        "required",
+        false,
+        [
+            "pong",
+            "-",
+            "login-required",
+            "login-required",
+            "login-required",
+            "login-required",
+            "login-required",
+            "login-required",
+        ],
+    ),
+    (
+        "optional",
+        true,
+        ["pong", "ok", "ok", "ok", "ok", "no-backend", "ok", "ok"],
+    ),
+    (
+        "required",
+        true,
+        ["pong", "ok", "ok", "ok", "ok", "no-backend", "ok", "ok"],
+    ),
+];
+
 /// What each request gets, by the login rule and whether the client has logged in.
 #[test]
 fn the_login_rule_decides_what_goes_before_a_login() {
-    let requests = [
-        "ping",
-        "login alice",
-        "send bob x",
-        "asend bob x",
-        "pub t x",
-        "data x",
-        "join t",
-        "leave t",
-    ];
-    let table = [
-        (
-            "none",
-            false,
-            [
-                "pong",
-                "forbidden",
-                "forbidden",
-                "forbidden",
-                "forbidden",
-                "no-backend",
-                "ok",
-                "ok",
-            ],
-        ),
-        (
-            "optional",
-            false,
-            [
-                "pong",
-                "-",
-                "login-required",
-                "login-required",
-                "login-required",
-                "login-required",
-                "ok",
-                "ok",
-            ],
-        ),
-        (
-            "required",
-            false,
-            [
-                "pong",
-                "-",
-                "login-required",
-                "login-required",
-                "login-required",
-                "login-required",
-                "login-required",
-                "login-required",
-            ],
-        ),
-        (
-            "optional",
-            true,
-            ["pong", "ok", "ok", "ok", "ok", "no-backend", "ok", "ok"],
-        ),
-        (
-            "required",
-            true,
-            ["pong", "ok", "ok", "ok", "ok", "no-backend", "ok", "ok"],
-        ),
-    ];
-    for (rule, logged_in, answers) in table {
+    for (rule, logged_in, answers) in LOGIN_RULES {
         // The receiver lives on a listener that lets it in, whatever the tested rule is.
         let daemon = Daemon::start(&format!(
             "[[listener]]\nname = \"main\"\nbind = \"127.0.0.1:0\"\nlogin = \"{rule}\"\n\
@@ -123,7 +128,7 @@ fn the_login_rule_decides_what_goes_before_a_login() {
         if logged_in {
             client.login("alice");
         }
-        for (request, wanted) in requests.iter().zip(answers) {
+        for (request, wanted) in REQUESTS.iter().zip(answers) {
             if wanted == "-" {
                 continue;
             }

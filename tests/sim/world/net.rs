@@ -135,8 +135,8 @@ impl<C: Crowd> SimNet<C> {
         self.trace.say(self.kernel.now(), || {
             format!("      {} ms are lost", span / MILLI)
         });
-        self.kernel.lag += span;
         self.pass(span);
+        self.kernel.lag += span;
     }
 
     /// Does everything that is due by now.

@@ -212,7 +212,11 @@ impl Run {
         }
         let mut events = std::mem::take(&mut self.server.handler_mut().events);
         self.say_ends(&events);
+        let limits = self.server.gate().limits();
+        let has_room = self.server.gate().sockets() < limits.connections + limits.refusals;
+        let has_drought = self.server.net().drought.is_some();
         let mut kernel = std::mem::take(&mut self.server.net_mut().kernel);
+        self.judge.listen(&kernel, has_room && !has_drought);
         self.judge
             .hear(&mut events, &mut kernel, self.server.gate());
         self.judge.bury(&mut kernel);

@@ -7,8 +7,9 @@ use pulsegate::Token;
 use pulsegate::net::Ending;
 use rustix::io::Errno;
 
-use super::agenda::{Deed, Nanos};
+use super::agenda::Deed;
 use super::epoll::File;
+use super::facts::Stamp;
 use super::kernel::{Kernel, Listening};
 use super::socket::{Key, Stage};
 
@@ -184,13 +185,11 @@ impl Kernel {
         self.settle(key);
     }
 
-    /// How long the oldest newcomer has waited, on all open listeners.
-    pub(crate) fn oldest_newcomer(&self) -> Option<Nanos> {
-        let oldest = |listener: &Listening| {
+    /// When the oldest newcomer of each open listener came.
+    pub(crate) fn oldest_newcomers(&self) -> impl Iterator<Item = Stamp> {
+        self.listeners.iter().filter_map(|listener| {
             let key = *listener.queue.front()?;
-            let queued = self.sockets[key.slot as usize].facts.queued;
-            Some((self.now() - queued.at).saturating_sub(self.lag - queued.lag))
-        };
-        self.listeners.iter().filter_map(oldest).max()
+            Some(self.sockets[key.slot as usize].facts.queued)
+        })
     }
 }

@@ -120,6 +120,10 @@ impl Client {
     /// A message whose arrival proves that the house works.
     pub(crate) fn prove(&mut self, kernel: &mut Kernel, house: &mut House, to: &str, ack: bool) {
         let settings = house.settings[usize::from(self.listener)].clone();
+        if settings.dialect != Dialect::Gate {
+            self.talk_plain(kernel, &settings);
+            return self.send_at_once(kernel);
+        }
         self.number += 1;
         let target = format!("u:{to}");
         let text = letter(self.who, self.number, &target, &self.names, 0);
@@ -141,6 +145,10 @@ impl Client {
         } else {
             self.say(&Say::Ping, kernel, house);
         }
+        self.send_at_once(kernel);
+    }
+
+    fn send_at_once(&mut self, kernel: &mut Kernel) {
         if let Some(link) = &mut self.link {
             link.glued = 3;
         }

@@ -1,0 +1,48 @@
+//! What we do where the contract on the wire is silent.
+//!
+//! # Framings
+//! - An empty frame in `binary` is a bad request in dialect `gate`: it has no opcode.
+//! - `strip` larger than offset + width drops the front of the body as well; those bytes do not
+//!   count against `frame_max`. `strip` smaller keeps header bytes in the body.
+//! - A whole frame is taken even where its first bytes could still become those of another
+//!   protocol; what is no frame waits until that is decided, and gets no answer if it is.
+//!
+//! # Messages of `line`
+//! - The last field's separating space must be there, even where the field is empty: `send bob` is
+//!   a bad request, `send bob ` sends an empty text. Free text may begin with a space.
+//! - `ack` takes decimal digits only.
+//!
+//! # Messages of JSON
+//! - A `pong` repeats `seq` as an answer does. An invalid `seq` is a bad request without one; a
+//!   bad request repeats a valid one.
+//! - `"token": null` is no token. `"ack"` must be true or false.
+//! - Lone surrogates are a bad request: no receiver gets a body its parser rejects.
+//!
+//! # Logins
+//! - A refused login counts as failed whatever refused it (`bad-credentials`, `user-taken`); the
+//!   third is answered and then followed by `close login-failed`.
+//! - The last bad request allowed is answered, then `close protocol` follows.
+//! - Logging in again under the same name is `ok` and changes nothing.
+//!
+//! # Acknowledged messages
+//! - Messages that move to a newer connection of the user go through the mailbox; its limit does
+//!   not count for them. They are sent right after the `ok` of the login, from the first attempt.
+//! - A message that was sent `ack_attempts` times on a connection is parked, and is not sent on
+//!   that connection again.
+//! - Where the receiver's policy is `drop-newest`, an acknowledged message that does not fit is
+//!   parked like one for an absent user.
+//! - Unacknowledged messages in flight count against `offline_budget` as parked ones do. Over it
+//!   the message parked longest is dropped; where none is parked, the new one is refused.
+//! - An absent user is remembered for `offline_ttl`, at most `Limits::absent_users` of them.
+//!
+//! # Everyone
+//! A push to everyone goes to every connection of dialect `gate` that is logged in, or need not be.
+//!
+//! # Ends
+//! - Over `input_budget` and `output_budget` the reason is `overloaded`. The first is told so; the
+//!   second is reset, since what it does not read can not tell it.
+//! - `write-timeout` resets: a socket that takes nothing takes no goodbye. `slow-consumer` has one
+//!   second for what waits and the goodbye.
+//! - `echo` and `sink` linger only where output was still to be written.
+//! - Beyond `limits.connections`, 64 more sockets are held to tell newcomers that the server is
+//!   full; the next ones wait in the backlog.

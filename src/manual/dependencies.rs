@@ -1,0 +1,20 @@
+//! Each crate of the daemon's tree that is asked for directly, and why.
+//!
+//! | crate | for |
+//! |---|---|
+//! | mio | the one poll loop; edge-triggered, nothing hidden |
+//! | slab | sockets, users, topics, timers: keys that are indexes |
+//! | bytes | frames that many outboxes share |
+//! | hashbrown | tables of users and topics that hold an index, not the name twice |
+//! | log, simple_logger | the log facade, and the printer behind our own front that never blocks |
+//! | memchr | line ends |
+//! | siphasher | keyed hashing of names chosen by strangers; the key comes from the net |
+//! | smol_str | names of at most 23 bytes without an allocation, cloned for nothing |
+//! | serde, serde_json | JSON bodies, kept as they were written (`raw_value`) |
+//! | toml | the configuration, with the place of every value |
+//! | humantime, bytesize | durations and sizes as people write them |
+//! | clap | flags, variables, help |
+//! | socket2 | socket options before mio gets the socket |
+//! | rustix | clocks, limits, entropy, polling stderr: system calls without `unsafe` of ours |
+//! | signal-hook, signal-hook-mio | signals as one more source of the poll |
+//! | thiserror | one small error enum per module |

@@ -1,0 +1,36 @@
+//! Memory.
+//!
+//! # An idle connection
+//! | bytes | what |
+//! |---|---|
+//! | 128 | its facts (`gate/conn.rs`), listed below |
+//! | 16 | the socket's entry in the slab: a descriptor and the slab's own mark |
+//! | 12 | its link in the timing wheel |
+//! | **156** | **without a user** |
+//! | 72 + 8 | the user's entry: a name of up to 23 bytes in place, connections, absence, mailbox |
+//! | 5 to 10 | the user's place in the hash table |
+//! | **about 240** | **with a user** |
+//!
+//! | bytes of the facts | what |
+//! |---|---|
+//! | 32 | bytes and frames, in and out |
+//! | 24 | half frame, outbox, extras (topics, unacknowledged messages, a pending answer): empty |
+//! | 20 | opened (three ways), last in, last out |
+//! | 18 | the peer's address and port |
+//! | 12 | when the frame began, since when it is paused or closing, bytes lingered |
+//! | 8 | serial, user |
+//! | 8 | flags, listener, phase, reason, bad requests, failed logins |
+//! | 6 | padding to two cache lines |
+//!
+//! The sizes are asserted where the types are defined, the sums in `benches/idle.rs`. The tables
+//! for `limits.connections` are reserved at start: pages that are not touched cost address space
+//! only, and no table ever moves in the middle of a turn. The kernel's memory for a socket comes
+//! on top and is not ours to choose (`send_buffer`, `receive_buffer`).
+//!
+//! Buffers exist while bytes wait and are given back: half frames to the allocator, outboxes to a
+//! pool of [`Limits::spare_outboxes`](crate::Limits::spare_outboxes).
+//!
+//! # Budgets and the ceiling
+//! Half frames, waiting output and unacknowledged messages have budgets over all connections
+//! ([`Limits`](crate::Limits)). The [`Ceiling`](crate::Ceiling) adds them to what tables can reach
+//! at their limits; the daemon prints it at start.

@@ -1,0 +1,19 @@
+//! How it is tested.
+//!
+//! - **In the files**: pure modules, against slow and obvious oracles.
+//! - **`tests/wire/`**: golden transcripts of every message, replayed whole, byte by byte, and cut
+//!   anywhere.
+//! - **`tests/sim/`**: the whole server over a simulated net: scripted clients, faults whose rates
+//!   are drawn from the seed, limits drawn tiny. Three phases: safety under faults, liveness after
+//!   healing, teardown. `SIM_SEED=n cargo test --release --test sim` replays one seed with a
+//!   readable log, `SIM_SEEDS=from..to` sweeps a range.
+//! - **`tests/sim/planted/`**: one-line bugs, as patches. `tools/planted` applies each to a copy and
+//!   expects the sweep to fail: a test of the tests.
+//! - **`tests/tcp/`, `tests/cli/`**: real sockets on port 0, the real daemon.
+//! - **`tests/tidy.rs`**: the house style.
+//!
+//! # Benches
+//! One file per question, run by `cargo bench --bench NAME`: `wheel` (set, re-arm and expiry at a
+//! million keys, beside other timers), `codec` (nanoseconds per frame), `fanout` (one publish to
+//! 10,000 members without system calls), `idle` (bytes and processor time of idle connections; it
+//! asserts its bounds), `sim` (simulated connection-hours per second).

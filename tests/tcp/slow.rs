@@ -1,0 +1,159 @@
+//! Who does not read, or not fast enough.
+
+use std::io::Read;
+
+use crate::client::{Client, eventually};
+use crate::daemon::Daemon;
+
+/// A member of a topic that does not read.
+pub struct Stuck {
+    client: Client,
+    name: &'static str,
+}
+
+impl Stuck {
+    pub fn new(daemon: &Daemon, name: &'static str) -> Self {
+        let mut client = daemon.user(name);
+        // A few segments of loopback: with less the kernel crawls when it is read at last.
+        let socket = socket2::SockRef::from(client.socket());
+        socket.set_recv_buffer_size(256 << 10).unwrap();
+        client.asks("join flood", "ok");
+        Self { client, name }
+    }
+
+    /// Publishes so many blocks of 60 KB, or until the stuck member is gone.
+    pub fn fill(&self, publisher: &mut Client, blocks: usize) -> bool {
+        let body = "x".repeat(60_000);
+        for _ in 0..blocks {
+            publisher.say(format!("pub flood {body}"));
+            if publisher.hear_text() == "ok queued=0" {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Waits until the server has let it go.
+    fn left(&self, watcher: &mut Client) {
+        eventually("the stuck one is closed", || {
+            watcher.say(format!("send {} x", self.name));
+            watcher
+                .hear_text()
+                .starts_with("error no-such-user ")
+                .then_some(())
+        });
+    }
+
+    /// Reads what is left, which must be whole messages; the last line.
+    fn last_words(mut self) -> String {
+        let (rest, reset) = self.client.rest();
+        let text = String::from_utf8(rest).unwrap();
+        let mut lines: Vec<_> = text.split_terminator('\n').collect();
+        let last = lines.pop().unwrap_or_default();
+        for line in lines {
+            assert!(line.starts_with("msg "), "{line}");
+        }
+        assert!(text.ends_with('\n') && !reset, "{reset} {}", last.len());
+        last.to_owned()
+    }
+
+    /// Reads what the kernels still held; whether a reset ended it.
+    fn ends_by_reset(mut self) -> bool {
+        self.client.rest().1
+    }
+}
+
+#[test]
+fn who_does_not_read_is_closed_as_a_slow_consumer() {
+    let daemon = Daemon::with("[log]\nlevel = \"debug\"", "");
+    let mut alice = daemon.user("alice");
+    let stuck = Stuck::new(&daemon, "stuck");
+    assert!(stuck.fill(&mut alice, 1_000));
+    stuck.left(&mut alice);
+    daemon.logs("slow-consumer");
+    // It woke up within the linger: then it gets what was queued, and hears why that was all.
+    assert_eq!(stuck.last_words(), "close slow-consumer");
+}
+
+#[test]
+fn a_socket_that_takes_nothing_ends_with_write_timeout() {
+    let limits = "outbox_max = \"64MiB\"\noutbox_soft = \"64MiB\"\nwrite_timeout = \"300ms\"";
+    let daemon = Daemon::with("[log]\nlevel = \"debug\"", limits);
+    let mut alice = daemon.user("alice");
+    let stuck = Stuck::new(&daemon, "stuck");
+    stuck.fill(&mut alice, 100);
+    stuck.left(&mut alice);
+    daemon.logs("write-timeout");
+    // A goodbye would wait behind what was not taken: there is nothing left but to cut it.
+    assert!(stuck.ends_by_reset());
+}
+
+#[test]
+fn a_byte_a_second_saves_nobody() {
+    let limits = "outbox_max = \"64MiB\"\noutbox_soft = \"64MiB\"\nwrite_timeout = \"30s\"\n\
+                  output_age = \"500ms\"";
+    let daemon = Daemon::with("[log]\nlevel = \"debug\"", limits);
+    let mut alice = daemon.user("alice");
+    let stuck = Stuck::new(&daemon, "stuck");
+    stuck.fill(&mut alice, 200);
+    eventually("the dripping reader is closed", || {
+        let read = stuck.client.socket().read(&mut [0; 100]);
+        assert!(read.is_ok_and(|count| count > 0));
+        alice.say("send stuck x");
+        alice
+            .hear_text()
+            .starts_with("error no-such-user ")
+            .then_some(())
+    });
+    daemon.logs("slow-consumer");
+}
+
+#[test]
+fn an_outbox_above_the_soft_limit_has_its_time() {
+    let limits = "outbox_max = \"64MiB\"\noutbox_soft = \"64KiB\"\noutbox_soft_for = \"300ms\"\n\
+                  write_timeout = \"30s\"\noutput_age = \"30s\"";
+    let daemon = Daemon::with("[log]\nlevel = \"debug\"", limits);
+    let mut alice = daemon.user("alice");
+    let stuck = Stuck::new(&daemon, "stuck");
+    stuck.fill(&mut alice, 100);
+    stuck.left(&mut alice);
+    daemon.logs("slow-consumer");
+    assert_eq!(stuck.last_words(), "close slow-consumer");
+}
+
+#[test]
+fn drop_newest_keeps_the_connection_and_what_it_had() {
+    let limits = "slow_consumer = \"drop-newest\"\nwrite_timeout = \"30s\"\noutput_age = \"30s\"\n\
+                  outbox_soft_for = \"30s\"";
+    let daemon = Daemon::new(limits);
+    let mut alice = daemon.user("alice");
+    let mut stuck = Stuck::new(&daemon, "stuck");
+    let body = "x".repeat(60_000);
+    let mut dropped = false;
+    for _ in 0..2_000 {
+        alice.say(format!("pub flood {body}"));
+        dropped = alice.hear_text() == "ok queued=0";
+        if dropped {
+            break;
+        }
+    }
+    assert!(dropped);
+    // What it gets is whole messages in order, and then it is served as before.
+    let mut previous = 0;
+    alice.fence();
+    stuck.client.say("ping");
+    loop {
+        let line = stuck.client.hear_text();
+        if line == "pong" {
+            break;
+        }
+        let mut words = line.splitn(4, ' ');
+        assert_eq!(words.next(), Some("msg"));
+        let id: u64 = words.next().unwrap().parse().unwrap();
+        assert!(id > previous);
+        previous = id;
+        assert_eq!(words.nth(1).map(str::len), Some(60_000));
+    }
+    alice.asks("send stuck hi", "ok queued=1");
+    assert_eq!(stuck.client.message().body, "hi");
+}
