@@ -10,7 +10,7 @@
 //! - [`Handler`]: what an application implements; [`Remote`]: the way in from other threads
 //! - [`codec`]: bytes to frames to messages and back, pure
 //! - [`wheel`], [`time`]: the timing wheel and its units
-//! - [`config`], [`daemon`], [`log`]: what makes it a program
+//! - [`cli`], [`config`], [`daemon`], [`mod@log`]: what makes it a program
 //! - [`manual`]: why it is as it is
 //!
 //! # An echo server
@@ -133,11 +133,15 @@
 //! # }
 //! ```
 
+pub mod cli;
 pub mod codec;
+pub mod config;
+pub mod daemon;
 mod gate;
 mod handler;
 mod id;
 mod limits;
+pub mod log;
 pub mod manual;
 pub mod net;
 mod reason;

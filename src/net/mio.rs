@@ -155,10 +155,9 @@ impl Net for MioNet {
     }
 
     fn register(&mut self, stream: &mut TcpStream, token: Token) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll
-            .registry()
-            .register(stream, mio_token(token), both)
+        // Priority tells of urgent bytes, see `told`. Nobody who sends none pays for it.
+        let all = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
+        self.poll.registry().register(stream, mio_token(token), all)
     }
 
     fn read(&mut self, stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
@@ -212,8 +211,14 @@ impl Wake for MioWaker {
 }
 
 /// What an event tells, in the words of the contract.
+///
+/// A read ends before an urgent byte, however much lies behind it: like a half-close, that makes a
+/// short read which does not mean drained, and it is told in the same way.
 fn told(token: Token, event: &Event) -> Ready {
-    let closed = event.is_read_closed() || event.is_write_closed() || event.is_error();
+    let closed = event.is_read_closed()
+        || event.is_write_closed()
+        || event.is_error()
+        || event.is_priority();
     Ready {
         token,
         // An error may come without "readable". Only a read can tell what it is, so one is invited.

@@ -296,3 +296,24 @@ fn ids_grow_and_go_on_after_a_restart() {
     let (next, _) = one_id();
     assert!(next > last, "{next} was used before");
 }
+
+#[test]
+fn a_mailbox_larger_than_the_outbox_arrives_whole_and_in_order() {
+    let daemon = Daemon::new("ack_timeout = \"20s\"");
+    let mut alice = daemon.user("alice");
+    let mut bob = daemon.user("bob");
+    bob.say("quit");
+    bob.closes("quit");
+    let body = "x".repeat(50_000);
+    for number in 0..32 {
+        let text = format!("{number} {body}");
+        asend(&mut alice, "bob", &text, "ok queued=0 offline=1");
+    }
+    let mut bob = daemon.user("bob");
+    for number in 0..32 {
+        let told = bob.message();
+        assert!(told.body.starts_with(&format!("{number} ")));
+        bob.say(format!("ack {}", told.id));
+    }
+    bob.fence();
+}

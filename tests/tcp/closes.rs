@@ -24,6 +24,18 @@ fn silence_ends_with_idle_timeout_and_never_early() {
 }
 
 #[test]
+fn a_ping_of_the_server_saves_nobody_who_does_not_answer() {
+    let daemon = Daemon::new("ping_after = \"100ms\"\nidle_timeout = \"400ms\"");
+    let mut client = daemon.line();
+    let began = Instant::now();
+    client.hears("ping");
+    assert!(began.elapsed() >= 100 * MS);
+    while client.hear_text() == "ping" {}
+    assert!(began.elapsed() >= 400 * MS);
+    client.eof();
+}
+
+#[test]
 fn any_byte_counts_against_idleness() {
     let daemon = Daemon::new("idle_timeout = \"300ms\"");
     let mut client = daemon.line();

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
 use tempfile::TempDir;
 
 use crate::client::{Client, Framing, PATIENCE, eventually};
@@ -25,13 +25,43 @@ pub struct Daemon {
     _folder: TempDir,
 }
 
-/// What the daemon has written to stderr so far.
-type Log = Arc<Mutex<Vec<String>>>;
+/// What the daemon has written to stderr, and whether anybody still reads it.
+type Log = Arc<Mutex<Heard>>;
+
+#[derive(Default)]
+struct Heard {
+    lines: Vec<String>,
+    ear: Ear,
+}
+
+/// What is done with the daemon's stderr.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Ear {
+    /// It is read.
+    #[default]
+    Open,
+    /// It is kept and not read: the pipe fills up.
+    Blocked,
+    /// It is closed.
+    Closed,
+}
 
 impl Daemon {
     /// Starts a daemon with a configuration whose listeners all bind port 0. The admin interface is
     /// off where the configuration does not speak of it.
     pub fn start(config: &str) -> Self {
+        Self::run(Command::new(binary()), config)
+    }
+
+    /// The same with so many descriptors at most.
+    pub fn start_limited(config: &str, descriptors: u32) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(script).arg(binary());
+        Self::run(shell, config)
+    }
+
+    fn run(mut command: Command, config: &str) -> Self {
         let mut config = config.to_owned();
         if !config.contains("[admin]") {
             config.push_str("\n[admin]\nbind = \"off\"\n");
@@ -39,7 +69,6 @@ impl Daemon {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pulsegate.toml");
         std::fs::write(&file, &config).unwrap();
-        let mut command = Command::new(binary());
         command.arg("serve").arg("--config").arg(&file);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -50,10 +79,8 @@ impl Daemon {
             log,
             _folder: folder,
         };
-        daemon.learn(
-            &lines,
-            config.matches("127.0.0.1:0\"").count() + config.matches("[::1]:0\"").count(),
-        );
+        let count = |bind: &str| config.matches(bind).count();
+        daemon.learn(&lines, count("127.0.0.1:0\"") + count("[::1]:0\""));
         daemon
     }
 
@@ -141,8 +168,23 @@ impl Daemon {
 
     /// All it has written to stderr.
     pub fn log_text(&self) -> String {
-        let lines = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.join("\n")
+        let heard = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.lines.join("\n")
+    }
+
+    /// From the next line on, does this with its stderr.
+    pub fn listen_to_log(&self, ear: Ear) {
+        let mut heard = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.ear = ear;
+    }
+
+    /// Changes how many descriptors it may have; returns the limit before.
+    pub fn limit_descriptors(&self, current: Option<u64>) -> Option<u64> {
+        let pid = Some(self.pid());
+        let maximum = rustix::process::getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit { current, maximum };
+        let before = rustix::process::prlimit(pid, Resource::Nofile, limit).unwrap();
+        before.current
     }
 
     /// Processor time it has used, in ticks of 10 ms.
@@ -198,31 +240,39 @@ fn binary() -> OsString {
     std::env::var_os("PULSEGATE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_pulsegate").into())
 }
 
-/// Reads stderr for as long as it is open: a full pipe must not disturb what is tested.
+/// Reads stderr for as long as it is open: a full pipe must not disturb what is tested, unless it
+/// is what is tested.
 fn follow(stderr: ChildStderr) -> (Log, Receiver<String>) {
     let log = Log::default();
     let (sender, receiver) = channel();
     let kept = Arc::clone(&log);
     std::thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            let mut lines = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            lines.push(line.clone());
+        let mut lines = BufReader::new(stderr).lines();
+        while let Some(Ok(line)) = lines.next() {
+            let mut heard = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.lines.push(line.clone());
             let _ = sender.send(line);
+            match heard.ear {
+                Ear::Open => {}
+                Ear::Blocked => return std::mem::forget(lines),
+                Ear::Closed => return,
+            }
         }
     });
     (log, receiver)
 }
 
-/// Every `ADDR (NAME: ` in a start line.
+/// The addresses before every `(NAME: ` in the start line: `ADDR and ADDR (NAME: …), ADDR (…)`.
 fn announced(line: &str) -> Vec<(String, SocketAddr)> {
     let mut found = Vec::new();
-    let words: Vec<_> = line.split(' ').collect();
-    for pair in words.windows(2) {
-        let name = pair[1]
+    let mut addrs: Vec<SocketAddr> = Vec::new();
+    for word in line.split(' ') {
+        addrs.extend(word.parse::<SocketAddr>());
+        let name = word
             .strip_prefix('(')
-            .and_then(|name| name.strip_suffix(':'));
-        if let (Ok(addr), Some(name)) = (pair[0].parse(), name) {
-            found.push((name.to_owned(), addr));
+            .and_then(|rest| rest.strip_suffix(':'));
+        if let Some(name) = name {
+            found.extend(addrs.drain(..).map(|addr| (name.to_owned(), addr)));
         }
     }
     found

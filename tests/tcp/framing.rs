@@ -434,6 +434,24 @@ fn stripping_less_than_the_header_hands_it_on() {
 }
 
 #[test]
+fn a_message_that_does_not_fit_the_length_field_is_dropped_alone() {
+    let narrow = "[[listener]]\nname = \"main\"\nbind = \"127.0.0.1:0\"\n\
+                  framing = { binary = { width = 1 } }\n";
+    let wide = "[[listener]]\nname = \"line\"\nbind = \"127.0.0.1:0\"\n";
+    let daemon = Daemon::start(&format!("{narrow}{wide}"));
+    let mut small = daemon.main(Framing::Binary);
+    small.send(b"\x0a\x03\0\x05small\0\0");
+    assert_eq!(small.exactly(25), b"\x18\x83heartbeat=20000 proto=1");
+    let mut alice = daemon.user("alice");
+    alice.say(format!("send small {}", "x".repeat(300)));
+    alice.hear();
+    alice.asks("send small fits", "ok queued=1");
+    let told = small.exactly(1 + 1 + 8 + 7 + 4);
+    assert_eq!(told[..2], [20, 0x85]);
+    assert!(told.ends_with(b"\0\x05alicefits"));
+}
+
+#[test]
 fn a_sink_answers_nothing_and_counts_every_frame_as_a_heartbeat() {
     let settings = "framing = \"raw\"\ndialect = \"sink\"\nidle_timeout = \"300ms\"";
     let daemon = Daemon::single(settings);

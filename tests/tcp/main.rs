@@ -13,6 +13,7 @@ mod child;
 mod client;
 mod closes;
 mod daemon;
+mod exhaustion;
 mod fairness;
 mod framing;
 mod kernel;

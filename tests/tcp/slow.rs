@@ -1,6 +1,7 @@
 //! Who does not read, or not fast enough.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::time::Duration;
 
 use crate::client::{Client, eventually};
 use crate::daemon::Daemon;
@@ -156,4 +157,50 @@ fn drop_newest_keeps_the_connection_and_what_it_had() {
     }
     alice.asks("send stuck hi", "ok queued=1");
     assert_eq!(stuck.client.message().body, "hi");
+}
+
+#[test]
+fn while_the_server_itself_does_not_read_nobody_counts_as_silent() {
+    let limits = "idle_timeout = \"400ms\"\nframe_timeout = \"400ms\"\n\
+                  write_timeout = \"20s\"\noutput_age = \"40s\"";
+    let daemon = Daemon::new(limits);
+    let mut client = daemon.line();
+    let mut writer = client.socket().try_clone().unwrap();
+    let block = "ping\n".repeat(1_000);
+    let thread = std::thread::spawn(move || {
+        for _ in 0..2_000 {
+            writer.write_all(block.as_bytes()).unwrap();
+        }
+        writer.shutdown(std::net::Shutdown::Write).unwrap();
+    });
+    // Its answers fill every buffer, so that the server stops reading it: for three times as long
+    // as it may be silent. The clock is somebody who has nothing to say, again and again.
+    for _ in 0..4 {
+        daemon.line().closes("idle-timeout");
+    }
+    let (answers, reset) = client.rest();
+    thread.join().unwrap();
+    assert!(!reset);
+    assert!(answers.ends_with(b"pong\npong\n"));
+    assert_eq!(answers.len(), 2_000 * 1_000 * 5);
+}
+
+#[test]
+fn no_second_copy_is_sent_while_the_first_one_waits() {
+    let limits = "outbox_max = \"64MiB\"\noutbox_soft = \"64MiB\"\nwrite_timeout = \"30s\"\n\
+                  ack_timeout = \"50ms\"\nack_attempts = 200";
+    let daemon = Daemon::new(limits);
+    let mut alice = daemon.user("alice");
+    let mut stuck = Stuck::new(&daemon, "stuck");
+    stuck.fill(&mut alice, 150);
+    alice.asks("asend stuck precious", "ok queued=1");
+    alice.quiet(Duration::from_millis(1_000));
+    while stuck.client.message().body != "precious" {}
+    stuck.client.say("ping");
+    let copies = std::iter::from_fn(|| {
+        let line = stuck.client.hear_text();
+        (line != "pong").then(|| assert!(line.ends_with(" precious"), "{line}"))
+    });
+    // Those that came due while the first one was being read.
+    assert!(copies.count() < 10);
 }

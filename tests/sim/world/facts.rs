@@ -97,6 +97,9 @@ impl Facts {
     pub(crate) fn on_read(&mut self, clock: Stamp, taken: u64) {
         self.heard = clock;
         self.waiting = None;
+        if !self.is_marked {
+            return;
+        }
         let before = self.frame_start;
         while self.frame_ends.front().is_some_and(|&end| end <= taken) {
             self.frame_start = self.frame_ends.pop_front().expect("it is there");

@@ -10,7 +10,7 @@ use pulsegate::Token;
 use pulsegate::net::Ready;
 use rustix::io::Errno;
 
-use super::agenda::{Agenda, Deed, Nanos};
+use super::agenda::{Agenda, Deed, MILLI, Nanos};
 use super::epoll::{Epoll, File};
 use super::facts::Stamp;
 use super::socket::{Heard, Key, Socket, Stage};
@@ -24,6 +24,8 @@ pub(crate) struct Listening {
     pub(crate) queue: VecDeque<Key>,
     pub(crate) is_open: bool,
     pub(crate) is_listed: bool,
+    /// When a newcomer was accepted last.
+    pub(crate) accepted: Stamp,
 }
 
 /// Everything below the system calls.
@@ -238,6 +240,11 @@ impl Kernel {
         let socket = self.get_mut(key)?;
         if let Some(later) = held_back(socket.to_server.clogged_until, now) {
             self.put_off(later, Deed::FinAtServer(key));
+            return None;
+        }
+        if socket.to_server.is_under_way() {
+            // Bytes that a clog held back come first.
+            self.put_off(now + MILLI, Deed::FinAtServer(key));
             return None;
         }
         if !socket.server.is_dead {

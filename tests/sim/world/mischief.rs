@@ -146,6 +146,9 @@ impl<C: Crowd> SimNet<C> {
         let now = self.kernel.agenda.now;
         let socket = &mut self.kernel.sockets[key.slot as usize];
         socket.facts.causes.add(CloseReason::PeerReset);
+        if errno == Errno::TIMEDOUT {
+            socket.facts.causes.add(CloseReason::WriteTimeout);
+        }
         socket.server.is_dead = true;
         socket.server.error = None;
         socket.to_server.purge();

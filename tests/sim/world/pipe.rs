@@ -65,6 +65,11 @@ impl Pipe {
         self.arrived
     }
 
+    /// Whether bytes were sent that have not arrived.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.arrived < self.bytes.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }

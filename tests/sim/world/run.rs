@@ -126,7 +126,8 @@ impl Run {
             .say(net.kernel.now(), || "--- the faults are over".into());
         let longest = self.longest();
         let content = self.until(3 * longest + 60 * SECOND, 50 * TURNS_MAX, |run| {
-            run.server.net().crowd.is_content()
+            let net = run.server.net();
+            net.crowd.is_content() && net.kernel.held == net.crowd.good_count()
         });
         assert!(content, "the good are not served: {}", self.complaint());
         let net = self.server.net_mut();
@@ -292,7 +293,13 @@ impl Run {
             .iter()
             .filter(|client| client.persona.is_good && !client.is_content(&crowd.house));
         let stories: Vec<String> = sad
-            .map(|client| format!("client {} {:?}", client.who, client.link))
+            .map(|client| match &client.link {
+                None => format!("client {} is not connected", client.who),
+                Some(link) => format!(
+                    "client {} on {:?} as {:?} waits for {:?}",
+                    client.who, link.key, link.ear.user, link.ear.owed
+                ),
+            })
             .collect();
         format!("{stories:#?}, unheard {:?}", crowd.house.unheard)
     }

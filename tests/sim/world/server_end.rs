@@ -23,6 +23,7 @@ impl Kernel {
             queue: std::collections::VecDeque::new(),
             is_open: true,
             is_listed: false,
+            accepted: Stamp::default(),
         });
         number
     }
@@ -44,7 +45,10 @@ impl Kernel {
         if !self.has_descriptor() {
             return Err(Errno::MFILE.into());
         }
-        let queue = &mut self.listeners[usize::from(number)].queue;
+        let now = self.stamp();
+        let listener = &mut self.listeners[usize::from(number)];
+        listener.accepted = now;
+        let queue = &mut listener.queue;
         let key = queue.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
         let clock = self.clock;
         let socket = &mut self.sockets[key.slot as usize];
@@ -185,11 +189,16 @@ impl Kernel {
         self.settle(key);
     }
 
-    /// When the oldest newcomer of each open listener came.
+    /// Since when the oldest newcomer of each open listener is the next.
     pub(crate) fn oldest_newcomers(&self) -> impl Iterator<Item = Stamp> {
         self.listeners.iter().filter_map(|listener| {
             let key = *listener.queue.front()?;
-            Some(self.sockets[key.slot as usize].facts.queued)
+            let queued = self.sockets[key.slot as usize].facts.queued;
+            Some(if queued.at < listener.accepted.at {
+                listener.accepted
+            } else {
+                queued
+            })
         })
     }
 }

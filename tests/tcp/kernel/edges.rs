@@ -201,3 +201,18 @@ fn a_wake_before_the_wait_is_not_lost() {
     world.net.waker().unwrap().wake().unwrap();
     world.until(Token::Waker, |_| true);
 }
+
+#[test]
+fn an_urgent_byte_ends_a_read_early_and_is_told_as_a_hint_to_read_on() {
+    let mut world = World::new();
+    let (mut client, mut stream) = world.registered();
+    client.write_all(b"before").unwrap();
+    SockRef::from(&client).send_out_of_band(b"!").unwrap();
+    client.write_all(b"behind").unwrap();
+    world.until(CONN, |ready| ready.readable && ready.closed);
+    let mut buffer = [0; 64];
+    assert_eq!(world.net.read(&mut stream, &mut buffer).unwrap(), 6);
+    // The byte itself is taken out of the stream.
+    assert_eq!(world.net.read(&mut stream, &mut buffer).unwrap(), 6);
+    assert_eq!(&buffer[..6], b"behind");
+}

@@ -1,5 +1,6 @@
 //! One client: a script driven by what happens at its connection and by its own alarm.
 
+use pulsegate::codec::framing::Framing;
 use pulsegate::{CloseReason, Dialect, Login};
 
 use super::ear::{Ear, News, Owed};
@@ -380,18 +381,20 @@ impl Client {
     pub(super) fn say(&mut self, say: &Say, kernel: &mut Kernel, house: &House) {
         let settings = &house.settings[usize::from(self.listener)];
         let Some(link) = &mut self.link else { return };
+        // Whoever is in the middle of a frame that never ends says nothing else.
+        let speech = self.persona.speech;
+        if matches!(speech, Speech::Endless | Speech::Giant | Speech::Foreign(_)) {
+            return;
+        }
         if link.is_finished {
             return;
         }
-        let seq = matches!(
-            settings.framing,
-            pulsegate::codec::framing::Framing::LenHdr { .. }
-        )
-        .then(|| {
-            self.seq += 1;
-            self.seq
-        })
-        .filter(|seq| seq % 3 > 0);
+        let seq = matches!(settings.framing, Framing::LenHdr { .. })
+            .then(|| {
+                self.seq += 1;
+                self.seq
+            })
+            .filter(|seq| seq % 3 > 0);
         let body = wire::body(settings.framing, say, seq);
         link.ear.expect(say, seq, self.number);
         link.put_frame(&body, settings, kernel);
@@ -446,7 +449,9 @@ impl Link {
     ) {
         wire::frame(settings.framing, body, &mut self.out);
         let end = self.base + self.out.len() as u64;
-        if let Some(socket) = kernel.get_mut(self.key) {
+        if let Some(socket) = kernel.get_mut(self.key)
+            && settings.framing != Framing::Raw
+        {
             socket.facts.mark_frame_end(end);
         }
         self.said += 1;

@@ -130,7 +130,7 @@ impl Ear {
     }
 
     fn hear_echo(&mut self, bytes: &[u8]) {
-        if self.framing == Framing::Raw {
+        if self.framing == Framing::Raw && !self.is_wild {
             for &byte in bytes {
                 let front = self.owed.front_mut().expect("an echo needs a call");
                 let Owed::Echo(body) = front else {
@@ -143,11 +143,11 @@ impl Ear {
             }
             return;
         }
+        if self.is_wild {
+            return;
+        }
         self.input.extend_from_slice(bytes);
         while let Some(body) = wire::unframe(self.framing, &mut self.input) {
-            if self.is_wild {
-                continue;
-            }
             let said = self.owed.pop_front();
             assert_eq!(
                 said,
@@ -195,6 +195,10 @@ impl Ear {
             (Word::Ok(fields), _) => {
                 check_fields(fields, &say);
                 if let Say::Login(user) = &say {
+                    if self.user.as_ref() != Some(user) {
+                        // Back under an old name, its messages begin anew.
+                        self.copies.clear();
+                    }
                     self.user = Some(user.clone());
                     news.push(News::LoggedIn);
                 }

@@ -82,6 +82,13 @@ impl Population {
         good.all(|client| client.is_content(&self.house)) && self.house.unheard.is_empty()
     }
 
+    pub(crate) fn good_count(&self) -> usize {
+        self.clients
+            .iter()
+            .filter(|client| client.persona.is_good)
+            .count()
+    }
+
     /// Each good client writes to the next one, and every letter must arrive.
     pub(crate) fn prove(&mut self, kernel: &mut Kernel) {
         let good: Vec<usize> = (0..self.clients.len())

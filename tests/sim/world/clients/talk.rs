@@ -19,9 +19,14 @@ impl Client {
         if link.is_finished {
             return;
         }
-        link.glued += 1;
+        // Who is not known yet, and who must prove something, does not dawdle.
+        let is_urgent = link.ear.user.is_none() || house.is_quiet;
+        link.glued += if is_urgent { 3 } else { 1 };
         let wait = match self.persona.speech {
             Speech::Silent => Nanos::MAX,
+            Speech::Endless | Speech::Giant if settings.framing == Framing::Raw => {
+                self.talk_plain(kernel, &settings)
+            }
             Speech::Endless => self.begin_endless(kernel, &settings),
             Speech::Giant => self.claim_too_much(kernel, &settings),
             Speech::Foreign(kind) => self.talk_foreign(kernel, kind),
@@ -73,6 +78,10 @@ impl Client {
         if wants_login && !has_asked {
             let name = self.names[0].clone();
             return self.say(&Say::Login(name), kernel, house);
+        }
+        if house.is_quiet && !link.ear.owed.is_empty() {
+            // In the end one question at a time, so that all can be answered at once.
+            return;
         }
         if house.is_quiet || link.ear.user.is_none() {
             return self.say(&Say::Ping, kernel, house);

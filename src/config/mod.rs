@@ -1,0 +1,253 @@
+//! The configuration: what a file, variables and flags say, over the defaults.
+//!
+//! Every complaint names its place and says what would be right; all are told at once. Nothing is
+//! bound, read or started here.
+
+mod file;
+mod framing;
+pub(crate) mod judge;
+pub(crate) mod keys;
+mod show;
+pub(crate) mod value;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::keys::{IDENTITY, LISTENER, SECTIONS};
+use self::value::Value;
+use crate::limits::Limits;
+use crate::settings::{Settings, UserPolicy};
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What is logged and how.
+    pub log: Log,
+    /// Connections at most; `None`: what the descriptor limit allows.
+    pub connections: Option<u32>,
+    /// Bounds; `connections` in it is set when the descriptor limit is known.
+    pub limits: Limits,
+    /// The latency budget of resting between turns.
+    pub coalesce: Option<Duration>,
+    /// What a second login does.
+    pub users: UserPolicy,
+    /// The admin interface.
+    pub admin: Admin,
+    /// The shutdown.
+    pub drain: Drain,
+    /// The listeners, at least one.
+    pub listeners: Vec<Settings>,
+    origins: HashMap<Spot, Origin>,
+}
+
+/// What is logged and how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Log {
+    /// The least important level that is logged.
+    pub level: log::LevelFilter,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// The admin interface.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Admin {
+    /// Where it listens.
+    pub bind: AdminBind,
+    /// The file that holds its token.
+    pub token_file: Option<PathBuf>,
+}
+
+/// Where the admin interface listens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AdminBind {
+    /// Nowhere.
+    Off,
+    /// On an address.
+    Tcp(SocketAddr),
+    /// On a Unix socket.
+    Unix(PathBuf),
+}
+
+/// The shutdown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Drain {
+    /// The goodbyes are spread over so long.
+    pub over: Duration,
+    /// Whoever is left by then is cut.
+    pub timeout: Duration,
+}
+
+/// Where a value came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// A line of the file, from 1.
+    File(usize),
+    /// A variable of the environment.
+    Variable(String),
+    /// A flag of the command line.
+    Flag(String),
+}
+
+/// What a value is of: a setting of everything, or of one listener.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Spot {
+    /// A section and a key.
+    Global(&'static str, &'static str),
+    /// A listener's number and a key.
+    Listener(usize, &'static str),
+}
+
+/// Something wrong with the configuration: where, what, and what would be right.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Complaint {
+    pub(crate) line: usize,
+    text: String,
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A setting from the command line or the environment.
+#[derive(Clone, Debug)]
+pub(crate) struct Override {
+    /// The flag's name without dashes.
+    pub(crate) flag: String,
+    pub(crate) value: String,
+    pub(crate) origin: Origin,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            log: Log {
+                level: log::LevelFilter::Info,
+                format: LogFormat::Text,
+            },
+            connections: None,
+            limits: Limits::default(),
+            coalesce: None,
+            users: UserPolicy::Replace,
+            admin: Admin {
+                bind: AdminBind::Tcp(SocketAddr::from(([127, 0, 0, 1], 7374))),
+                token_file: None,
+            },
+            drain: Drain {
+                over: Duration::ZERO,
+                timeout: Duration::from_secs(10),
+            },
+            listeners: vec![Settings::default()],
+            origins: HashMap::new(),
+        }
+    }
+}
+
+impl fmt::Display for AdminBind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file's text. `path` is for complaints only.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, by line.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Vec<Complaint>> {
+        Self::build(Some((path, text)), &[])
+    }
+
+    /// The file, where there is one, with the overrides over it, judged as a whole.
+    pub(crate) fn build(
+        file: Option<(&Path, &str)>,
+        overrides: &[Override],
+    ) -> Result<Self, Vec<Complaint>> {
+        let mut config = Self::default();
+        let mut complaints = Vec::new();
+        if let Some((path, text)) = file {
+            complaints = file::read(&mut config, path, text);
+        }
+        for item in overrides {
+            if let Err(text) = config.put_override(item) {
+                complaints.push(Complaint { line: 0, text });
+            }
+        }
+        if complaints.is_empty() {
+            complaints = judge::judge(&config, file.map(|(path, _)| path));
+        }
+        complaints.sort_by_key(|complaint| complaint.line);
+        if complaints.is_empty() {
+            Ok(config)
+        } else {
+            Err(complaints)
+        }
+    }
+
+    fn put_override(&mut self, item: &Override) -> Result<(), String> {
+        let at = |wrong: String| match &item.origin {
+            Origin::Variable(name) => format!("variable {name}: {wrong}"),
+            _ => format!("--{}: {wrong}", item.flag),
+        };
+        let value = Value::of_text(&item.value);
+        for section in SECTIONS {
+            if let Some(key) = section.keys.iter().find(|key| key.flag() == item.flag) {
+                (key.set)(self, &value).map_err(at)?;
+                self.note(Spot::Global(section.name, key.name), item.origin.clone());
+                return Ok(());
+            }
+        }
+        if item.flag == "bind" && self.listeners.len() > 1 {
+            return Err(at(String::from(
+                "there is more than one listener in the file; set their addresses there",
+            )));
+        }
+        for number in 0..self.listeners.len() {
+            let keys = LISTENER.iter().chain(IDENTITY);
+            let Some(key) = keys.into_iter().find(|key| key.flag() == item.flag) else {
+                continue;
+            };
+            (key.set)(&mut self.listeners[number], &value).map_err(at)?;
+            self.note(Spot::Listener(number, key.name), item.origin.clone());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn note(&mut self, spot: Spot, origin: Origin) {
+        self.origins.insert(spot, origin);
+    }
+
+    pub(crate) fn origin(&self, spot: Spot) -> Option<&Origin> {
+        self.origins.get(&spot)
+    }
+
+    /// The warnings an operator should read before strangers connect.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        judge::warnings(self)
+    }
+
+    /// What is in force, as a file that can be read again.
+    #[must_use]
+    pub fn show(&self) -> String {
+        show::show(self)
+    }
+}

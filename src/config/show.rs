@@ -1,0 +1,52 @@
+//! What is in force, written as a file that can be read again.
+
+use std::fmt::Write;
+
+use super::keys::{IDENTITY, LISTENER, SECTIONS};
+use super::{Config, Origin, Spot};
+
+/// The column of the comments that tell where a value came from.
+const COMMENT: usize = 40;
+
+pub(crate) fn show(config: &Config) -> String {
+    let mut text = String::new();
+    for section in SECTIONS {
+        let _ = writeln!(text, "[{}]", section.name);
+        for key in section.keys {
+            let spot = Spot::Global(section.name, key.name);
+            line(
+                &mut text,
+                key.name,
+                &(key.show)(config),
+                config.origin(spot),
+            );
+        }
+        text.push('\n');
+    }
+    for (number, listener) in config.listeners.iter().enumerate() {
+        let _ = writeln!(text, "[[listener]]");
+        for key in IDENTITY.iter().chain(LISTENER) {
+            let spot = Spot::Listener(number, key.name);
+            line(
+                &mut text,
+                key.name,
+                &(key.show)(listener),
+                config.origin(spot),
+            );
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+fn line(text: &mut String, name: &str, value: &str, origin: Option<&Origin>) {
+    let pair = format!("{name} = {value}");
+    let _ = match origin {
+        None => writeln!(text, "{pair}"),
+        Some(Origin::File(line)) => writeln!(text, "{pair:COMMENT$} # line {line}"),
+        Some(Origin::Variable(name)) => writeln!(text, "{pair:COMMENT$} # {name}"),
+        Some(Origin::Flag(name)) => writeln!(text, "{pair:COMMENT$} # --{name}"),
+    };
+}

@@ -1,0 +1,138 @@
+//! From a configuration to a running loop: descriptors, listeners, the line that says it listens.
+
+mod descriptors;
+mod door;
+
+use std::io;
+use std::net::SocketAddr;
+
+use log::{info, warn};
+
+use self::descriptors::Room;
+use self::door::Door;
+use crate::codec::framing::Framing;
+use crate::config::{AdminBind, Config};
+use crate::net::mio::MioNet;
+use crate::server::{Options, Server};
+use crate::settings::{Dialect, Settings};
+
+/// Why the daemon could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// An address can not be bound.
+    #[error("listener {name:?}: {addr} can not be bound: {error}{hint}")]
+    Bind {
+        /// The listener's name.
+        name: String,
+        /// The address.
+        addr: String,
+        /// What the system says.
+        error: io::Error,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// The descriptor limit is too low for a single connection.
+    #[error(
+        "the descriptor limit of {limit} leaves no room for connections: {needed} are needed \
+         for everything else; raise it (ulimit -n, LimitNOFILE=)"
+    )]
+    Descriptors {
+        /// The limit that is in force.
+        limit: u64,
+        /// What is needed beside connections.
+        needed: u64,
+    },
+    /// The loop can not begin or go on.
+    #[error("the loop failed: {0}")]
+    Loop(#[from] io::Error),
+}
+
+/// Runs the daemon until it is told to leave.
+///
+/// # Errors
+/// Where an address can not be bound or the loop breaks; nothing is left half-started.
+pub fn run(mut config: Config) -> Result<(), DaemonError> {
+    for warning in config.warnings() {
+        warn!("{warning}");
+    }
+    config.limits.connections = room(&config)?.connections(config.connections);
+    let options = Options {
+        limits: config.limits.clone(),
+        users: config.users,
+        coalesce: config.coalesce,
+        drain_timeout: config.drain.timeout,
+        ..Options::default()
+    };
+    let net = MioNet::new(options.limits.events)?.with_signals()?;
+    let mut server = Server::new(net, Door, options)?;
+    let mut places = Vec::new();
+    for settings in config.listeners {
+        places.push(listen(&mut server, settings)?);
+    }
+    announce(&places, &server);
+    server.run()?;
+    info!("done");
+    Ok(())
+}
+
+fn room(config: &Config) -> Result<Room, DaemonError> {
+    let binds = config
+        .listeners
+        .iter()
+        .map(|listener| listener.bind.len())
+        .sum::<usize>();
+    let admin = usize::from(config.admin.bind != AdminBind::Off);
+    Room::make(binds + admin, config.limits.refusals)
+}
+
+fn listen(server: &mut Server<MioNet, Door>, settings: Settings) -> Result<String, DaemonError> {
+    let (name, addrs) = (settings.name.clone(), settings.bind.clone());
+    let dialect = match settings.dialect {
+        Dialect::Gate => "gate",
+        Dialect::Echo => "echo",
+        Dialect::Sink => "sink",
+        Dialect::Frames => "frames",
+    };
+    let framing = match settings.framing {
+        Framing::Raw => "raw",
+        Framing::Line => "line",
+        Framing::LenHdr { .. } => "lenhdr",
+        Framing::Binary(_) => "binary",
+    };
+    let bound = server.listen(settings).map_err(|error| DaemonError::Bind {
+        addr: show(&addrs),
+        hint: hint(&error),
+        name: name.clone(),
+        error,
+    })?;
+    Ok(format!("{} ({name}: {framing}, {dialect})", show(&bound)))
+}
+
+fn show(addrs: &[SocketAddr]) -> String {
+    addrs
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another process listens there: stop it or set another bind",
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address: set another bind",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need root or CAP_NET_BIND_SERVICE: set another bind"
+        }
+        _ => "",
+    }
+}
+
+/// The one line that says where it listens and what it can reach.
+fn announce(places: &[String], server: &Server<MioNet, Door>) {
+    let ceiling = server.gate().ceiling().total().div_ceil(1 << 20);
+    let connections = server.gate().limits().connections;
+    info!(
+        "listening on {}; at most {connections} connections and {ceiling} MiB of memory",
+        places.join(", ")
+    );
+}
