@@ -10,23 +10,46 @@ const WATCH: Duration = Duration::from_secs(20);
 
 /// Measures and asserts; see the bench's page.
 pub(crate) fn report() {
+    let began = Instant::now();
     let (mut daemon, addr) = start();
+    let started = began.elapsed();
+    let size = stripped_size();
+    println!(
+        "idle daemon start to listening={started:?} stripped={:.2} MB",
+        size as f64 / 1e6
+    );
+    assert!(
+        started < Duration::from_millis(50),
+        "it listens within 50 ms"
+    );
+    assert!(size < 4_000_000, "the stripped binary stays below 4 MB");
     let pid = daemon.id();
     let base = resident(pid);
     let mut crowd = connect(addr);
     let idle = resident(pid);
-    for client in &mut crowd {
-        client.write_all(b"login user-").expect("the daemon reads");
-    }
     for (number, client) in crowd.iter_mut().enumerate() {
-        writeln!(client, "{number:08}").expect("the daemon reads");
-        let mut answer = [0; 27];
         client
-            .read_exact(&mut answer)
+            .write_all(format!("login user-{number:08}\n").as_bytes())
+            .expect("the daemon reads");
+        client
+            .read_exact(&mut [0; 27])
             .expect("the daemon answers a login");
     }
     let with_users = resident(pid);
     let cpu = cpu_over(pid, WATCH);
+    // Every connection holds half a frame at once, then none does.
+    for part in ["data 0123456789", "0123456789\nping\n"] {
+        for client in &mut crowd {
+            client.write_all(part.as_bytes()).expect("the daemon reads");
+        }
+    }
+    for client in &mut crowd {
+        let answers = "error no-backend no backend takes data\npong\n";
+        client
+            .read_exact(&mut vec![0; answers.len()])
+            .expect("the daemon answers");
+    }
+    let after = resident(pid);
     let per = |bytes: u64| (bytes as f64 - base as f64) / CROWD as f64;
     println!(
         "idle daemon RSS base={:.2} MB bytes/connection without user={:.0} with user={:.0}",
@@ -35,6 +58,8 @@ pub(crate) fn report() {
         per(with_users)
     );
     println!("idle daemon CPU with {CROWD} silent connections={cpu:?} in {WATCH:?}");
+    let growth = after.saturating_sub(with_users) as f64 / 1e6;
+    println!("idle daemon RSS growth after torn frames on all connections={growth:.2} MB");
     daemon.kill().expect("the daemon runs");
     daemon.wait().expect("the daemon ends");
     assert!(
@@ -46,7 +71,27 @@ pub(crate) fn report() {
         "at most 200 bytes of memory an idle connection"
     );
     assert!(per(with_users) <= 256.0, "at most 256 bytes with a user");
+    assert!(growth <= 8.0, "buffers are given back after traffic");
     assert!(cpu <= Duration::from_millis(10), "at most 10 ms in 20 s");
+}
+
+/// The size of the daemon's binary without symbols; with them where there is no `strip`.
+fn stripped_size() -> u64 {
+    let daemon = env!("CARGO_BIN_EXE_pulsegate");
+    let stripped = tempfile::NamedTempFile::new().expect("there is room for a copy");
+    let done = Command::new("strip")
+        .arg("-o")
+        .arg(stripped.path())
+        .arg(daemon)
+        .status();
+    let measured = if done.is_ok_and(|status| status.success()) {
+        stripped.path().to_owned()
+    } else {
+        daemon.into()
+    };
+    std::fs::metadata(measured)
+        .expect("the binary is there")
+        .len()
 }
 
 fn start() -> (Child, SocketAddr) {

@@ -236,7 +236,7 @@ impl Drop for Daemon {
 }
 
 /// The daemon of this build, or another one to be put to the same tests.
-fn binary() -> OsString {
+pub fn binary() -> OsString {
     std::env::var_os("PULSEGATE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_pulsegate").into())
 }
 

@@ -12,6 +12,7 @@ mod acked;
 mod child;
 mod client;
 mod closes;
+mod command;
 mod daemon;
 mod exhaustion;
 mod fairness;

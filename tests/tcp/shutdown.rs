@@ -103,3 +103,16 @@ fn a_second_signal_ends_it_at_once() {
     daemon.signal(Signal::TERM);
     daemon.exit();
 }
+
+#[test]
+fn a_hang_up_ends_nothing() {
+    let mut daemon = Daemon::new("");
+    let mut client = daemon.line();
+    for _ in 0..10 {
+        daemon.signal(Signal::HUP);
+        client.fence();
+    }
+    daemon.signal(Signal::TERM);
+    assert_eq!(client.goodbye().0, "shutdown");
+    assert!(daemon.exit().success());
+}

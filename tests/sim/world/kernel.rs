@@ -281,7 +281,7 @@ impl Kernel {
         }
         socket.server.is_dead = true;
         socket.server.error = Some(errno);
-        socket.to_peer.purge();
+        socket.to_peer.purge_under_way();
         socket.facts.waiting.get_or_insert(stamp);
         self.edge(key);
     }

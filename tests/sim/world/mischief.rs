@@ -152,7 +152,7 @@ impl<C: Crowd> SimNet<C> {
         socket.server.is_dead = true;
         socket.server.error = None;
         socket.to_server.purge();
-        socket.to_peer.purge();
+        socket.to_peer.purge_under_way();
         self.kernel.agenda.at(now, Deed::ResetAtPeer(key));
         errno.into()
     }

@@ -24,6 +24,8 @@ pub(crate) struct Pipe {
     pub(crate) is_finished: bool,
     /// The receiver knows it.
     pub(crate) fin_arrived: bool,
+    /// Bytes were thrown away: the stream has no proper end any more.
+    has_lost: bool,
     /// Bytes ever put in.
     pub(crate) sent: u64,
     /// Bytes ever taken out.
@@ -42,6 +44,7 @@ impl Pipe {
             last_arrival: 0,
             is_finished: false,
             fin_arrived: false,
+            has_lost: false,
             sent: 0,
             taken: 0,
         }
@@ -77,7 +80,7 @@ impl Pipe {
     /// Whether the receiver has taken everything and knows that nothing more comes.
     #[inline]
     pub(crate) fn is_at_end(&self) -> bool {
-        self.fin_arrived && self.bytes.is_empty()
+        self.fin_arrived && self.bytes.is_empty() && !self.has_lost
     }
 
     /// Puts in as much as fits, and returns how much that was. It has not arrived yet.
@@ -109,8 +112,15 @@ impl Pipe {
 
     /// Throws away whatever is in the pipe.
     pub(crate) fn purge(&mut self) {
+        self.has_lost |= !self.bytes.is_empty();
         self.bytes.clear();
         self.arrived = 0;
+    }
+
+    /// Throws away what has not arrived.
+    pub(crate) fn purge_under_way(&mut self) {
+        self.has_lost |= self.is_under_way();
+        self.bytes.truncate(self.arrived);
     }
 
     /// When something sent now arrives.

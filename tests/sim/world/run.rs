@@ -152,7 +152,7 @@ impl Run {
             assert!(done, "the shutdown does not end");
         } else {
             let empty = self.until(2 * longest + 30 * SECOND, 50 * TURNS_MAX, |run| {
-                run.server.gate().sockets() == 0
+                run.server.gate().sockets() == 0 && !run.server.net().kernel.has_newcomers()
             });
             assert!(empty, "{} sockets are left", self.server.gate().sockets());
         }
@@ -179,7 +179,7 @@ impl Run {
     fn forget_everything(&mut self) {
         let forgotten = self.until(130 * SECOND, 50 * TURNS_MAX, |run| {
             let gate = run.server.gate();
-            gate.parked() == 0 && gate.absent_users() == 0
+            (gate.parked(), gate.absent_users(), gate.sockets()) == (0, 0, 0)
         });
         let gate = self.server.gate();
         assert!(

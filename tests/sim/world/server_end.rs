@@ -189,6 +189,12 @@ impl Kernel {
         self.settle(key);
     }
 
+    pub(crate) fn has_newcomers(&self) -> bool {
+        self.listeners
+            .iter()
+            .any(|listener| !listener.queue.is_empty())
+    }
+
     /// Since when the oldest newcomer of each open listener is the next.
     pub(crate) fn oldest_newcomers(&self) -> impl Iterator<Item = Stamp> {
         self.listeners.iter().filter_map(|listener| {

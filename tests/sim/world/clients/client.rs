@@ -313,7 +313,7 @@ impl Client {
                 kernel.vanish(link.key);
                 self.part(kernel);
             }
-            Ending::HalfClose if link.sent < link.out.len() => {
+            Ending::HalfClose if link.sent < link.out.len() && !self.is_retired => {
                 self.times.end = kernel.now() + 50 * MILLI;
             }
             Ending::HalfClose => {
@@ -344,9 +344,8 @@ impl Client {
     pub(crate) fn retire(&mut self, kernel: &mut Kernel, house: &mut House) {
         self.is_retired = true;
         self.end(kernel, house);
-        if self.link.is_none() {
-            self.times = Times::NEVER;
-        }
+        self.times.connect = Nanos::MAX;
+        self.times.end = kernel.now() + 5 * SECOND;
         self.set_alarm(kernel);
     }
 
