@@ -1,5 +1,6 @@
 //! What one `pub` to 10,000 members costs without system calls: the promise is one encoding and at
 //! most 100 ns per member, from the request read to the last byte handed to the socket.
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 #[path = "support/null.rs"]
 mod null;

@@ -3,6 +3,7 @@
 //!
 //! Asserted: resident, at most 200 bytes without a user and 256 with a user of 13 bytes, buffers given back
 //! after traffic, at most 10 ms of processor time in 20 s of silence.
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 #[path = "support/counting.rs"]
 mod counting;
@@ -73,6 +74,7 @@ fn bytes_left_by_traffic() -> f64 {
         }
         settle(&mut server);
     }
+    assert!(server.net().written() > 0, "there was traffic");
     (counting::live() - before) as f64 / f64::from(CONNS)
 }
 

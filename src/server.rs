@@ -5,6 +5,7 @@
 //! [`reap`](Server::reap), so no event of a turn meets a slot that was reused in it.
 
 mod accept;
+mod drain;
 mod expire;
 mod flush;
 mod serve;
@@ -18,8 +19,8 @@ use log::{info, warn};
 use slab::Slab;
 
 use self::accept::Door;
+use self::drain::Drain;
 use crate::gate::conn::{Flags, Phase};
-use crate::gate::timers::TimerKind;
 use crate::gate::{Birth, Gate};
 use crate::handler::Handler;
 use crate::id::{ConnId, Token};
@@ -28,7 +29,6 @@ use crate::net::{Ending, Net, Ready, Signal};
 use crate::reason::CloseReason;
 use crate::remote::{Remote, Task};
 use crate::settings::{Settings, UserPolicy};
-use crate::time::Span;
 
 /// A loop over a net, with the application's handler behind it.
 ///
@@ -58,7 +58,7 @@ pub struct Server<N: Net, H: Handler> {
     remote: Remote<H>,
     has_tasks: bool,
     coalesce: Option<Duration>,
-    drain_timeout: Duration,
+    drain: Drain,
     stopping: Stopping,
 }
 
@@ -72,7 +72,9 @@ pub struct Options {
     /// A latency budget: with little ready the loop rests so long between turns, so that one
     /// wake-up serves many. `None`: never.
     pub coalesce: Option<Duration>,
-    /// How long goodbyes may take at a shutdown; whoever is left then is cut.
+    /// The goodbyes of a shutdown are spread evenly over so long.
+    pub drain_over: Duration,
+    /// How long after the last of them whoever is left is cut.
     pub drain_timeout: Duration,
     /// Slots of the timing wheel, a power of two: a turn takes so many times 2 ms.
     pub wheel_slots: u32,
@@ -84,6 +86,7 @@ impl Default for Options {
             limits: Limits::default(),
             users: UserPolicy::Replace,
             coalesce: None,
+            drain_over: Duration::ZERO,
             drain_timeout: Duration::from_secs(10),
             wheel_slots: crate::wheel::SLOTS,
         }
@@ -129,7 +132,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             remote,
             has_tasks: false,
             coalesce: options.coalesce,
-            drain_timeout: options.drain_timeout,
+            drain: Drain::new(options.drain_over, options.drain_timeout),
             stopping: Stopping::No,
             net,
         })
@@ -184,13 +187,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         info!("shutting down connections={}", self.gate.connections());
         self.stopping = Stopping::Drains;
         self.close_doors();
-        self.gate.close_all(CloseReason::Shutdown);
-        let at = self
-            .gate
-            .clock
-            .real()
-            .after(Span::covering(self.drain_timeout));
-        self.gate.start_timer(at, TimerKind::Drain);
+        self.begin_drain();
     }
 
     /// Whether a shutdown is finished.

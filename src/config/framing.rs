@@ -95,10 +95,6 @@ fn read_option(layout: &mut Layout, option: &str, value: &Value) -> Result<(), W
     Ok(())
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the tables of keys show by reference"
-)]
 pub(crate) fn show(framing: &Framing) -> String {
     match framing {
         Framing::Raw => String::from("\"raw\""),

@@ -7,6 +7,7 @@ mod file;
 mod framing;
 pub(crate) mod judge;
 pub(crate) mod keys;
+mod kinds;
 mod show;
 pub(crate) mod value;
 

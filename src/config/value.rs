@@ -14,8 +14,8 @@ pub(crate) enum Value {
     Text(String),
     Number(i64),
     Truth(bool),
-    List(Vec<Value>),
-    Table(BTreeMap<String, Value>),
+    List(Vec<Self>),
+    Table(BTreeMap<String, Self>),
     /// A kind that no setting takes: a date, a fraction.
     Other(&'static str),
 }

@@ -60,6 +60,7 @@ pub fn run(mut config: Config) -> Result<(), DaemonError> {
         limits: config.limits.clone(),
         users: config.users,
         coalesce: config.coalesce,
+        drain_over: config.drain.over,
         drain_timeout: config.drain.timeout,
         ..Options::default()
     };

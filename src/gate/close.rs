@@ -27,13 +27,6 @@ impl Gate {
             .count()
     }
 
-    /// Ends every connection.
-    pub(crate) fn close_all(&mut self, reason: CloseReason) {
-        for index in 0..self.conns.len() {
-            self.close_at(index, reason);
-        }
-    }
-
     pub(crate) fn close_at(&mut self, index: u32, reason: CloseReason) {
         let ms = match reason {
             CloseReason::Overloaded => {

@@ -135,7 +135,7 @@ impl Gate {
             held: Vec::new(),
             outboxes: Vec::new(),
             ledger: Ledger::default(),
-            next_id: birth.wall.as_secs() << 20,
+            next_id: first_id(birth.wall),
             clock,
             limits,
         }
@@ -321,4 +321,11 @@ impl Gate {
     pub fn ticks(duration: Duration) -> u32 {
         Span::covering(duration).0
     }
+}
+
+/// The first message id of a run: the Unix time in seconds, times 2^20. Its fraction counts, so
+/// that two runs within a second share no id.
+fn first_id(wall: Duration) -> u64 {
+    let fraction = (u64::from(wall.subsec_nanos()) << 20) / 1_000_000_000;
+    (wall.as_secs() << 20) + fraction
 }

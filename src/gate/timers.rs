@@ -17,8 +17,10 @@ pub(crate) enum TimerKind {
     User(u32),
     /// A listener that ran out of descriptors tries again.
     Listener(ListenerId),
-    /// Whoever has not left by then is cut.
+    /// More are told that the server shuts down.
     Drain,
+    /// Whoever has not left by then is cut.
+    Cut,
     /// The handler asked for it.
     Handler(TimerId),
 }

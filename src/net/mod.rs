@@ -119,7 +119,7 @@ pub struct Ready {
     pub readable: bool,
     /// A write may succeed.
     pub writable: bool,
-    /// The peer may have closed or reset: a hint to read once more after a short read.
+    /// The peer may have closed, reset, or sent urgent data: a hint to read on after a short read.
     pub closed: bool,
 }
 

@@ -128,13 +128,4 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             self.handler.on_open(&mut self.gate, conn);
         }
     }
-
-    /// Ends whoever is still there, without waiting for goodbyes.
-    pub(super) fn cut_all(&mut self) {
-        for index in 0..self.gate.conns.len() {
-            if self.sockets.contains(index as usize) {
-                self.gate.cut_at(index, CloseReason::Shutdown);
-            }
-        }
-    }
 }

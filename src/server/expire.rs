@@ -35,7 +35,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
                     door.release();
                 }
             }
-            TimerKind::Drain => self.cut_all(),
+            TimerKind::Drain => self.go_on_draining(),
+            TimerKind::Cut => self.cut_all(),
             TimerKind::Handler(timer) => self.handler.on_timer(&mut self.gate, timer),
         }
     }

@@ -90,6 +90,9 @@ impl Session {
     }
 
     fn judge<'b>(&self, body: &'b [u8], consumed: usize) -> Result<Step<'b>, FrameError> {
+        if self.framing == Framing::Line && body.is_empty() {
+            return Ok(Step::Beat(consumed));
+        }
         if self.dialect != Dialect::Gate {
             if matches!(self.framing, Framing::LenHdr { .. }) {
                 message::check_json(body)?;
@@ -97,7 +100,6 @@ impl Session {
             return Ok(Step::Frame(consumed, body));
         }
         let parsed = match self.framing {
-            Framing::Line if body.is_empty() => return Ok(Step::Beat(consumed)),
             Framing::Line | Framing::Raw => {
                 let line = std::str::from_utf8(body).map_err(|_| FrameError::Utf8)?;
                 Parsed {

@@ -321,14 +321,17 @@ impl Judge {
         if !has_room || !kernel.has_descriptor() {
             self.full = now;
         }
-        for queued in kernel.oldest_newcomers() {
+        for (listener, queued) in kernel.oldest_newcomers() {
             let since = if queued.at < self.full.at {
                 self.full
             } else {
                 queued
             };
             let age = (now.at - since.at).saturating_sub(now.lag - since.lag);
-            assert!(age < SECOND, "deaf: a newcomer waits for {age} ns");
+            assert!(
+                age < SECOND,
+                "deaf: a newcomer of l{listener} waits for {age} ns"
+            );
         }
     }
 

@@ -64,6 +64,7 @@ impl Plan {
                 coalesce: dice
                     .one_in(4)
                     .then(|| Duration::from_millis(dice.between(1, 5))),
+                drain_over: std::time::Duration::ZERO,
                 drain_timeout: Duration::from_secs(10),
                 wheel_slots: *dice.pick(&[64, 64, 256, 1_024, 16_384]),
             },
@@ -152,6 +153,12 @@ fn one_listener(dice: &mut Dice, number: usize) -> Settings {
     let maybe = |dice: &mut Dice, low, high| (!dice.one_in(4)).then(|| seconds(dice, low, high));
     let outbox_low = *dice.pick(&[64, 512, 4_096, 16 << 10]);
     let outbox_soft = outbox_low * dice.size(1, 4);
+    let output_age = maybe(dice, 2, 30);
+    // Who takes nothing must be cut off by one of the two, or stays for ever.
+    let write_timeout = maybe(dice, 1, 15).or_else(|| match output_age {
+        None => Some(seconds(dice, 1, 15)),
+        Some(_) => None,
+    });
     Settings {
         name: format!("l{number}"),
         bind: vec![std::net::SocketAddr::from((
@@ -177,8 +184,8 @@ fn one_listener(dice: &mut Dice, number: usize) -> Settings {
         login_timeout: maybe(dice, 1, 10),
         frame_timeout: maybe(dice, 1, 15),
         lifetime: dice.one_in(8).then(|| seconds(dice, 20, 100)),
-        write_timeout: maybe(dice, 1, 15),
-        output_age: maybe(dice, 2, 30),
+        write_timeout,
+        output_age,
         ping_after: dice.one_in(3).then(|| seconds(dice, 1, 20)),
         ack_timeout: seconds(dice, 1, 10),
         ack_attempts: dice.between(1, 5) as u8,

@@ -196,15 +196,22 @@ impl Kernel {
     }
 
     /// Since when the oldest newcomer of each open listener is the next.
-    pub(crate) fn oldest_newcomers(&self) -> impl Iterator<Item = Stamp> {
-        self.listeners.iter().filter_map(|listener| {
-            let key = *listener.queue.front()?;
-            let queued = self.sockets[key.slot as usize].facts.queued;
-            Some(if queued.at < listener.accepted.at {
-                listener.accepted
-            } else {
-                queued
+    pub(crate) fn oldest_newcomers(&self) -> impl Iterator<Item = (usize, Stamp)> {
+        self.listeners
+            .iter()
+            .enumerate()
+            .filter_map(|(number, listener)| {
+                let key = *listener.queue.front()?;
+                let queued = self.sockets[key.slot as usize].facts.queued;
+                let is_overtaken = queued.at < listener.accepted.at;
+                Some((
+                    number,
+                    if is_overtaken {
+                        listener.accepted
+                    } else {
+                        queued
+                    },
+                ))
             })
-        })
     }
 }

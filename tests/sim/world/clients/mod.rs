@@ -91,6 +91,7 @@ impl Population {
 
     /// Each good client writes to the next one, and every letter must arrive.
     pub(crate) fn prove(&mut self, kernel: &mut Kernel) {
+        self.house.unheard.clear();
         let good: Vec<usize> = (0..self.clients.len())
             .filter(|&who| self.clients[who].persona.is_good)
             .collect();
