@@ -306,7 +306,7 @@ impl Run {
         let sad = crowd
             .clients
             .iter()
-            .filter(|client| client.persona.is_good && !client.is_content(&crowd.house));
+            .filter(|client| client.persona.is_good && !client.was_content);
         let stories: Vec<String> = sad
             .map(|client| match &client.link {
                 None => format!("client {} is not connected", client.who),

@@ -26,6 +26,8 @@ pub(crate) struct Client {
     pub(crate) link: Option<Link>,
     /// It never comes back.
     pub(crate) is_retired: bool,
+    /// It had all that it wished for since this was last taken off.
+    pub(crate) was_content: bool,
     /// The number of its last message.
     pub(super) number: u32,
     pub(super) seq: u64,
@@ -100,6 +102,7 @@ impl Client {
             names: Vec::new(),
             link: None,
             is_retired: false,
+            was_content: false,
             number: 0,
             seq: 0,
             times: Times::NEVER,
@@ -134,6 +137,7 @@ impl Client {
         if comes(&mut self.times.cut, now) && self.link.is_some() {
             self.flush(kernel);
         }
+        self.was_content |= self.is_content(house);
         self.set_alarm(kernel);
     }
 
@@ -221,6 +225,7 @@ impl Client {
             self.heed(item, kernel, house);
         }
         self.flush(kernel);
+        self.was_content |= self.is_content(house);
     }
 
     fn heed(&mut self, news: News, kernel: &mut Kernel, house: &mut House) {
@@ -285,6 +290,7 @@ impl Client {
 
     /// Lets go of its connection, and plans the next one.
     fn part(&mut self, kernel: &mut Kernel) {
+        self.was_content = false;
         if let Some(link) = self.link.take() {
             kernel.leave(link.key);
         }
@@ -368,7 +374,7 @@ impl Client {
     }
 
     /// Whether it has all that it could wish for: a connection, a login, every answer.
-    pub(crate) fn is_content(&self, house: &House) -> bool {
+    fn is_content(&self, house: &House) -> bool {
         let Some(link) = &self.link else { return false };
         let settings = &house.settings[usize::from(self.listener)];
         let wants_login = settings.dialect == Dialect::Gate && settings.login != Login::None;

@@ -66,6 +66,7 @@ impl Population {
             }
         }
         for client in &mut self.clients {
+            client.was_content = false;
             if client.persona.is_good {
                 if client.is_lost(kernel) {
                     client.abandon(kernel);
@@ -76,10 +77,10 @@ impl Population {
         }
     }
 
-    /// Whether every good client has all that it could wish for.
+    /// Whether every good client has had all that it could wish for since the last act began.
     pub(crate) fn is_content(&self) -> bool {
         let mut good = self.clients.iter().filter(|client| client.persona.is_good);
-        good.all(|client| client.is_content(&self.house)) && self.house.unheard.is_empty()
+        good.all(|client| client.was_content) && self.house.unheard.is_empty()
     }
 
     pub(crate) fn good_count(&self) -> usize {
@@ -98,6 +99,7 @@ impl Population {
         for (place, &who) in good.iter().enumerate() {
             let next = &self.clients[good[(place + 1) % good.len()]];
             let user = next.link.as_ref().and_then(|link| link.ear.user.clone());
+            self.clients[who].was_content = false;
             if let Some(user) = user {
                 self.clients[who].prove(kernel, &mut self.house, &user, place % 2 == 0);
             }
