@@ -10,74 +10,89 @@ use std::process::ExitCode;
 use clap::builder::styling::Styles;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use log::warn;
 
-use crate::config::keys::{IDENTITY, Key, LISTENER, SECTIONS};
+use crate::config::keys::{Key, SECTIONS, Takes};
+use crate::config::listener::{IDENTITY, LISTENER};
+use crate::config::value::nearest;
 use crate::config::{Complaint, Config, Origin, Override};
 use crate::daemon;
-use crate::log;
 
 const FAILED: u8 = 1;
 const WRONG: u8 = 2;
 
 const AFTER_HELP: &str = "\
+Durations are written \"500ms\", \"60s\", \"1m30s\", sizes \"64KiB\" or in bytes.
+What a flag sets for listeners holds for all of them, whatever the file says.
+
 Without a configuration there is one listener, line and gate, on 127.0.0.1:7373.
-Flags win over PULSEGATE_* variables, which win over the file, which wins over the defaults.
+Each flag has a variable: PULSEGATE_IDLE_TIMEOUT for --idle-timeout. An empty one counts as unset.
+Flags win over variables, which win over the file, which wins over the defaults.
 
 Exit codes: 0 done, 1 it could not run, 2 the command line or the configuration is wrong.";
 
 /// Why a command did not do what it was asked.
 enum Failure {
+    /// The command line is wrong, in clap's words; or it asks for help.
+    Usage(clap::Error),
     /// The configuration is wrong; each complaint with its place.
     Config(Vec<Complaint>),
     /// A file can not be read.
     File(PathBuf, io::Error),
     /// It could not run.
     Run(String),
-    /// Whoever reads our output has gone.
+    /// Our output is not taken.
     Output(io::Error),
 }
 
 /// Runs the program with the arguments and variables of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let matches = command().get_matches();
-    let result = match matches.subcommand() {
-        Some(("check", matches)) => check(matches),
-        Some(("config", matches)) => config(matches),
-        Some((_, matches)) => serve(matches),
-        None => serve(&matches),
-    };
-    match result {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),
     }
 }
 
+fn run() -> Result<(), Failure> {
+    let matches = command().try_get_matches().map_err(Failure::Usage)?;
+    match matches.subcommand() {
+        Some(("check", check_matches)) => check(&matches, check_matches),
+        Some(("config", config_matches)) => {
+            let config = load(&[&matches, config_matches])?;
+            print(&config.show())
+        }
+        Some((_, serve_matches)) => serve(&[&matches, serve_matches]),
+        None => serve(&[&matches]),
+    }
+}
+
 impl Failure {
     fn tell(self) -> ExitCode {
-        let mut stderr = io::stderr().lock();
-        let code = match self {
+        let (code, text) = match self {
+            Self::Usage(error) if !error.use_stderr() => {
+                return print(&error.render().to_string())
+                    .map_or_else(Self::tell, |()| ExitCode::SUCCESS);
+            }
+            Self::Usage(error) => {
+                let text = error.render().to_string();
+                let text = text.strip_prefix("error: ").unwrap_or(&text);
+                (WRONG, text.trim_end().to_owned())
+            }
             Self::Config(complaints) => {
-                for complaint in complaints {
-                    let _ = writeln!(stderr, "pulsegate: {complaint}");
-                }
-                WRONG
+                let texts: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+                (WRONG, texts.join("\npulsegate: "))
             }
-            Self::File(path, error) => {
-                let _ = writeln!(stderr, "pulsegate: {}: {error}", path.display());
-                WRONG
-            }
-            Self::Run(text) => {
-                let _ = writeln!(stderr, "pulsegate: {text}");
-                FAILED
-            }
+            Self::File(path, error) => (WRONG, format!("{}: {error}", path.display())),
+            Self::Run(text) => (FAILED, text),
             // A reader that has seen enough is no failure.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Output(error) => {
-                let _ = writeln!(stderr, "pulsegate: output: {error}");
-                FAILED
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return ExitCode::SUCCESS;
             }
+            Self::Output(error) => (FAILED, format!("output: {error}")),
         };
+        // Who closed stderr has only the exit code.
+        let _ = writeln!(io::stderr(), "pulsegate: {text}");
         ExitCode::from(code)
     }
 }
@@ -96,11 +111,9 @@ fn command() -> Command {
     with_settings(Command::new("pulsegate"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("Holds very many long-lived TCP connections on one thread")
-        .after_help(AFTER_HELP)
         .styles(Styles::plain())
-        .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
-        .subcommand(with_settings(serve).after_help(AFTER_HELP))
+        .subcommand(with_settings(serve))
         .subcommand(check)
         .subcommand(with_settings(config))
 }
@@ -108,13 +121,14 @@ fn command() -> Command {
 /// Adds a flag, with its variable, for every setting.
 fn with_settings(mut command: Command) -> Command {
     command = command
+        .after_help(AFTER_HELP)
         .arg(
             Arg::new("config")
                 .long("config")
                 .short('c')
                 .value_name("FILE")
                 .env("PULSEGATE_CONFIG")
-                .hide_env_values(true)
+                .hide_env(true)
                 .help("the configuration file"),
         )
         .arg(
@@ -135,19 +149,18 @@ fn with_settings(mut command: Command) -> Command {
     let defaults = Config::default();
     for section in SECTIONS {
         for key in section.keys {
-            command = command.arg(flag(key, section.name, &defaults));
+            command = command.arg(flag(key, section.title, &defaults));
         }
     }
     for key in IDENTITY.iter().chain(LISTENER) {
-        command = command.arg(flag(key, "listeners", &defaults.listeners[0]));
+        command = command.arg(flag(key, "Listeners", &defaults.listeners[0]));
     }
     command
 }
 
 fn flag<T>(key: &Key<T>, heading: &'static str, defaults: &T) -> Arg {
     let name = key.flag();
-    let default = (key.show)(defaults);
-    let default = default.trim_matches('"');
+    let default = (key.show)(defaults).replace(['"', '[', ']'], "");
     let help = if default.is_empty() {
         key.help.to_owned()
     } else {
@@ -156,37 +169,54 @@ fn flag<T>(key: &Key<T>, heading: &'static str, defaults: &T) -> Arg {
     Arg::new(name.clone())
         .long(name)
         .env(key.variable())
-        .hide_env_values(true)
-        .value_name("VALUE")
+        .hide_env(true)
+        .value_name(key.takes.placeholder())
+        .action(match key.takes {
+            Takes::List => ArgAction::Append,
+            _ => ArgAction::Set,
+        })
         .allow_hyphen_values(true)
         .help_heading(heading)
         .help(help)
 }
 
-/// The settings that flags and variables override.
-fn overrides(matches: &ArgMatches) -> Vec<Override> {
+/// Each setting's flag and variable.
+fn settings() -> impl Iterator<Item = (String, String)> {
     let global = SECTIONS.iter().flat_map(|section| section.keys);
     let global = global.map(|key| (key.flag(), key.variable()));
-    let listener = IDENTITY
-        .iter()
-        .chain(LISTENER)
-        .map(|key| (key.flag(), key.variable()));
-    let mut overrides = Vec::new();
-    for (flag, variable) in global.chain(listener) {
-        let Some(value) = matches.get_one::<String>(&flag) else {
-            continue;
+    let listener = IDENTITY.iter().chain(LISTENER);
+    global.chain(listener.map(|key| (key.flag(), key.variable())))
+}
+
+/// The settings that variables and flags override, in this order: the last one wins. Flags may
+/// stand before the command and behind it.
+fn overrides(levels: &[&ArgMatches]) -> Vec<Override> {
+    let mut overrides: Vec<Override> = Vec::new();
+    for (flag, variable) in settings() {
+        let said = |source| {
+            let by = |matches: &&&ArgMatches| matches.value_source(&flag) == Some(source);
+            let matches = levels.iter().rfind(by)?;
+            let values: Vec<&str> = matches
+                .get_many::<String>(&flag)?
+                .map(|value| &value[..])
+                .collect();
+            Some(values.join(","))
         };
-        let origin = match matches.value_source(&flag) {
-            Some(ValueSource::EnvVariable) => Origin::Variable(variable),
-            _ => Origin::Flag(flag.clone()),
+        let by_variable = || said(ValueSource::EnvVariable).filter(|value| !value.is_empty());
+        let (value, origin) = match said(ValueSource::CommandLine) {
+            Some(value) => (value, Origin::Flag(flag.clone())),
+            None => match by_variable() {
+                Some(value) => (value, Origin::Variable(variable)),
+                None => continue,
+            },
         };
         overrides.push(Override {
             flag,
-            value: value.clone(),
+            value,
             origin,
         });
     }
-    overrides.extend(loudness(matches));
+    overrides.extend(levels.iter().filter_map(|matches| loudness(matches)));
     overrides
 }
 
@@ -207,43 +237,76 @@ fn loudness(matches: &ArgMatches) -> Option<Override> {
     })
 }
 
-fn load(matches: &ArgMatches) -> Result<Config, Failure> {
-    let path = matches.get_one::<String>("config").map(PathBuf::from);
+fn load(levels: &[&ArgMatches]) -> Result<Config, Failure> {
+    let named = |matches: &&ArgMatches| matches.get_one::<String>("config").cloned();
+    let named = levels.iter().rev().find_map(named);
+    let path = named.filter(|path| !path.is_empty()).map(PathBuf::from);
     let text = path.as_deref().map(read).transpose()?;
     let file = path.as_deref().zip(text.as_deref());
-    Config::build(file, &overrides(matches)).map_err(Failure::Config)
+    Config::build(file, &overrides(levels)).map_err(Failure::Config)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| Failure::File(path.to_owned(), error))
 }
 
-fn serve(matches: &ArgMatches) -> Result<(), Failure> {
-    let config = load(matches)?;
-    log::start(config.log);
+fn serve(levels: &[&ArgMatches]) -> Result<(), Failure> {
+    let config = load(levels)?;
+    crate::log::start(config.log);
+    for (variable, meant) in strays() {
+        warn!("variable {variable} means nothing; did you mean {meant}?");
+    }
     daemon::run(config).map_err(|error| Failure::Run(error.to_string()))
 }
 
-fn check(matches: &ArgMatches) -> Result<(), Failure> {
-    let path = PathBuf::from(matches.get_one::<String>("file").map_or("", String::as_str));
+/// Variables that look like misspelt ones of ours, with what they may have meant. Others that begin
+/// alike are left alone: some systems set variables for every service by its name.
+fn strays() -> Vec<(String, String)> {
+    const PREFIX: &str = "PULSEGATE_";
+    let known: Vec<String> = settings().map(|(_, variable)| variable).collect();
+    let names = known.iter().filter_map(|name| name.strip_prefix(PREFIX));
+    let names: Vec<&str> = names.chain(["CONFIG"]).collect();
+    let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let stray = |variable: String| {
+        let name = variable
+            .strip_prefix(PREFIX)
+            .filter(|name| !names.contains(name))?;
+        let meant = format!("{PREFIX}{}", nearest(name, names.iter().copied())?);
+        Some((variable, meant))
+    };
+    set.filter_map(stray).collect()
+}
+
+fn check(matches: &ArgMatches, check_matches: &ArgMatches) -> Result<(), Failure> {
+    let by_flag = |flag: &str| matches.value_source(flag) == Some(ValueSource::CommandLine);
+    let ours = ["config", "verbose", "quiet"].map(str::to_owned);
+    let mut flags = ours.into_iter().chain(settings().map(|(flag, _)| flag));
+    if let Some(flag) = flags.find(|flag| by_flag(flag)) {
+        let text = format!("check judges a file by itself: leave --{flag} out\n");
+        let kind = clap::error::ErrorKind::ArgumentConflict;
+        return Err(Failure::Usage(clap::Error::raw(kind, text)));
+    }
+    let file = check_matches.get_one::<String>("file");
+    let path = PathBuf::from(file.map_or("", String::as_str));
     let config = Config::parse(&path, &read(&path)?).map_err(Failure::Config)?;
     for warning in config.warnings() {
         let _ = writeln!(io::stderr(), "pulsegate: warning: {warning}");
     }
-    let binds = config
-        .listeners
-        .iter()
-        .flat_map(|listener| &listener.bind)
-        .count();
-    let listeners = config.listeners.len();
-    print(&format!(
-        "{}: good; listeners={listeners} addresses={binds}\n",
-        path.display()
-    ))
+    print(&format!("{}: good; {}\n", path.display(), summary(&config)))
 }
 
-fn config(matches: &ArgMatches) -> Result<(), Failure> {
-    print(&load(matches)?.show())
+/// Where it would listen, in a line.
+fn summary(config: &Config) -> String {
+    let places = config.listeners.iter().map(|listener| {
+        let binds: Vec<String> = listener.bind.iter().map(ToString::to_string).collect();
+        format!("{} on {}", listener.name, binds.join(" and "))
+    });
+    let places: Vec<String> = places.collect();
+    let count = match places.len() {
+        1 => String::from("1 listener"),
+        count => format!("{count} listeners"),
+    };
+    format!("{count}: {}", places.join(", "))
 }
 
 fn print(text: &str) -> Result<(), Failure> {

@@ -14,8 +14,8 @@ use std::time::Duration;
 /// Milliseconds in a tick.
 pub const TICK_MS: u32 = 2;
 
-/// The longest span that may be configured: a day less than half the circle.
-pub const SPAN_MAX: Duration = Duration::from_secs(48 * 24 * 3600);
+/// The longest span that may be configured: less than half the circle.
+pub const SPAN_MAX: Duration = Duration::from_secs(49 * 24 * 3600);
 
 /// A point in time, in ticks of 2 ms on a circle of 2^32.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]

@@ -1,13 +1,20 @@
 //! What must hold between settings, each of which is right by itself.
+//!
+//! A setting whose value was wrong has been complained about, and is not judged: what its default
+//! would conflict with is no mistake.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::keys::{IDENTITY, LISTENER, SECTIONS};
+use super::keys::{Key, SECTIONS};
+use super::listener::{IDENTITY, LISTENER};
 use super::{AdminBind, Complaint, Config, Origin, Spot};
 use crate::codec::framing::Framing;
 use crate::settings::{Dialect, Login, Settings};
+
+/// Listening sockets at most, all listeners together.
+const SOCKETS_MAX: usize = 1_024;
 
 /// A judgement in progress.
 struct Judge<'a> {
@@ -28,6 +35,7 @@ pub(crate) fn judge(config: &Config, path: Option<&Path>) -> Vec<Complaint> {
         judge.sizes(number, listener);
         judge.times(number, listener);
     }
+    judge.names();
     judge.binds();
     judge.budgets();
     judge.admin();
@@ -35,12 +43,14 @@ pub(crate) fn judge(config: &Config, path: Option<&Path>) -> Vec<Complaint> {
 }
 
 impl Judge<'_> {
-    /// Complains about the first of `keys` that somebody has set.
+    /// Complains at the first of `spots` that somebody has set.
     fn complain(&mut self, spots: &[Spot], text: &str) {
-        let found = spots
-            .iter()
-            .find_map(|spot| Some((spot, self.config.origin(*spot)?)));
-        let (line, place) = match found {
+        let is_wrong = |spot: &Spot| self.config.origin(*spot) == Some(&Origin::Wrong);
+        if spots.iter().any(is_wrong) {
+            return;
+        }
+        let origin = |spot: &Spot| Some((*spot, self.config.origin(*spot)?));
+        let (line, place) = match spots.iter().find_map(origin) {
             Some((_, Origin::File(line))) => {
                 let path = self
                     .path
@@ -48,32 +58,53 @@ impl Judge<'_> {
                 (*line, format!("{path}:{line}: "))
             }
             Some((_, Origin::Variable(name))) => (0, format!("variable {name}: ")),
-            Some((spot, Origin::Flag(_))) => (0, format!("--{}: ", flag_of(*spot))),
-            None => (0, String::new()),
+            Some((spot, Origin::Flag(_))) => (0, format!("--{}: ", flag_of(spot))),
+            Some((_, Origin::Wrong)) | None => (0, String::new()),
         };
-        self.complaints.push(Complaint {
-            line,
-            text: format!("{place}{text}"),
+        let text = format!("{place}{text}");
+        self.complaints.push(Complaint { line, text });
+    }
+
+    /// A listener's setting as it stands, and whether anybody has set it.
+    fn tell(&self, number: usize, name: &'static str) -> String {
+        let key = LISTENER.iter().find(|key| key.name == name);
+        let value = key.map_or_else(String::new, |key| {
+            (key.show)(&self.config.listeners[number])
         });
+        let is_set = self.config.origin(Spot::Listener(number, name)).is_some();
+        let default = if is_set { "" } else { " (the default)" };
+        format!("{name} = {value}{default}")
+    }
+
+    /// Complains about two settings of a listener.
+    fn complain_pair(
+        &mut self,
+        number: usize,
+        one: &'static str,
+        is: &str,
+        other: &'static str,
+        remedy: &str,
+    ) {
+        let spots = [Spot::Listener(number, one), Spot::Listener(number, other)];
+        let (left, right) = (self.tell(number, one), self.tell(number, other));
+        self.complain(&spots, &format!("{left} {is} {right}; {remedy}"));
     }
 
     fn dialect(&mut self, number: usize, listener: &Settings) {
-        let spots = [
-            Spot::Listener(number, "framing"),
-            Spot::Listener(number, "dialect"),
-        ];
         if listener.framing == Framing::Raw && listener.dialect == Dialect::Gate {
-            self.complain(
-                &spots,
-                "framing \"raw\" has no messages for dialect \"gate\"; \
-                 set dialect = \"echo\" or \"sink\", or framing = \"line\"",
-            );
+            let remedy = "set dialect = \"echo\" or \"sink\", or framing = \"line\"";
+            self.complain_pair(number, "framing", "has no messages for", "dialect", remedy);
+        }
+        if listener.login == Login::Required && listener.dialect != Dialect::Gate {
+            let remedy = "only dialect \"gate\" has logins: leave login out";
+            self.complain_pair(number, "login", "does not go with", "dialect", remedy);
         }
         if let Framing::Binary(layout) = listener.framing
             && let Some(strip) = layout.strip
             && usize::from(strip)
                 > usize::from(layout.offset) + usize::from(layout.width) + listener.frame_max
         {
+            let spots = ["framing", "frame_max"].map(|name| Spot::Listener(number, name));
             self.complain(
                 &spots,
                 "framing: strip drops more than the largest frame holds",
@@ -82,51 +113,16 @@ impl Judge<'_> {
     }
 
     fn sizes(&mut self, number: usize, listener: &Settings) {
-        let ordered = [
-            (
-                "outbox_low",
-                listener.outbox_low,
-                "outbox_soft",
-                listener.outbox_soft,
-            ),
-            (
-                "outbox_soft",
-                listener.outbox_soft,
-                "outbox_max",
-                listener.outbox_max,
-            ),
-        ];
-        for (small, low, large, high) in ordered {
-            if low > high {
-                let text = format!("{small} ({low}) is above {large} ({high}); it must not be");
-                self.complain(
-                    &[Spot::Listener(number, small), Spot::Listener(number, large)],
-                    &text,
-                );
-            }
+        let remedy = "lower the first or raise the second";
+        if listener.outbox_low > listener.outbox_soft {
+            self.complain_pair(number, "outbox_low", "is above", "outbox_soft", remedy);
+        }
+        if listener.outbox_soft > listener.outbox_max {
+            self.complain_pair(number, "outbox_soft", "is above", "outbox_max", remedy);
         }
         let requires = listener.login == Login::Required;
         if requires && listener.login_frame_max > listener.frame_max {
-            let (login, all) = (listener.login_frame_max, listener.frame_max);
-            let text = format!("login_frame_max ({login}) is above frame_max ({all})");
-            let spots = [
-                Spot::Listener(number, "login_frame_max"),
-                Spot::Listener(number, "frame_max"),
-            ];
-            self.complain(&spots, &text);
-        }
-        if listener.frame_max == 0 || listener.login_frame_max == 0 {
-            let spots = [
-                Spot::Listener(number, "frame_max"),
-                Spot::Listener(number, "login_frame_max"),
-            ];
-            self.complain(&spots, "frame_max: at least 1 byte");
-        }
-        if listener.frame_max > u32::MAX as usize {
-            self.complain(
-                &[Spot::Listener(number, "frame_max")],
-                "frame_max: at most 4 GiB",
-            );
+            self.complain_pair(number, "login_frame_max", "is above", "frame_max", remedy);
         }
     }
 
@@ -134,48 +130,81 @@ impl Judge<'_> {
         if let (Some(ping), Some(idle)) = (listener.ping_after, listener.idle_timeout)
             && ping >= idle
         {
-            let spots = [
-                Spot::Listener(number, "ping_after"),
-                Spot::Listener(number, "idle_timeout"),
-            ];
-            self.complain(&spots, "ping_after must be shorter than idle_timeout");
-        }
-        if listener.login == Login::Required && listener.dialect != Dialect::Gate {
-            let spots = [
-                Spot::Listener(number, "login"),
-                Spot::Listener(number, "dialect"),
-            ];
-            self.complain(
-                &spots,
-                "login: only dialect \"gate\" has logins; leave it out",
+            let remedy = "a client must have time to answer: shorten ping_after";
+            self.complain_pair(
+                number,
+                "ping_after",
+                "is not before",
+                "idle_timeout",
+                remedy,
             );
         }
     }
 
-    fn binds(&mut self) {
-        let (mut names, mut addrs) = (HashMap::new(), HashMap::new());
+    fn names(&mut self) {
+        let mut names = HashMap::new();
         for (number, listener) in self.config.listeners.iter().enumerate() {
             if names.insert(&listener.name, number).is_some() {
-                let text = format!("name: there are two listeners named {:?}", listener.name);
+                let text = format!(
+                    "name: another listener is called {:?} already",
+                    listener.name
+                );
                 self.complain(&[Spot::Listener(number, "name")], &text);
-            }
-            for bind in listener.bind.iter().filter(|bind| bind.port() != 0) {
-                if addrs.insert(*bind, number).is_some() {
-                    let text = format!("bind: {bind} is bound twice");
-                    self.complain(&[Spot::Listener(number, "bind")], &text);
-                }
             }
         }
     }
 
+    fn binds(&mut self) {
+        let mut addrs: HashMap<SocketAddr, usize> = HashMap::new();
+        let mut sockets = 0;
+        let name = |number: usize| &self.config.listeners[number].name;
+        let mut texts = Vec::new();
+        for (number, listener) in self.config.listeners.iter().enumerate() {
+            let spot = Spot::Listener(number, "bind");
+            if self.config.origin(spot) == Some(&Origin::Wrong) {
+                continue;
+            }
+            sockets += listener.bind.len();
+            for bind in &listener.bind {
+                let holder = addrs.insert(*bind, number);
+                // Each port 0 is another one.
+                if let Some(holder) = holder.filter(|_| bind.port() != 0) {
+                    let holder = name(holder);
+                    let text = format!("bind: {bind} is bound by listener {holder:?} already");
+                    texts.push((vec![spot], text));
+                }
+            }
+        }
+        if let AdminBind::Tcp(addr) = self.config.admin.bind
+            && addr.port() != 0
+            && let Some(holder) = addrs.get(&addr)
+        {
+            let spots = vec![
+                Spot::Global("admin", "bind"),
+                Spot::Listener(*holder, "bind"),
+            ];
+            let holder = name(*holder);
+            let text = format!(
+                "bind: {addr} is for listener {holder:?} and for the admin interface; \
+                 give one of them another port"
+            );
+            texts.push((spots, text));
+        }
+        if sockets > SOCKETS_MAX {
+            let text = format!("bind: {sockets} addresses in all; at most {SOCKETS_MAX}");
+            texts.push((vec![Spot::Listener(0, "bind")], text));
+        }
+        for (spots, text) in texts {
+            self.complain(&spots, &text);
+        }
+    }
+
     fn budgets(&mut self) {
-        let largest = self
-            .config
-            .listeners
-            .iter()
-            .map(|listener| listener.frame_max)
-            .max();
-        let largest = largest.unwrap_or_default();
+        let listeners = self.config.listeners.iter().enumerate();
+        let Some((number, largest)) = listeners.max_by_key(|(_, listener)| listener.frame_max)
+        else {
+            return;
+        };
         let limits = &self.config.limits;
         let budgets = [
             ("input_budget", limits.input_budget),
@@ -183,9 +212,18 @@ impl Judge<'_> {
             ("offline_budget", limits.offline_budget),
         ];
         for (name, bytes) in budgets {
-            if bytes < largest {
-                let text = format!("{name} ({bytes}) does not hold one frame_max ({largest})");
-                self.complain(&[Spot::Global("limits", name)], &text);
+            if bytes < largest.frame_max {
+                let spots = [
+                    Spot::Global("limits", name),
+                    Spot::Listener(number, "frame_max"),
+                ];
+                let (budget, frame) = (
+                    super::value::show_size(bytes),
+                    self.tell(number, "frame_max"),
+                );
+                let text =
+                    format!("{name} = {budget} does not hold one frame of {frame}; raise it");
+                self.complain(&spots, &text);
             }
         }
     }
@@ -199,7 +237,8 @@ impl Judge<'_> {
                 "bind: {addr} is not loopback and there is no token; \
                  set token_file, or bind 127.0.0.1 or a Unix socket"
             );
-            self.complain(&[Spot::Global("admin", "bind")], &text);
+            let spots = ["bind", "token_file"].map(|name| Spot::Global("admin", name));
+            self.complain(&spots, &text);
         }
     }
 }
@@ -211,12 +250,12 @@ fn flag_of(spot: Spot) -> String {
             .filter(|known| known.name == section)
             .flat_map(|known| known.keys)
             .find(|key| key.name == name)
-            .map_or(String::new(), super::keys::Key::flag),
-        Spot::Listener(_, name) => LISTENER
+            .map_or_else(String::new, Key::flag),
+        Spot::Listener(_, name) => IDENTITY
             .iter()
-            .chain(IDENTITY)
+            .chain(LISTENER)
             .find(|key| key.name == name)
-            .map_or(String::new(), super::keys::Key::flag),
+            .map_or_else(String::new, Key::flag),
     }
 }
 
@@ -233,7 +272,7 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
             let addr = listener.bind.iter().find(is_open)?;
             Some(format!(
                 "listener {:?} on {addr} takes logins from anybody under any name: \
-             tokens are not checked",
+                 tokens are not checked",
                 listener.name
             ))
         });

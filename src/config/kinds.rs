@@ -1,59 +1,61 @@
-//! The kinds of values that one setting alone has: policies, addresses, permissions, words.
+//! The kinds of values that one setting alone has: words, policies, addresses, permissions.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::value::{self, Value, Wrong};
+use super::value::{self, Value, Wrong, show_text};
 use super::{AdminBind, LogFormat};
 use crate::settings::{Allow, Dialect, Login, SlowConsumer, UserPolicy};
 
-pub(crate) const LEVELS: &[(&str, log::LevelFilter)] = &[
+pub(super) const LEVELS: &[(&str, log::LevelFilter)] = &[
     ("error", log::LevelFilter::Error),
     ("warn", log::LevelFilter::Warn),
     ("info", log::LevelFilter::Info),
     ("debug", log::LevelFilter::Debug),
     ("trace", log::LevelFilter::Trace),
 ];
-pub(crate) const FORMATS: &[(&str, LogFormat)] =
+pub(super) const FORMATS: &[(&str, LogFormat)] =
     &[("text", LogFormat::Text), ("json", LogFormat::Json)];
-pub(crate) const DIALECTS: &[(&str, Dialect)] = &[
+
+pub(super) const DIALECTS: &[(&str, Dialect)] = &[
     ("gate", Dialect::Gate),
     ("echo", Dialect::Echo),
     ("sink", Dialect::Sink),
 ];
-pub(crate) const LOGINS: &[(&str, Login)] = &[
+pub(super) const LOGINS: &[(&str, Login)] = &[
     ("none", Login::None),
     ("optional", Login::Optional),
     ("required", Login::Required),
 ];
-pub(crate) const SLOW: &[(&str, SlowConsumer)] = &[
+pub(super) const SLOW: &[(&str, SlowConsumer)] = &[
     ("close", SlowConsumer::Close),
     ("drop-newest", SlowConsumer::DropNewest),
 ];
 
-pub(crate) fn show_word<T: PartialEq>(words: &[(&str, T)], meaning: T) -> String {
-    let word = words
-        .iter()
-        .find(|(_, held)| *held == meaning)
-        .map_or("", |(word, _)| word);
-    format!("\"{word}\"")
-}
+/// The kernel takes an `int` of bytes, and doubles it.
+const BUFFER_MAX: usize = 1 << 29;
+/// Characters of a name, which becomes a label in metrics.
+const NAME_MAX: usize = 64;
+/// More descriptors than a kernel gives to one process by itself.
+const CONNECTIONS_MAX: i64 = 100_000_000;
 
-pub(crate) fn read_connections(value: &Value) -> Result<Option<u32>, Wrong> {
+pub(super) fn read_connections(value: &Value) -> Result<Option<u32>, Wrong> {
     match value {
         Value::Text(text) if text == "auto" => Ok(None),
-        _ => value::number(value, 1, 100_000_000)
+        _ => value::number(value, 1, CONNECTIONS_MAX)
             .map(|number| u32::try_from(number).ok())
             .map_err(|wrong| format!("{wrong}, or \"auto\"")),
     }
 }
 
-pub(crate) fn read_policy(value: &Value) -> Result<UserPolicy, Wrong> {
+pub(super) fn show_connections(connections: &Option<u32>) -> String {
+    connections.map_or_else(|| String::from("\"auto\""), |number| number.to_string())
+}
+
+pub(super) fn read_policy(value: &Value) -> Result<UserPolicy, Wrong> {
     let wrong = || {
-        format!(
-            "{} is not \"replace\", \"reject\" or {{ devices = 3 }}",
-            value.show()
-        )
+        let is = value.show();
+        format!("{is} is not \"replace\", \"reject\" or {{ devices = 3 }}")
     };
     match value {
         Value::Text(text) if text == "replace" => Ok(UserPolicy::Replace),
@@ -69,7 +71,7 @@ pub(crate) fn read_policy(value: &Value) -> Result<UserPolicy, Wrong> {
     }
 }
 
-pub(crate) fn show_policy(policy: &UserPolicy) -> String {
+pub(super) fn show_policy(policy: &UserPolicy) -> String {
     match policy {
         UserPolicy::Replace => String::from("\"replace\""),
         UserPolicy::Reject => String::from("\"reject\""),
@@ -77,7 +79,7 @@ pub(crate) fn show_policy(policy: &UserPolicy) -> String {
     }
 }
 
-pub(crate) fn read_admin_bind(value: &Value) -> Result<AdminBind, Wrong> {
+pub(super) fn read_admin_bind(value: &Value) -> Result<AdminBind, Wrong> {
     let text = value::text(value)?;
     if text == "off" {
         return Ok(AdminBind::Off);
@@ -95,25 +97,73 @@ pub(crate) fn read_admin_bind(value: &Value) -> Result<AdminBind, Wrong> {
     })
 }
 
-pub(crate) fn read_path(value: &Value) -> Result<Option<PathBuf>, Wrong> {
+pub(super) fn show_admin_bind(bind: &AdminBind) -> String {
+    show_text(&bind.to_string())
+}
+
+pub(super) fn read_path(value: &Value) -> Result<Option<PathBuf>, Wrong> {
     let text = value::text(value)?;
     Ok((!text.is_empty()).then(|| text.into()))
 }
 
-pub(crate) fn read_binds(value: &Value) -> Result<Vec<SocketAddr>, Wrong> {
-    let texts = value::texts(value)?;
-    if texts.is_empty() {
-        return Err(String::from("no address; write \"127.0.0.1:7373\""));
-    }
-    let read = |text: &&str| {
-        text.parse().map_err(|_| {
-            format!("{text:?} is not an address; write \"127.0.0.1:7373\" or \"[::1]:7373\"")
-        })
-    };
-    texts.iter().map(read).collect()
+pub(super) fn show_path(path: &Option<PathBuf>) -> String {
+    path.as_ref()
+        .map_or_else(|| show_text(""), |path| show_text(&path.to_string_lossy()))
 }
 
-pub(crate) fn read_allow(value: &Value) -> Result<Allow, Wrong> {
+pub(super) fn read_name(value: &Value) -> Result<String, Wrong> {
+    let name = value::text(value)?;
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+    if (1..=NAME_MAX).contains(&name.len()) && name.chars().all(is_plain) {
+        return Ok(name.to_owned());
+    }
+    Err(format!(
+        "{name:?} is not a name; 1 to {NAME_MAX} of a-z, A-Z, 0-9, \"-\", \"_\", \".\""
+    ))
+}
+
+#[expect(clippy::ptr_arg, reason = "the tables of keys show by reference")]
+pub(super) fn show_name(name: &String) -> String {
+    show_text(name)
+}
+
+pub(super) fn read_binds(value: &Value) -> Result<Vec<SocketAddr>, Wrong> {
+    const WHAT: &str = "write \"127.0.0.1:7373\" or \"[::1]:7373\"";
+    let texts = value::texts(value)?;
+    if texts.is_empty() {
+        return Err(format!("no address; {WHAT}"));
+    }
+    let (good, bad): (Vec<_>, Vec<_>) = texts
+        .iter()
+        .map(|text| text.parse::<SocketAddr>().map_err(|_| *text))
+        .partition(Result::is_ok);
+    if bad.is_empty() {
+        return Ok(good.into_iter().flatten().collect());
+    }
+    let bad: Vec<String> = bad
+        .into_iter()
+        .filter_map(Result::err)
+        .map(|text| format!("{text:?}"))
+        .collect();
+    let are = if bad.len() == 1 {
+        "is not an address"
+    } else {
+        "are not addresses"
+    };
+    Err(format!("{} {are}; {WHAT}", bad.join(", ")))
+}
+
+#[expect(clippy::ptr_arg, reason = "the tables of keys show by reference")]
+pub(super) fn show_binds(binds: &Vec<SocketAddr>) -> String {
+    let each: Vec<String> = binds.iter().map(|bind| format!("\"{bind}\"")).collect();
+    if let [only] = &each[..] {
+        only.clone()
+    } else {
+        format!("[{}]", each.join(", "))
+    }
+}
+
+pub(super) fn read_allow(value: &Value) -> Result<Allow, Wrong> {
     let mut allow = Allow {
         send: false,
         publish: false,
@@ -127,15 +177,16 @@ pub(crate) fn read_allow(value: &Value) -> Result<Allow, Wrong> {
             "join" => allow.join = true,
             "data" => allow.data = true,
             _ => {
-                let all = "\"send\", \"pub\", \"join\", \"data\"";
-                return Err(format!("{word:?} can not be allowed; there are {all}"));
+                return Err(format!(
+                    "{word:?} is nothing to allow; there are \"send\", \"pub\", \"join\", \"data\""
+                ));
             }
         }
     }
     Ok(allow)
 }
 
-pub(crate) fn show_allow(allow: &Allow) -> String {
+pub(super) fn show_allow(allow: &Allow) -> String {
     let all = [
         ("send", allow.send),
         ("pub", allow.publish),
@@ -148,4 +199,12 @@ pub(crate) fn show_allow(allow: &Allow) -> String {
         .map(|(word, _)| format!("\"{word}\""))
         .collect();
     format!("[{}]", words.join(", "))
+}
+
+pub(super) fn read_buffer(value: &Value) -> Result<Option<usize>, Wrong> {
+    value::optional_size(value, 1, BUFFER_MAX)
+}
+
+pub(super) fn show_buffer(bytes: &Option<usize>) -> String {
+    bytes.map_or_else(|| String::from("\"auto\""), value::show_size)
 }

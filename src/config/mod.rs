@@ -8,7 +8,10 @@ mod framing;
 pub(crate) mod judge;
 pub(crate) mod keys;
 mod kinds;
+pub(crate) mod listener;
 mod show;
+#[cfg(test)]
+mod tests;
 pub(crate) mod value;
 
 use std::collections::HashMap;
@@ -17,7 +20,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::keys::{IDENTITY, LISTENER, SECTIONS};
+use self::keys::SECTIONS;
+use self::listener::{IDENTITY, LISTENER};
 use self::value::Value;
 use crate::limits::Limits;
 use crate::settings::{Settings, UserPolicy};
@@ -100,6 +104,8 @@ pub(crate) enum Origin {
     Variable(String),
     /// A flag of the command line.
     Flag(String),
+    /// It was given, and was not right: its default stands in for it, and judges nothing.
+    Wrong,
 }
 
 /// What a value is of: a setting of everything, or of one listener.
@@ -185,17 +191,17 @@ impl Config {
         let mut config = Self::default();
         let mut complaints = Vec::new();
         if let Some((path, text)) = file {
-            complaints = file::read(&mut config, path, text);
+            complaints = file::read(&mut config, path, text)?;
         }
         for item in overrides {
             if let Err(text) = config.put_override(item) {
                 complaints.push(Complaint { line: 0, text });
             }
         }
-        if complaints.is_empty() {
-            complaints = judge::judge(&config, file.map(|(path, _)| path));
-        }
-        complaints.sort_by_key(|complaint| complaint.line);
+        complaints.extend(judge::judge(&config, file.map(|(path, _)| path)));
+        complaints.sort_by(|one, other| (one.line, &one.text).cmp(&(other.line, &other.text)));
+        // What is wrong in [defaults] is wrong once for each listener.
+        complaints.dedup();
         if complaints.is_empty() {
             Ok(config)
         } else {
@@ -208,26 +214,33 @@ impl Config {
             Origin::Variable(name) => format!("variable {name}: {wrong}"),
             _ => format!("--{}: {wrong}", item.flag),
         };
-        let value = Value::of_text(&item.value);
         for section in SECTIONS {
             if let Some(key) = section.keys.iter().find(|key| key.flag() == item.flag) {
+                let value = Value::of_text(&item.value, key.takes);
+                let spot = Spot::Global(section.name, key.name);
+                self.note(spot, Origin::Wrong);
                 (key.set)(self, &value).map_err(at)?;
-                self.note(Spot::Global(section.name, key.name), item.origin.clone());
+                self.note(spot, item.origin.clone());
                 return Ok(());
             }
         }
-        if item.flag == "bind" && self.listeners.len() > 1 {
-            return Err(at(String::from(
-                "there is more than one listener in the file; set their addresses there",
+        let mut keys = IDENTITY.iter().chain(LISTENER);
+        let Some(key) = keys.find(|key| key.flag() == item.flag) else {
+            return Ok(());
+        };
+        if self.listeners.len() > 1 && IDENTITY.iter().any(|one| one.name == key.name) {
+            return Err(at(format!(
+                "the file has {} listeners; set their {}s there",
+                self.listeners.len(),
+                key.name
             )));
         }
+        let value = Value::of_text(&item.value, key.takes);
         for number in 0..self.listeners.len() {
-            let keys = LISTENER.iter().chain(IDENTITY);
-            let Some(key) = keys.into_iter().find(|key| key.flag() == item.flag) else {
-                continue;
-            };
+            let spot = Spot::Listener(number, key.name);
+            self.note(spot, Origin::Wrong);
             (key.set)(&mut self.listeners[number], &value).map_err(at)?;
-            self.note(Spot::Listener(number, key.name), item.origin.clone());
+            self.note(spot, item.origin.clone());
         }
         Ok(())
     }

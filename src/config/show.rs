@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::keys::{IDENTITY, LISTENER, SECTIONS};
+use super::keys::SECTIONS;
+use super::listener::{IDENTITY, LISTENER};
 use super::{Config, Origin, Spot};
 
 /// The column of the comments that tell where a value came from.
@@ -44,7 +45,7 @@ pub(crate) fn show(config: &Config) -> String {
 fn line(text: &mut String, name: &str, value: &str, origin: Option<&Origin>) {
     let pair = format!("{name} = {value}");
     let _ = match origin {
-        None => writeln!(text, "{pair}"),
+        None | Some(Origin::Wrong) => writeln!(text, "{pair}"),
         Some(Origin::File(line)) => writeln!(text, "{pair:COMMENT$} # line {line}"),
         Some(Origin::Variable(name)) => writeln!(text, "{pair:COMMENT$} # {name}"),
         Some(Origin::Flag(name)) => writeln!(text, "{pair:COMMENT$} # --{name}"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use toml::de::DeValue;
 
-use crate::time::SPAN_MAX;
+use super::keys::Takes;
 
 /// A value, wherever it came from.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,6 +19,11 @@ pub(crate) enum Value {
     /// A kind that no setting takes: a date, a fraction.
     Other(&'static str),
 }
+
+/// Durations are multiples of this.
+pub(crate) const STEP: Duration = Duration::from_millis(10);
+/// No duration is as long as this.
+pub(crate) const SPAN_END: Duration = Duration::from_secs(49 * 86_400);
 
 /// What is wrong with a value, and what would be right.
 pub(crate) type Wrong = String;
@@ -47,10 +52,10 @@ impl Value {
     }
 
     /// The text of a flag or a variable: TOML where it is, else a string.
-    pub(crate) fn of_text(text: &str) -> Self {
+    pub(crate) fn of_text(text: &str, takes: Takes) -> Self {
         match DeValue::parse(text) {
-            Ok(value) => Self::of(value.get_ref()),
-            Err(_) => Self::Text(text.to_owned()),
+            Ok(value) if takes != Takes::Text => Self::of(value.get_ref()),
+            _ => Self::Text(text.to_owned()),
         }
     }
 
@@ -71,56 +76,103 @@ fn expected(value: &Value, what: &str) -> Wrong {
     format!("{} is not {what}", value.show())
 }
 
-/// A duration, rounded up to 10 ms; `zero`: whether "0s" is one.
-pub(crate) fn duration(value: &Value, zero: bool) -> Result<Duration, Wrong> {
-    const WHAT: &str = r#"a duration; write "500ms", "60s", "10m""#;
-    let Value::Text(text) = value else {
-        return Err(expected(value, WHAT));
-    };
-    let exact = humantime::parse_duration(text).map_err(|_| expected(value, WHAT))?;
-    let steps = u64::try_from(exact.as_nanos().div_ceil(10_000_000)).unwrap_or(u64::MAX);
-    let rounded = Duration::from_millis(steps.saturating_mul(10));
-    if rounded > SPAN_MAX {
-        return Err(format!("{text:?} is too long; at most 48 days"));
+/// A duration of at least `least` and less than `end`, rounded up to [`STEP`].
+pub(crate) fn duration(value: &Value, least: Duration, end: Duration) -> Result<Duration, Wrong> {
+    read_duration(
+        value,
+        r#"a duration; write "500ms", "60s", "10m""#,
+        least,
+        end,
+    )
+}
+
+/// The same, or `"off"`.
+pub(crate) fn optional_duration(
+    value: &Value,
+    least: Duration,
+    end: Duration,
+) -> Result<Option<Duration>, Wrong> {
+    const WHAT: &str = r#"a duration; write "off", "500ms", "60s", "10m""#;
+    if matches!(value, Value::Text(text) if text == "off") {
+        return Ok(None);
     }
-    if rounded.is_zero() && !zero {
-        return Err(format!("{text:?} is no time at all; at least \"10ms\""));
+    read_duration(value, WHAT, least, end).map(Some)
+}
+
+fn read_duration(
+    value: &Value,
+    what: &str,
+    least: Duration,
+    end: Duration,
+) -> Result<Duration, Wrong> {
+    let text = match value {
+        Value::Text(text) => text,
+        Value::Number(number) => return Err(format!("{number} has no unit; write \"{number}s\"")),
+        _ => return Err(expected(value, what)),
+    };
+    let exact = humantime::parse_duration(text).map_err(|_| expected(value, what))?;
+    let steps = exact.as_nanos().div_ceil(STEP.as_nanos());
+    let millis = u64::try_from(steps * STEP.as_millis()).unwrap_or(u64::MAX);
+    let rounded = Duration::from_millis(millis);
+    if rounded < least {
+        let least = show_duration(least);
+        return Err(format!("{text:?} is too short; at least {least}"));
+    }
+    if rounded >= end {
+        let most = show_duration(end - STEP);
+        return Err(format!("{text:?} is too long; at most {most}"));
     }
     Ok(rounded)
 }
 
-/// A duration, or `"off"`.
-pub(crate) fn optional_duration(value: &Value) -> Result<Option<Duration>, Wrong> {
-    if *value == Value::Text(String::from("off")) {
+/// A number of bytes from `least` to `most`.
+pub(crate) fn size(value: &Value, least: usize, most: usize) -> Result<usize, Wrong> {
+    read_size(
+        value,
+        r#"a size; write "64KiB", "256MiB" or a number of bytes"#,
+        least,
+        most,
+    )
+}
+
+/// The same, or `"auto"`.
+pub(crate) fn optional_size(
+    value: &Value,
+    least: usize,
+    most: usize,
+) -> Result<Option<usize>, Wrong> {
+    const WHAT: &str = r#"a size; write "auto", "64KiB" or a number of bytes"#;
+    if matches!(value, Value::Text(text) if text == "auto") {
         return Ok(None);
     }
-    duration(value, false)
-        .map(Some)
-        .map_err(|wrong| wrong.replace("write ", "write \"off\", "))
+    read_size(value, WHAT, least, most).map(Some)
 }
 
-/// A number of bytes.
-pub(crate) fn size(value: &Value) -> Result<usize, Wrong> {
-    const WHAT: &str = r#"a size; write "64KiB", "256MiB" or a number of bytes"#;
+fn read_size(value: &Value, what: &str, least: usize, most: usize) -> Result<usize, Wrong> {
     let bytes = match value {
-        Value::Number(number) => u64::try_from(*number).map_err(|_| expected(value, WHAT))?,
+        Value::Number(number) => u64::try_from(*number).map_err(|_| expected(value, what))?,
         Value::Text(text) => text
             .parse::<ByteSize>()
-            .map_err(|_| expected(value, WHAT))?
+            .map_err(|_| expected(value, what))?
             .as_u64(),
-        _ => return Err(expected(value, WHAT)),
+        _ => return Err(expected(value, what)),
     };
-    usize::try_from(bytes).map_err(|_| expected(value, "a size this machine can hold"))
-}
-
-/// A size, or `"auto"`.
-pub(crate) fn optional_size(value: &Value) -> Result<Option<usize>, Wrong> {
-    match value {
-        Value::Text(text) if text == "auto" => Ok(None),
-        _ => size(value)
-            .map(Some)
-            .map_err(|wrong| wrong.replace("write ", "write \"auto\", ")),
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    if bytes < least {
+        return Err(format!(
+            "{} is too little; at least {}",
+            value.show(),
+            show_size(least)
+        ));
     }
+    if bytes > most {
+        return Err(format!(
+            "{} is too much; at most {}",
+            value.show(),
+            show_size(most)
+        ));
+    }
+    Ok(bytes)
 }
 
 /// A whole number from `least` to `most`.
@@ -162,14 +214,47 @@ pub(crate) fn choice<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, W
     })
 }
 
-/// A duration as one would write it.
+/// The word that means so, as one would write it.
+pub(crate) fn show_word<T: PartialEq>(words: &[(&str, T)], meaning: &T) -> String {
+    let found = words.iter().find(|(_, held)| held == meaning);
+    found.map_or_else(String::new, |(word, _)| format!("\"{word}\""))
+}
+
+/// A text as one would write it: a TOML string.
+pub(crate) fn show_text(text: &str) -> String {
+    let mut shown = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => shown.extend(['\\', char]),
+            _ if char.is_control() => shown += &format!("\\u{:04X}", u32::from(char)),
+            _ => shown.push(char),
+        }
+    }
+    shown + "\""
+}
+
+/// A duration as one would write it, down to the millisecond.
 pub(crate) fn show_duration(duration: Duration) -> String {
-    format!(
-        "\"{}\"",
-        humantime::format_duration(duration)
-            .to_string()
-            .replace(' ', "")
-    )
+    const UNITS: [(&str, u128); 5] = [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+        ("ms", 1),
+    ];
+    let mut left = duration.as_millis();
+    // Nobody writes a minute and a half as "1m30s".
+    if left < 120_000 && left.is_multiple_of(1_000) {
+        return format!("\"{}s\"", left / 1_000);
+    }
+    let mut shown = String::new();
+    for (unit, millis) in UNITS {
+        if left >= millis {
+            shown += &format!("{}{unit}", left / millis);
+            left %= millis;
+        }
+    }
+    format!("\"{shown}\"")
 }
 
 /// The same, or `"off"`.
@@ -206,39 +291,94 @@ mod tests {
 
     #[test]
     fn durations_are_rounded_up_to_ten_milliseconds() {
-        let read = |text| duration(&text_value(text), false);
+        let read = |text| duration(&text_value(text), STEP, SPAN_END);
         assert_eq!(read("1ms"), Ok(Duration::from_millis(10)));
         assert_eq!(read("11ms"), Ok(Duration::from_millis(20)));
         assert_eq!(read("1m30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(read("48days"), Ok(SPAN_MAX));
-        for bad in ["", "60", "-1s", "0s", "49days", "one minute"] {
+        assert_eq!(read("48days 23h 59m 59s 990ms"), Ok(SPAN_END - STEP));
+        for bad in [
+            "",
+            "60",
+            "-1s",
+            "0s",
+            "49days",
+            "48days 23h 59m 59s 991ms",
+            "one minute",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
-        assert!(duration(&Value::Number(60), false).is_err());
-        assert_eq!(duration(&text_value("0s"), true), Ok(Duration::ZERO));
-        assert_eq!(optional_duration(&text_value("off")), Ok(None));
+        let wrong = duration(&Value::Number(60), STEP, SPAN_END);
+        assert_eq!(wrong, Err("60 has no unit; write \"60s\"".to_owned()));
+        assert_eq!(show_duration(Duration::ZERO), "\"0s\"");
+        let zero = duration(&text_value("0s"), Duration::ZERO, SPAN_END);
+        assert_eq!(zero, Ok(Duration::ZERO));
+        assert_eq!(
+            optional_duration(&text_value("off"), STEP, SPAN_END),
+            Ok(None)
+        );
+    }
+
+    #[test]
+    fn a_duration_is_shown_as_it_is_read() {
+        for (millis, expected) in [
+            (10, "10ms"),
+            (1_010, "1s10ms"),
+            (60_000, "60s"),
+            (90_010, "1m30s10ms"),
+            (120_000, "2m"),
+            (86_400_000, "1d"),
+            (49 * 86_400_000 - 10, "48d23h59m59s990ms"),
+        ] {
+            let span = Duration::from_millis(millis);
+            let shown = show_duration(span);
+            assert_eq!(shown, format!("{expected:?}"));
+            let again = duration(&text_value(shown.trim_matches('"')), STEP, SPAN_END);
+            assert_eq!(again, Ok(span), "{shown}");
+        }
     }
 
     #[test]
     fn sizes_are_read_and_shown_alike() {
+        let read = |value: &Value| size(value, 1, 1 << 40);
         for (text, bytes) in [("64KiB", 65_536), ("256MiB", 256 << 20), ("1GiB", 1 << 30)] {
-            assert_eq!(size(&text_value(text)), Ok(bytes));
+            assert_eq!(read(&text_value(text)), Ok(bytes));
             assert_eq!(show_size(bytes), format!("{text:?}"));
         }
-        assert_eq!(size(&Value::Number(1_000)), Ok(1_000));
+        assert_eq!(read(&Value::Number(1_000)), Ok(1_000));
         assert_eq!(show_size(1_000), "1000");
-        assert!(size(&Value::Number(-1)).is_err() && size(&text_value("many")).is_err());
+        for bad in [
+            Value::Number(-1),
+            Value::Number(0),
+            text_value("many"),
+            text_value("1EiB"),
+        ] {
+            assert!(read(&bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(optional_size(&text_value("auto"), 1, 2), Ok(None));
+    }
+
+    #[test]
+    fn a_text_is_shown_as_toml_that_means_the_same() {
+        for text in [
+            "plain",
+            "with \"quotes\" and \\",
+            "a\nb\u{1b}\u{7f}",
+            "ünïcode \u{202e}",
+        ] {
+            let shown = show_text(text);
+            let value = DeValue::parse(&shown).expect("TOML");
+            assert_eq!(value.get_ref().as_str(), Some(text), "{shown}");
+        }
     }
 
     #[test]
     fn a_flag_is_toml_where_it_can_be() {
-        assert_eq!(Value::of_text("60s"), text_value("60s"));
-        assert_eq!(Value::of_text("100"), Value::Number(100));
-        assert!(matches!(Value::of_text("{ devices = 3 }"), Value::Table(_)));
-        assert_eq!(
-            Value::of_text("127.0.0.1:7373"),
-            text_value("127.0.0.1:7373")
-        );
+        let read = |text| Value::of_text(text, Takes::Word);
+        assert_eq!(read("60s"), text_value("60s"));
+        assert_eq!(read("100"), Value::Number(100));
+        assert!(matches!(read("{ devices = 3 }"), Value::Table(_)));
+        assert_eq!(read("127.0.0.1:7373"), text_value("127.0.0.1:7373"));
+        assert_eq!(Value::of_text("100", Takes::Text), text_value("100"));
     }
 
     #[test]

@@ -101,7 +101,10 @@ fn listen(server: &mut Server<MioNet, Door>, settings: Settings) -> Result<Strin
         Framing::Binary(_) => "binary",
     };
     let bound = server.listen(settings).map_err(|error| DaemonError::Bind {
-        addr: show(&addrs),
+        addr: match &addrs[..] {
+            [only] => only.to_string(),
+            _ => format!("one of {}", show(&addrs)),
+        },
         hint: hint(&error),
         name: name.clone(),
         error,
@@ -110,11 +113,8 @@ fn listen(server: &mut Server<MioNet, Door>, settings: Settings) -> Result<Strin
 }
 
 fn show(addrs: &[SocketAddr]) -> String {
-    addrs
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" and ")
+    let addrs: Vec<String> = addrs.iter().map(ToString::to_string).collect();
+    addrs.join(" and ")
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -128,12 +128,22 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// The one line that says where it listens and what it can reach.
+/// Says where it listens and what it can reach: in one line, unless that would be cut.
 fn announce(places: &[String], server: &Server<MioNet, Door>) {
+    let mut line = String::new();
+    for place in places {
+        if !line.is_empty() && line.len() + place.len() > PLACES_MAX {
+            info!("listening on {line}");
+            line.clear();
+        }
+        let comma = if line.is_empty() { "" } else { ", " };
+        line = format!("{line}{comma}{place}");
+    }
     let ceiling = server.gate().ceiling().total().div_ceil(1 << 20);
     let connections = server.gate().limits().connections;
-    info!(
-        "listening on {}; at most {connections} connections and {ceiling} MiB of memory",
-        places.join(", ")
-    );
+    info!("listening on {line}; at most {connections} connections and {ceiling} MiB of memory");
 }
+
+/// Bytes of places in a line of the log, which is cut at
+/// [`LINE_MAX`](crate::log::LINE_MAX).
+const PLACES_MAX: usize = 800;

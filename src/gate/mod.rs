@@ -61,7 +61,7 @@ pub use self::push::{Push, Receipt, Target};
 pub use self::stats::{Letters, Stats};
 pub use self::timers::TimerId;
 
-/// All connections, users, topics and deadlines; see the [module](self).
+/// All connections, users, topics and deadlines.
 #[derive(Debug)]
 pub struct Gate {
     pub(crate) clock: Clock,

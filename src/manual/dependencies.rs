@@ -17,4 +17,5 @@
 //! | socket2 | socket options before mio gets the socket |
 //! | rustix | clocks, limits, entropy, polling stderr: system calls without `unsafe` of ours |
 //! | signal-hook, signal-hook-mio | signals as one more source of the poll |
+//! | strsim | what a misspelt key most likely was; clap has it already |
 //! | thiserror | one small error enum per module |

@@ -28,5 +28,5 @@
 //!
 //! # Ticks wrap
 //! A tick is 32 bits wide: the counter wraps after 99 days. Ticks are compared by distance, no
-//! span may be longer than 48 days, and the counter starts half a minute before the wrap, so that
+//! span may be longer than 49 days, and the counter starts half a minute before the wrap, so that
 //! every run crosses it. A connection without any deadline is looked at every half minute.

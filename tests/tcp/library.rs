@@ -9,20 +9,20 @@ use std::time::Duration;
 use pulsegate::net::mio::MioNet;
 use pulsegate::{
     Answer, CloseReason, ConnId, ErrorCode, Gate, Handler, Limits, Message, Options, Push, Remote,
-    Server, Settings, Target,
+    RemoteError, Server, Settings, Target,
 };
 
 use crate::client::{Client, Framing, eventually};
 
 /// A server on a thread.
-struct House<H: Handler + Send + 'static> {
+pub struct House<H: Handler + Send + 'static> {
     addr: SocketAddr,
-    remote: Remote<H>,
+    pub remote: Remote<H>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl<H: Handler + Send + 'static> House<H> {
-    fn new(handler: H, limits: Limits, settings: Settings) -> Self {
+    pub fn new(handler: H, limits: Limits, settings: Settings) -> Self {
         let net = MioNet::new(limits.events).unwrap();
         let options = Options {
             limits,
@@ -40,12 +40,12 @@ impl<H: Handler + Send + 'static> House<H> {
         }
     }
 
-    fn line(&self) -> Client {
+    pub fn line(&self) -> Client {
         Client::connect(self.addr, Framing::Line)
     }
 
     /// Runs something in the loop.
-    fn ask<R: Send + 'static>(
+    pub fn ask<R: Send + 'static>(
         &self,
         task: impl FnOnce(&mut Gate, &mut H) -> R + Send + 'static,
     ) -> R {
@@ -67,7 +67,10 @@ impl<H: Handler + Send + 'static> House<H> {
 
 impl<H: Handler + Send + 'static> Drop for House<H> {
     fn drop(&mut self) {
-        let _ = self.remote.post(|gate, _| gate.shut_down());
+        eventually("the loop takes the last task", || {
+            let posted = self.remote.post(|gate, _| gate.shut_down());
+            (posted != Err(RemoteError::Full)).then_some(())
+        });
         let ended = self.thread.take().map(JoinHandle::join);
         if !std::thread::panicking() {
             ended.unwrap().unwrap().unwrap();

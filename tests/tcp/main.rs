@@ -23,6 +23,7 @@ mod linger;
 mod malformed;
 mod messages;
 mod order;
+mod remote;
 mod rules;
 mod shutdown;
 mod slow;
