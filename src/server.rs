@@ -271,7 +271,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         }
         if (ready.readable || ready.closed) && !slot.flags.has(Flags::EOF) {
             slot.flags.set(Flags::READABLE);
-            if !slot.is_paused() && slot.phase != Phase::Closing {
+            // Who waits for an answer is not read, but whether it is still there is found out.
+            let may_be_gone = ready.closed && slot.flags.has(Flags::AWAITING);
+            if (!slot.is_paused() || may_be_gone) && slot.phase != Phase::Closing {
                 self.gate.queues.push_ready(&mut self.gate.conns, index);
             }
         }

@@ -47,6 +47,22 @@ impl Gate {
         }
     }
 
+    /// The peer has closed its side.
+    pub(crate) fn ended(&mut self, index: u32) {
+        let flags = &mut self.conns.at_mut(index).flags;
+        flags.set(Flags::EOF);
+        flags.clear(Flags::READABLE);
+    }
+
+    /// Keeps bytes for when the connection is read again.
+    pub(crate) fn put_by(&mut self, index: u32, bytes: &[u8]) {
+        if self.conns.at(index).input.is_none() {
+            return self.keep_input(index, bytes.to_vec(), 0, false);
+        }
+        self.conns.at_mut(index).flags.set(Flags::BUFFERED);
+        self.extend_input(index, bytes);
+    }
+
     /// A frame was found.
     pub(crate) fn framed(&mut self, index: u32) {
         let conn = self.conns.at_mut(index);

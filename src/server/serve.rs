@@ -57,6 +57,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     fn serve_open(&mut self, index: u32) {
+        if self.gate.conns.at(index).flags.has(Flags::AWAITING) {
+            return self.look_after(index);
+        }
         if self.gate.choke(index) {
             return;
         }
@@ -66,6 +69,31 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             self.read(index);
         }
         self.after_serving(index);
+    }
+
+    /// A connection that waits for its answer may have gone: what it sent before is kept for later,
+    /// up to one buffer, so that its end is seen behind it.
+    fn look_after(&mut self, index: u32) {
+        let conn = self.gate.conns.at(index);
+        let kept = conn.input.as_ref().map_or(0, |input| input.bytes.len());
+        let may_be_gone = conn.flags.has(Flags::CLOSED_HINT) && conn.flags.has(Flags::READABLE);
+        if !may_be_gone || kept >= self.scratch.len() {
+            return;
+        }
+        match self
+            .net
+            .read(&mut self.sockets[index as usize], &mut self.scratch)
+        {
+            Ok(0) => self.gate.ended(index),
+            Ok(count) => {
+                self.gate.received(index, count, false);
+                self.gate.put_by(index, &self.scratch[..count]);
+                if self.gate.conns.at(index).is_open() {
+                    self.gate.queues.push_ready(&mut self.gate.conns, index);
+                }
+            }
+            Err(error) => self.read_failed(index, &error),
+        }
     }
 
     /// Queues the connection again where it has more, or ends it where the peer has closed.
@@ -87,11 +115,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     pub(super) fn read(&mut self, index: u32) {
         let stream = &mut self.sockets[index as usize];
         match self.net.read(stream, &mut self.scratch) {
-            Ok(0) => {
-                let flags = &mut self.gate.conns.at_mut(index).flags;
-                flags.set(Flags::EOF);
-                flags.clear(Flags::READABLE);
-            }
+            Ok(0) => self.gate.ended(index),
             Ok(count) => {
                 self.gate.received(index, count, count < self.scratch.len());
                 self.feed(index, count);

@@ -219,6 +219,36 @@ fn while_an_answer_takes_its_time_that_connection_waits_and_no_other() {
 }
 
 #[test]
+fn a_reset_is_noticed_while_an_answer_is_owed_and_a_half_close_waits_for_it() {
+    let house = House::new(Thinker::default(), Limits::default(), Settings::default());
+    let mut lost = house.line();
+    lost.login("lost");
+    lost.send("data think\nping\n");
+    let conn = eventually("the handler is asked", || {
+        house.ask(|_, thinker| thinker.waiting.pop())
+    });
+    lost.reset();
+    eventually("the reset is noticed", || {
+        (house.ask(|gate, _| gate.stats().closed(CloseReason::PeerReset)) == 1).then_some(())
+    });
+    assert!(!house.ask(move |gate, _| gate.answer(conn, Answer::None)));
+
+    let mut patient = house.line();
+    patient.login("patient");
+    patient.send("data think\nping\n");
+    patient.half_close();
+    let conn = eventually("the handler is asked", || {
+        house.ask(|_, thinker| thinker.waiting.pop())
+    });
+    let answer = Answer::Error(ErrorCode::Forbidden, "no".into());
+    assert!(house.ask(move |gate, _| gate.answer(conn, answer)));
+    patient.hears("error forbidden no");
+    patient.hears("pong");
+    patient.eof();
+    house.is_swept();
+}
+
+#[test]
 fn an_answer_for_somebody_who_has_left_reaches_nobody() {
     let house = House::new(Thinker::default(), Limits::default(), Settings::default());
     let mut slow = house.line();
