@@ -4,7 +4,7 @@
 //! Exit codes: 0 done, 1 it could not run, 2 the command line or the configuration is wrong.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::builder::styling::Styles;
@@ -37,8 +37,8 @@ enum Failure {
     Usage(clap::Error),
     /// The configuration is wrong; each complaint with its place.
     Config(Vec<Complaint>),
-    /// A file can not be read.
-    File(PathBuf, io::Error),
+    /// A file can not be read; which one and why.
+    File(String),
     /// It could not run.
     Run(String),
     /// Our output is not taken.
@@ -83,7 +83,7 @@ impl Failure {
                 let texts: Vec<String> = complaints.iter().map(ToString::to_string).collect();
                 (WRONG, texts.join("\npulsegate: "))
             }
-            Self::File(path, error) => (WRONG, format!("{}: {error}", path.display())),
+            Self::File(text) => (WRONG, text),
             Self::Run(text) => (FAILED, text),
             // A reader that has seen enough is no failure.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -238,16 +238,32 @@ fn loudness(matches: &ArgMatches) -> Option<Override> {
 }
 
 fn load(levels: &[&ArgMatches]) -> Result<Config, Failure> {
-    let named = |matches: &&ArgMatches| matches.get_one::<String>("config").cloned();
-    let named = levels.iter().rev().find_map(named);
-    let path = named.filter(|path| !path.is_empty()).map(PathBuf::from);
-    let text = path.as_deref().map(read).transpose()?;
-    let file = path.as_deref().zip(text.as_deref());
-    Config::build(file, &overrides(levels)).map_err(Failure::Config)
+    let named = |source| {
+        let by = |matches: &&&ArgMatches| matches.value_source("config") == Some(source);
+        levels.iter().rfind(by)?.get_one::<String>("config")
+    };
+    let flag = named(ValueSource::CommandLine);
+    let namer = if flag.is_some() {
+        ""
+    } else {
+        "variable PULSEGATE_CONFIG: "
+    };
+    let path = flag.or_else(|| named(ValueSource::EnvVariable));
+    let path = path.filter(|path| !path.is_empty()).map(Path::new);
+    let text = path.map(read).transpose();
+    let text = text.map_err(|wrong| Failure::File(format!("{namer}{wrong}")))?;
+    Config::build(path.zip(text.as_deref()), &overrides(levels)).map_err(Failure::Config)
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| Failure::File(path.to_owned(), error))
+/// The text of a file, or which file can not be read and why.
+fn read(path: &Path) -> Result<String, String> {
+    let place = path.display();
+    let bytes = std::fs::read(path).map_err(|error| format!("{place}: {error}"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = memchr::memchr_iter(b'\n', good).count() + 1;
+        format!("{place}:{line}: not UTF-8")
+    })
 }
 
 fn serve(levels: &[&ArgMatches]) -> Result<(), Failure> {
@@ -287,8 +303,9 @@ fn check(matches: &ArgMatches, check_matches: &ArgMatches) -> Result<(), Failure
         return Err(Failure::Usage(clap::Error::raw(kind, text)));
     }
     let file = check_matches.get_one::<String>("file");
-    let path = PathBuf::from(file.map_or("", String::as_str));
-    let config = Config::parse(&path, &read(&path)?).map_err(Failure::Config)?;
+    let path = Path::new(file.map_or("", String::as_str));
+    let text = read(path).map_err(Failure::File)?;
+    let config = Config::parse(path, &text).map_err(Failure::Config)?;
     for warning in config.warnings() {
         let _ = writeln!(io::stderr(), "pulsegate: warning: {warning}");
     }

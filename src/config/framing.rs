@@ -46,7 +46,9 @@ fn read_lenhdr(options: &BTreeMap<String, Value>) -> Result<Framing, Wrong> {
     for (option, value) in options {
         match (option.as_str(), value) {
             ("bare_ping", Value::Truth(truth)) => bare_ping = *truth,
-            ("bare_ping", _) => return Err(format!("bare_ping: {} is not a truth", value.show())),
+            ("bare_ping", _) => {
+                return Err(format!("bare_ping: {} is not true or false", value.show()));
+            }
             _ => return Err(format!("lenhdr has no option {option:?}; it has bare_ping")),
         }
     }
@@ -85,11 +87,11 @@ fn read_option(layout: &mut Layout, option: &str, value: &Value) -> Result<(), W
         "strip" => layout.strip = u16::try_from(number(0, 65_535)?).ok(),
         _ => {
             let guess = nearest(option, OPTIONS.into_iter());
-            let meant = guess.map_or(String::new(), |guess| format!(", did you mean {guess}?"));
-            return Err(format!(
-                "has no option {option:?}{meant}; it has {}",
-                OPTIONS.join(", ")
-            ));
+            let hint = guess.map_or_else(
+                || format!("it has {}", OPTIONS.join(", ")),
+                |guess| format!("did you mean {guess:?}?"),
+            );
+            return Err(format!("has no option {option:?}; {hint}"));
         }
     }
     Ok(())

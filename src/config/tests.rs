@@ -164,10 +164,7 @@ const FILES: &[(&str, &[&str])] = &[
     ),
     (
         "[defaults]\nframing = { binary = { widht = 2 } }",
-        &[
-            "2: framing: binary has no option \"widht\", did you mean width?; it has width, \
-             endian, offset, adjust, strip",
-        ],
+        &["2: framing: binary has no option \"widht\"; did you mean \"width\"?"],
     ),
     // addresses
     (

@@ -264,7 +264,13 @@ pub(crate) fn show_optional(duration: Option<Duration>) -> String {
 
 /// A size as one would write it: in the largest unit that leaves no rest.
 pub(crate) fn show_size(bytes: usize) -> String {
-    const UNITS: [(&str, u32); 3] = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    const UNITS: [(&str, u32); 5] = [
+        ("PiB", 50),
+        ("TiB", 40),
+        ("GiB", 30),
+        ("MiB", 20),
+        ("KiB", 10),
+    ];
     let unit = UNITS
         .iter()
         .find(|(_, bits)| bytes > 0 && bytes.is_multiple_of(1 << bits));

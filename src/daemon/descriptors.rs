@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::DaemonError;
 
 /// Descriptors kept back: standard streams, the poll, waker and signals, a reload, the admin
-/// interface's own connections.
+/// interface's own connections. Those inherited from whoever started us come on top.
 const RESERVE: u64 = 32;
 
 /// Where `auto` stops: beyond it tables that nobody will fill would be reserved.
@@ -24,7 +24,7 @@ impl Room {
     /// newcomers that the server is full.
     pub(super) fn make(sockets: usize, refusals: u32) -> Result<Self, DaemonError> {
         let limit = raise();
-        let others = RESERVE + sockets as u64 + u64::from(refusals);
+        let others = RESERVE + inherited() + sockets as u64 + u64::from(refusals);
         if others >= limit {
             return Err(DaemonError::Descriptors {
                 limit,
@@ -52,6 +52,14 @@ impl Room {
         );
         u32::try_from(fit).unwrap_or(u32::MAX)
     }
+}
+
+/// Descriptors beyond the standard streams that are open before we have opened any.
+fn inherited() -> u64 {
+    // The standard streams, and that of the look itself.
+    const OURS: usize = 4;
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    open.saturating_sub(OURS) as u64
 }
 
 /// The limit in force after raising it.

@@ -63,6 +63,11 @@ impl Ledger {
         charge(&self.offline, bytes)
     }
 
+    /// Counts `bytes` of messages under way for as long as the charge lives.
+    pub(crate) fn charge_output(&self, bytes: usize) -> Charge {
+        charge(&self.shared, bytes)
+    }
+
     /// Makes a frame that many can hold, counted once.
     pub(crate) fn share(&self, bytes: Vec<u8>) -> Bytes {
         let charge = charge(&self.shared, bytes.capacity());

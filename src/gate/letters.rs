@@ -80,6 +80,9 @@ impl Gate {
             }
         }
         self.stats.letters.acked += u64::from(settled);
+        if settled && self.conns.at(index).flags.has(Flags::COLLECTS) {
+            self.collect(index);
+        }
     }
 
     fn settle(&mut self, index: u32, id: u64) -> bool {
@@ -125,6 +128,21 @@ impl Gate {
                 return;
             }
         }
+        if self.conns.at(index).flags.has(Flags::COLLECTS) {
+            self.collect(index);
+        }
+    }
+
+    /// Output up to `position` has left: from now on the copies in it wait for their acks.
+    pub(crate) fn letters_left(&mut self, index: u32, before: u64, position: u64) {
+        let now = self.clock.live();
+        let conn = self.conns.at_mut(index);
+        for sent in &mut conn.extra().unacked {
+            if before < sent.end && sent.end <= position {
+                sent.sent = now;
+            }
+        }
+        self.touch(index);
     }
 
     fn resend_one(&mut self, index: u32, sent: &Unacked) -> bool {
@@ -201,6 +219,19 @@ impl Gate {
         has_room
     }
 
+    /// Parks a letter for a user who is here and could not take it: his connections collect it when
+    /// they have room.
+    pub(crate) fn park_for(&mut self, user: u32, letter: &Arc<Letter>) -> bool {
+        if user == NONE || !self.park(user, Arc::clone(letter), None) {
+            return false;
+        }
+        for place in 0..self.users.conns(user).len() {
+            let index = self.users.conns(user)[place];
+            self.conns.at_mut(index).flags.set(Flags::COLLECTS);
+        }
+        true
+    }
+
     pub(crate) fn has_mailbox_room(&self, user: u32) -> bool {
         let listener = usize::from(self.users.at(user).listener.0);
         let max = self
@@ -217,6 +248,14 @@ impl Gate {
             .expires
             .unwrap_or_else(|| now.after(self.rules[listener].offline));
         let id = letter.id;
+        if self
+            .users
+            .mailbox(user)
+            .iter()
+            .any(|&key| self.offline.at(key).letter.id == id)
+        {
+            return;
+        }
         if expires.is_due(now) {
             self.stats.letters.expired += 1;
             return;
@@ -246,7 +285,10 @@ impl Gate {
             let now = self.clock.real();
             let is_next = |key: &&u32| {
                 let parked = self.offline.at(**key);
-                parked.gave_up != Some(id) && !parked.expires.is_due(now)
+                let is_held = |sent: &Unacked| sent.letter.id == parked.letter.id;
+                parked.gave_up != Some(id)
+                    && !parked.expires.is_due(now)
+                    && !self.conns.at(index).unacked().iter().any(is_held)
             };
             let Some(&key) = self.users.mailbox(user).iter().find(is_next) else {
                 self.conns.at_mut(index).flags.clear(Flags::COLLECTS);

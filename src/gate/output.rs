@@ -278,7 +278,7 @@ impl Gate {
             conn.outbox = Some(outbox);
         }
         if tracks {
-            self.touch(index);
+            self.letters_left(index, position - written as u64, position);
         }
         self.after_write(index);
     }

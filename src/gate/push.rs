@@ -1,24 +1,17 @@
-//! Messages to users, topics and everyone.
-//!
-//! A message is encoded once for each wire format and shared. One to few receivers goes into their
-//! outboxes at once; one to many is done in slices, so many deliveries a turn, and whatever is
-//! sent meanwhile queues behind it: what one sender says arrives in the order it was said.
+//! Messages to users, topics and everyone: who gets one, and what becomes of it.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use smol_str::SmolStr;
 
 use super::Gate;
-use super::conn::NONE;
-use super::offline::{Letter, own};
+use super::fanout::Audience;
+use super::offline::Letter;
 use super::output::Parcel;
-use super::rules::WireId;
 use crate::codec::message::Body;
 use crate::codec::reply::Delivery;
-use crate::id::ConnId;
 use crate::reason::ErrorCode;
 use crate::settings::Login;
 use crate::time::Span;
@@ -61,42 +54,6 @@ pub struct Receipt {
     pub dropped: u32,
 }
 
-/// A message whose fan-out is in progress.
-#[derive(Debug)]
-pub(crate) struct Job {
-    message: Message,
-    /// The topic and its serial: members who have left meanwhile get nothing.
-    topic: Option<(u32, u64)>,
-    targets: Vec<ConnId>,
-    next: usize,
-}
-
-/// A message that borrows nothing, with its frames.
-#[derive(Debug)]
-struct Message {
-    id: u64,
-    from: Option<smol_str::SmolStr>,
-    topic: Option<smol_str::SmolStr>,
-    body: Body<'static>,
-    letter: Option<Arc<Letter>>,
-    frames: Frames,
-}
-
-/// The frames of a message, by wire format; encoded when first needed.
-#[derive(Debug, Default)]
-struct Frames(Vec<(WireId, Option<Bytes>)>);
-
-impl Frames {
-    fn get(&mut self, gate: &mut Gate, wire: WireId, delivery: &Delivery<'_>) -> Option<Bytes> {
-        if let Some((_, frame)) = self.0.iter().find(|(known, _)| *known == wire) {
-            return frame.clone();
-        }
-        let frame = gate.encode(wire, delivery).ok();
-        self.0.push((wire, frame.clone()));
-        frame
-    }
-}
-
 impl Gate {
     /// Sends a message. Costs one encoding per wire format and some 100 ns per receiver, in slices
     /// of [`Limits::fanout`](crate::Limits::fanout) a turn.
@@ -129,6 +86,7 @@ impl Gate {
         }
     }
 
+    /// Whether a push to everyone is for this connection.
     fn takes_everything(&self, index: u32) -> bool {
         let rules = self.rules_of(index);
         let is_welcome = rules.settings.login != Login::Required;
@@ -152,42 +110,46 @@ impl Gate {
             ack: push.ack,
         };
         let letter = self.letter_for(&delivery, push)?;
-        let conns = self.users.conns(user);
         if !self.pushes.is_empty() {
-            let targets = conns.to_vec();
-            return self.enqueue(targets, None, &delivery, letter);
+            let conns = self.users.conns(user).len();
+            return self.enqueue(Audience::User(SmolStr::new(name)), conns, &delivery, letter);
         }
-        let mut receipt = Receipt {
+        let queued = self.deliver_to_user(user, &delivery, letter.as_ref());
+        let receipt = Receipt {
             id,
+            queued,
             ..Receipt::default()
         };
-        if let [only] = *conns {
-            receipt.queued += u32::from(self.deliver_one(only, &delivery, letter.as_ref()));
-        } else {
-            let conns = conns.to_vec();
-            for index in conns {
-                receipt.queued += u32::from(self.deliver_one(index, &delivery, letter.as_ref()));
-            }
-        }
         match letter {
-            Some(letter) if receipt.queued == 0 => self.keep_for(name, letter, receipt),
+            Some(letter) if queued == 0 => self.keep_for(name, letter, receipt),
             _ => Ok(Receipt {
-                dropped: u32::from(receipt.queued == 0),
+                dropped: u32::from(queued == 0),
                 ..receipt
             }),
         }
     }
 
-    fn deliver_one(
+    /// Sends to every connection of a user; how many take it.
+    pub(crate) fn deliver_to_user(
         &mut self,
-        index: u32,
+        user: u32,
         delivery: &Delivery<'_>,
         letter: Option<&Arc<Letter>>,
-    ) -> bool {
-        match letter {
-            Some(letter) => self.deliver_letter(index, letter),
-            None => self.deliver(index, &Parcel::Fresh(delivery)),
+    ) -> u32 {
+        let mut queued = 0;
+        let mut deliver = |gate: &mut Self, index| {
+            queued += u32::from(match letter {
+                Some(letter) => gate.deliver_letter(index, letter),
+                None => gate.deliver(index, &Parcel::Fresh(delivery)),
+            });
+        };
+        if let [only] = *self.users.conns(user) {
+            deliver(self, only);
+        } else {
+            let conns = self.users.conns(user).to_vec();
+            conns.into_iter().for_each(|index| deliver(self, index));
         }
+        queued
     }
 
     /// A message for a user who is not here: it waits where it may.
@@ -221,7 +183,8 @@ impl Gate {
         )
     }
 
-    fn keep_for(
+    /// Parks a letter for a user of that name, present or not.
+    pub(crate) fn keep_for(
         &mut self,
         name: &str,
         letter: Arc<Letter>,
@@ -231,7 +194,7 @@ impl Gate {
             return Err(ErrorCode::Overloaded);
         }
         let user = self.users.find_or_make(name);
-        let is_parked = self.park(user, letter, None);
+        let is_parked = self.park_for(user, &letter);
         self.wake_user(user);
         self.trim_absent();
         if is_parked {
@@ -244,7 +207,7 @@ impl Gate {
         }
     }
 
-    fn letter_for(
+    pub(crate) fn letter_for(
         &mut self,
         delivery: &Delivery<'_>,
         push: &Push<'_>,
@@ -260,144 +223,8 @@ impl Gate {
             .ok_or(ErrorCode::Overloaded)
     }
 
-    fn fan_out(
-        &mut self,
-        targets: Vec<u32>,
-        topic: Option<(u32, u64)>,
-        name: Option<&str>,
-        push: &Push<'_>,
-    ) -> Result<Receipt, ErrorCode> {
-        let id = self.next_id();
-        let delivery = Delivery {
-            id,
-            from: push.from,
-            topic: name,
-            body: &push.body,
-            ack: push.ack,
-        };
-        let letter = self.letter_for(&delivery, push)?;
-        if !self.pushes.is_empty() || targets.len() > self.fanout_left as usize {
-            return self.enqueue(targets, topic, &delivery, letter);
-        }
-        self.fanout_left -= u32::try_from(targets.len()).unwrap_or(u32::MAX);
-        let mut receipt = Receipt {
-            id,
-            ..Receipt::default()
-        };
-        let mut frames = Frames::default();
-        for index in targets {
-            let is_queued = self.deliver_shared(index, &delivery, letter.as_ref(), &mut frames);
-            receipt.queued += u32::from(is_queued);
-            receipt.dropped += u32::from(!is_queued);
-        }
-        Ok(receipt)
-    }
-
-    fn deliver_shared(
-        &mut self,
-        index: u32,
-        delivery: &Delivery<'_>,
-        letter: Option<&Arc<Letter>>,
-        frames: &mut Frames,
-    ) -> bool {
-        if let Some(letter) = letter
-            && self.conns.at(index).is_logged_in()
-        {
-            let is_sent = self.deliver_letter(index, letter);
-            let user = self.conns.at(index).user;
-            return is_sent || (user != NONE && self.park(user, Arc::clone(letter), None));
-        }
-        let wire = self.wire_of(index);
-        let frame = frames.get(self, wire, delivery);
-        frame.is_some_and(|frame| self.deliver(index, &Parcel::Shared(&frame)))
-    }
-
-    /// Puts a message behind those whose fan-out is in progress.
-    fn enqueue(
-        &mut self,
-        targets: Vec<u32>,
-        topic: Option<(u32, u64)>,
-        delivery: &Delivery<'_>,
-        letter: Option<Arc<Letter>>,
-    ) -> Result<Receipt, ErrorCode> {
-        if !self.pushes.admits(targets.len(), &self.limits) {
-            return Err(ErrorCode::Overloaded);
-        }
-        let message = Message {
-            id: delivery.id,
-            from: delivery.from.map(smol_str::SmolStr::new),
-            topic: delivery.topic.map(smol_str::SmolStr::new),
-            body: own(delivery.body),
-            letter,
-            frames: Frames::default(),
-        };
-        let targets: Vec<ConnId> = targets.into_iter().map(|at| self.conns.id(at)).collect();
-        let queued = u32::try_from(targets.len()).unwrap_or(u32::MAX);
-        self.pushes.push(Job {
-            message,
-            topic,
-            targets,
-            next: 0,
-        });
-        Ok(Receipt {
-            id: delivery.id,
-            queued,
-            ..Receipt::default()
-        })
-    }
-
-    /// Goes on with the fan-outs in progress, up to the turn's budget.
-    pub(crate) fn fan(&mut self) {
-        while self.fanout_left > 0
-            && let Some(mut job) = self.pushes.pop()
-        {
-            while self.fanout_left > 0 && job.next < job.targets.len() {
-                self.fanout_left -= 1;
-                let conn = job.targets[job.next];
-                job.next += 1;
-                self.deliver_job(conn, &mut job);
-            }
-            if job.next < job.targets.len() {
-                self.pushes.put_back(job);
-            }
-        }
-    }
-
-    fn deliver_job(&mut self, conn: ConnId, job: &mut Job) {
-        let Some(index) = self.conns.find_open(conn) else {
-            return;
-        };
-        if let Some((topic, serial)) = job.topic {
-            let is_in = self
-                .conns
-                .at(index)
-                .topics()
-                .iter()
-                .any(|held| held.topic == topic);
-            if !is_in || self.topics.at(topic).serial != serial {
-                return;
-            }
-        }
-        let Message {
-            id,
-            from,
-            topic,
-            body,
-            letter,
-            frames,
-        } = &mut job.message;
-        let delivery = Delivery {
-            id: *id,
-            from: from.as_deref(),
-            topic: topic.as_deref(),
-            body,
-            ack: letter.is_some(),
-        };
-        self.deliver_shared(index, &delivery, letter.as_ref(), frames);
-    }
-
     /// The next message id: grows, and is never used twice, across restarts too.
-    fn next_id(&mut self) -> u64 {
+    pub(crate) fn next_id(&mut self) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         id
@@ -414,51 +241,5 @@ impl Push<'_> {
             ack: false,
             ttl: None,
         }
-    }
-}
-
-/// The fan-outs in progress, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct Pushes {
-    jobs: VecDeque<Job>,
-    /// Deliveries they still have before them.
-    targets: usize,
-}
-
-impl Pushes {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
-    }
-
-    fn admits(&self, targets: usize, limits: &crate::Limits) -> bool {
-        self.jobs.is_empty()
-            || self.jobs.len() < limits.pushes as usize
-                && self.targets + targets <= limits.push_targets as usize
-    }
-
-    fn push(&mut self, job: Job) {
-        self.targets += job.targets.len();
-        self.jobs.push_back(job);
-    }
-
-    fn pop(&mut self) -> Option<Job> {
-        let job = self.jobs.pop_front()?;
-        self.targets -= job.targets.len() - job.next;
-        Some(job)
-    }
-
-    fn put_back(&mut self, job: Job) {
-        self.targets += job.targets.len() - job.next;
-        self.jobs.push_front(job);
-    }
-
-    /// Full sweep: the deliveries to come are counted.
-    pub(crate) fn check(&self) {
-        let left = self
-            .jobs
-            .iter()
-            .map(|job| job.targets.len() - job.next)
-            .sum::<usize>();
-        assert_eq!(left, self.targets, "deliveries to come are counted");
     }
 }

@@ -72,7 +72,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     pub(super) fn accept(&mut self) {
-        for door in 0..self.doors.len() {
+        // Another one is first each turn, so that a slot that becomes free goes round.
+        let first = usize::try_from(self.gate.stats.turns).unwrap_or(0);
+        for step in 0..self.doors.len() {
+            let door = (first.wrapping_add(step)) % self.doors.len();
             for _ in 0..self.gate.limits.accepts {
                 if !self.doors[door].is_ready() || !self.accept_one(door) {
                     break;

@@ -2,13 +2,15 @@
 //!
 //! - `SIM_SEED=n cargo test --release --test sim replay -- --nocapture` plays one seed with a
 //!   readable log
-//! - `SIM_SEEDS=from..to cargo test --release --test sim sweep -- --nocapture` plays a range
+//! - `SIM_SEEDS=from..to cargo test --release --test sim sweep -- --nocapture` plays a range;
+//!   with `SIM_FIRST=1` only up to the first seed that fails
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::world::run::{Report, run};
+use crate::world::speed;
 
 /// Seeds that once found a bug: they run first, for ever.
 const PINNED: &[u64] = &[];
@@ -85,13 +87,18 @@ fn a_sweep_of_seeds_passes() {
     let (from, to) = range();
     let next = AtomicU64::new(from);
     let tally = Mutex::new(Tally::default());
+    let stops_at_first = std::env::var_os("SIM_FIRST").is_some();
     let work = || loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= to {
             return;
         }
         let report = play(seed);
+        let is_last = stops_at_first && report.is_err();
         tally.lock().expect("nobody panics here").add(report);
+        if is_last {
+            next.store(to, Ordering::Relaxed);
+        }
     };
     std::thread::scope(|scope| {
         scope.spawn(work);
@@ -109,6 +116,11 @@ fn a_sweep_of_seeds_passes() {
         failures.len(),
         failures.join("\n")
     );
+}
+
+#[test]
+fn the_workload_of_the_speed_bench_plays() {
+    assert_eq!(speed::play(1), speed::play(1), "not deterministic");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Facts {
     pub(crate) gave: Stamp,
     /// Since when the socket has taken less than it was given.
     pub(crate) blocked: Option<Stamp>,
-    /// Whether it ever took less.
+    /// Whether it ever took less, or the application ever let it wait.
     pub(crate) was_blocked: bool,
     /// When the first byte of the frame in progress was read.
     pub(crate) frame_began: Option<Stamp>,

@@ -61,7 +61,11 @@ impl Judge {
                 Event::Opened(conn) => self.on_open(conn, kernel),
                 Event::LoggedIn(conn, user) => self.on_login(conn, user),
                 Event::Closed(conn, reason) => self.on_close(conn, reason, kernel),
-                Event::Rang(_) => {}
+                Event::Waits(conn) => {
+                    // Whom the application lets wait is not read: its silence does not count.
+                    let socket = kernel.find(conn).and_then(|key| kernel.get_mut(key));
+                    socket.expect("it is there").facts.was_blocked = true;
+                }
             }
         }
         if is_eventful {
@@ -165,7 +169,7 @@ impl Judge {
             }
             CloseReason::LoginTimeout => {
                 assert!(!is_logged_in, "{conn}: login-timeout after a login");
-                window(settings.login_timeout, facts.accepted, true);
+                window(settings.login_timeout, facts.accepted, is_plain);
             }
             CloseReason::FrameTimeout if facts.is_wild => {
                 window(settings.frame_timeout, facts.accepted, false);

@@ -27,6 +27,7 @@ pub(crate) mod plan;
 pub(crate) mod run;
 mod server_end;
 pub(crate) mod socket;
+pub(crate) mod speed;
 pub(crate) mod trace;
 pub(crate) mod watch;
 

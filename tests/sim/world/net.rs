@@ -66,7 +66,7 @@ pub(crate) struct SimNet<C> {
     pub(crate) drought: Option<(Nanos, Errno)>,
     pub(super) signal_told: bool,
     /// Tokens of connections that are closed; some come back as ghosts.
-    pub(super) ghosts: VecDeque<Token>,
+    pub(crate) ghosts: VecDeque<Token>,
     bell: Arc<Bell>,
 }
 

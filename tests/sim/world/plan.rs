@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     /// Whether the world ends with a shutdown rather than with everybody leaving.
     pub(crate) ends_by_shutdown: bool,
     pub(crate) has_tight_budget: bool,
+    /// Whether the application takes its time.
+    pub(crate) is_slow: bool,
     /// How often the backend pushes or kicks.
     pub(crate) meddling: Rate,
     pub(crate) dice: Dice,
@@ -77,6 +79,7 @@ impl Plan {
             play: dice.span(30 * SECOND, 300 * SECOND),
             ends_by_shutdown: dice.one_in(2),
             has_tight_budget,
+            is_slow: dice.one_in(2),
             meddling: if mask.kicks {
                 Rate::per_mille(20)
             } else {

@@ -66,8 +66,9 @@ pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
     net.capacity = plan.options.limits.events as usize;
     net.toll = plan.toll;
     net.kernel.fd_limit = plan.fd_limit;
-    let mut server =
-        Server::new(net, Watch::default(), plan.options).expect("the world lets it begin");
+    let mut watch = Watch::default();
+    watch.dice = plan.is_slow.then(|| Dice::new(seed));
+    let mut server = Server::new(net, watch, plan.options).expect("the world lets it begin");
     for settings in plan.settings {
         server.listen(settings).expect("the world lets it listen");
     }

@@ -1,20 +1,68 @@
 //! The handler of a simulated server: obeys like the default one, and keeps a diary.
+//!
+//! In some worlds it takes its time for logins and data: the answer comes later, by a timer, when
+//! the connection may be gone and its slot another's.
 
-use pulsegate::{Answer, CloseReason, ConnId, Gate, Handler, Message, TimerId};
+use std::time::Duration;
+
+use pulsegate::{Answer, CloseReason, ConnId, Fields, Gate, Handler, Message, TimerId};
+
+use super::dice::Dice;
 
 /// Something the server told its handler.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Event {
     Opened(ConnId),
     LoggedIn(ConnId, String),
+    /// Its answer comes later.
+    Waits(ConnId),
     Closed(ConnId, CloseReason),
-    Rang(TimerId),
 }
 
 /// A handler that writes everything down.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     pub(crate) events: Vec<Event>,
+    /// Where it is slow, by chance.
+    pub(crate) dice: Option<Dice>,
+    owed: Vec<Owed>,
+}
+
+/// An answer that comes later; to a login where there is a user.
+#[derive(Debug)]
+struct Owed {
+    timer: TimerId,
+    conn: ConnId,
+    user: Option<String>,
+}
+
+impl Watch {
+    fn puts_off(&mut self, gate: &mut Gate, conn: ConnId, message: Message<'_>) -> bool {
+        let user = match message {
+            Message::Login { user, .. } => Some(user.to_owned()),
+            Message::Data { .. } => None,
+            _ => return false,
+        };
+        let Some(dice) = &mut self.dice else {
+            return false;
+        };
+        if dice.one_in(2) {
+            return false;
+        }
+        let after = Duration::from_millis(dice.between(0, 3_000));
+        let Some(timer) = gate.set_timer(after) else {
+            return false;
+        };
+        self.owed.push(Owed { timer, conn, user });
+        self.events.push(Event::Waits(conn));
+        true
+    }
+
+    fn note_login(&mut self, conn: ConnId, user: &str, answer: &Answer) {
+        if matches!(answer, Answer::Ok(_)) {
+            self.events.push(Event::LoggedIn(conn, user.to_owned()));
+        }
+    }
 }
 
 impl Handler for Watch {
@@ -23,9 +71,12 @@ impl Handler for Watch {
     }
 
     fn on_message(&mut self, gate: &mut Gate, conn: ConnId, message: Message<'_>) -> Answer {
+        if self.puts_off(gate, conn, message) {
+            return Answer::Later;
+        }
         let answer = gate.obey(conn, message);
-        if let (Message::Login { user, .. }, Answer::Ok(_)) = (message, &answer) {
-            self.events.push(Event::LoggedIn(conn, user.to_owned()));
+        if let Message::Login { user, .. } = message {
+            self.note_login(conn, user, &answer);
         }
         answer
     }
@@ -34,7 +85,19 @@ impl Handler for Watch {
         self.events.push(Event::Closed(conn, reason));
     }
 
-    fn on_timer(&mut self, _gate: &mut Gate, timer: TimerId) {
-        self.events.push(Event::Rang(timer));
+    fn on_timer(&mut self, gate: &mut Gate, timer: TimerId) {
+        let place = self.owed.iter().position(|owed| owed.timer == timer);
+        let owed = self
+            .owed
+            .swap_remove(place.expect("no timer that was not set"));
+        let answer = match &owed.user {
+            None => Answer::Ok(Fields::NONE.with("queued", 1)),
+            Some(user) => {
+                let answer = gate.login(owed.conn, user);
+                self.note_login(owed.conn, user, &answer);
+                answer
+            }
+        };
+        gate.answer(owed.conn, answer);
     }
 }

@@ -62,7 +62,7 @@ pub(crate) enum News {
     Heard(u32, u32),
     /// It is logged in now.
     LoggedIn,
-    /// The answer to a request, and whether it was an `ok`.
+    /// The answer to a request, and whether that was done at once.
     Answered(Say, u32, bool),
 }
 
@@ -207,7 +207,11 @@ impl Ear {
             _ => unreachable!("answers only"),
         }
         if say != Say::Ping {
-            news.push(News::Answered(say, number, matches!(word, Word::Ok(_))));
+            let is_done = match word {
+                Word::Ok(fields) => fields.iter().all(|(key, _)| key != "offline"),
+                _ => false,
+            };
+            news.push(News::Answered(say, number, is_done));
         }
     }
 

@@ -25,12 +25,12 @@ impl Client {
         let wait = match self.persona.speech {
             Speech::Silent => Nanos::MAX,
             Speech::Endless | Speech::Giant if settings.framing == Framing::Raw => {
-                self.talk_plain(kernel, &settings)
+                self.talk_plain(kernel, house, &settings)
             }
             Speech::Endless => self.begin_endless(kernel, &settings),
             Speech::Giant => self.claim_too_much(kernel, &settings),
             Speech::Foreign(kind) => self.talk_foreign(kernel, kind),
-            _ if settings.dialect != Dialect::Gate => self.talk_plain(kernel, &settings),
+            _ if settings.dialect != Dialect::Gate => self.talk_plain(kernel, house, &settings),
             Speech::Fading if link.said > 0 => Nanos::MAX,
             Speech::Nonsense => self.talk_nonsense(kernel, house, &settings),
             Speech::Flood if link.said < 2_000 => {
@@ -130,7 +130,7 @@ impl Client {
     pub(crate) fn prove(&mut self, kernel: &mut Kernel, house: &mut House, to: &str, ack: bool) {
         let settings = house.settings[usize::from(self.listener)].clone();
         if settings.dialect != Dialect::Gate {
-            self.talk_plain(kernel, &settings);
+            self.talk_plain(kernel, house, &settings);
             return self.send_at_once(kernel);
         }
         self.number += 1;
@@ -166,15 +166,21 @@ impl Client {
     }
 
     /// Frames of the dialects without messages.
-    fn talk_plain(&mut self, kernel: &mut Kernel, settings: &Settings) -> Nanos {
+    fn talk_plain(&mut self, kernel: &mut Kernel, house: &House, settings: &Settings) -> Nanos {
         let Some(link) = &mut self.link else {
             return Nanos::MAX;
         };
+        if house.is_quiet && (link.waiting() > 0 || !link.ear.owed.is_empty()) {
+            return self.beat(settings) / 4;
+        }
+        let most = if house.is_quiet {
+            4
+        } else {
+            settings.frame_max.min(300) - 2
+        };
         let is_flood = self.persona.speech == Speech::Flood && link.said < 500;
         for _ in 0..if is_flood { 20 } else { 1 } {
-            let size = self
-                .dice
-                .size(1, settings.frame_max.min(300).saturating_sub(2).max(1));
+            let size = self.dice.size(1, most);
             let body = match settings.framing {
                 Framing::LenHdr { .. } => format!("\"{}\"", "y".repeat(size - 1)).into_bytes(),
                 _ => (0..size)

@@ -1,0 +1,321 @@
+//! Messages to many.
+//!
+//! A message is encoded once for each wire format and shared. One to few receivers goes into their
+//! outboxes at once; one to many is done in slices, so many deliveries a turn, and whatever is
+//! sent meanwhile queues behind it: what one sender says arrives in the order it was said.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use smol_str::SmolStr;
+
+use super::Gate;
+use super::conn::NONE;
+use super::ledger::Charge;
+use super::offline::{Letter, body_len, own};
+use super::output::Parcel;
+use super::push::{Push, Receipt};
+use super::rules::WireId;
+use crate::codec::message::Body;
+use crate::codec::reply::Delivery;
+use crate::id::ConnId;
+use crate::limits::Limits;
+use crate::reason::ErrorCode;
+
+/// A message whose delivery is in progress, or waits for those before it.
+#[derive(Debug)]
+pub(crate) struct Job {
+    message: Message,
+    audience: Audience,
+    next: usize,
+    /// Deliveries before it, as the limit counts them.
+    targets: usize,
+}
+
+/// Who is to get a message.
+#[derive(Debug)]
+pub(crate) enum Audience {
+    /// A user: whatever connections there are when its turn comes.
+    User(SmolStr),
+    /// Connections.
+    Many {
+        /// The topic and its serial: members who have left meanwhile get nothing.
+        topic: Option<(u32, u64)>,
+        conns: Vec<ConnId>,
+        /// Whose connections they are, for a message that must be kept for who leaves first.
+        users: Vec<Option<SmolStr>>,
+    },
+}
+
+/// A message that borrows nothing, with its frames.
+#[derive(Debug)]
+struct Message {
+    id: u64,
+    from: Option<SmolStr>,
+    topic: Option<SmolStr>,
+    body: Body<'static>,
+    letter: Option<Arc<Letter>>,
+    frames: Frames,
+    _charge: Charge,
+}
+
+/// The frames of a message, by wire format; encoded when first needed.
+#[derive(Debug, Default)]
+struct Frames(Vec<(WireId, Option<Bytes>)>);
+
+impl Frames {
+    fn get(&mut self, gate: &mut Gate, wire: WireId, delivery: &Delivery<'_>) -> Option<Bytes> {
+        if let Some((_, frame)) = self.0.iter().find(|(known, _)| *known == wire) {
+            return frame.clone();
+        }
+        let frame = gate.encode(wire, delivery).ok();
+        self.0.push((wire, frame.clone()));
+        frame
+    }
+}
+
+impl Gate {
+    /// Sends to these connections, members of the topic `name` where there is one.
+    pub(crate) fn fan_out(
+        &mut self,
+        targets: Vec<u32>,
+        topic: Option<(u32, u64)>,
+        name: Option<&str>,
+        push: &Push<'_>,
+    ) -> Result<Receipt, ErrorCode> {
+        let id = self.next_id();
+        let delivery = Delivery {
+            id,
+            from: push.from,
+            topic: name,
+            body: &push.body,
+            ack: push.ack,
+        };
+        let letter = self.letter_for(&delivery, push)?;
+        if !self.pushes.is_empty() || targets.len() > self.fanout_left as usize {
+            let audience = self.audience(&targets, topic, letter.is_some());
+            return self.enqueue(audience, targets.len(), &delivery, letter);
+        }
+        self.fanout_left -= u32::try_from(targets.len()).unwrap_or(u32::MAX);
+        let mut receipt = Receipt {
+            id,
+            ..Receipt::default()
+        };
+        let mut frames = Frames::default();
+        for index in targets {
+            let is_queued = self.deliver_shared(index, &delivery, letter.as_ref(), &mut frames);
+            receipt.queued += u32::from(is_queued);
+            receipt.dropped += u32::from(!is_queued);
+        }
+        Ok(receipt)
+    }
+
+    fn audience(&self, targets: &[u32], topic: Option<(u32, u64)>, is_letter: bool) -> Audience {
+        let conns = targets.iter().map(|&index| self.conns.id(index)).collect();
+        let user_of = |index: &u32| match self.conns.at(*index).user {
+            NONE => None,
+            user => Some(self.users.at(user).name.clone()),
+        };
+        let users = if is_letter {
+            targets.iter().map(user_of).collect()
+        } else {
+            Vec::new()
+        };
+        Audience::Many {
+            topic,
+            conns,
+            users,
+        }
+    }
+
+    fn deliver_shared(
+        &mut self,
+        index: u32,
+        delivery: &Delivery<'_>,
+        letter: Option<&Arc<Letter>>,
+        frames: &mut Frames,
+    ) -> bool {
+        if let Some(letter) = letter
+            && self.conns.at(index).is_logged_in()
+        {
+            let user = self.conns.at(index).user;
+            return self.deliver_letter(index, letter) || self.park_for(user, letter);
+        }
+        let wire = self.wire_of(index);
+        let frame = frames.get(self, wire, delivery);
+        frame.is_some_and(|frame| self.deliver(index, &Parcel::Shared(&frame)))
+    }
+
+    /// Puts a message behind those whose delivery is in progress.
+    pub(crate) fn enqueue(
+        &mut self,
+        audience: Audience,
+        targets: usize,
+        delivery: &Delivery<'_>,
+        letter: Option<Arc<Letter>>,
+    ) -> Result<Receipt, ErrorCode> {
+        let bytes = body_len(delivery.body) + size_of::<Job>();
+        let fits = self.ledger.output() + bytes <= self.limits.output_budget;
+        if !fits || !self.pushes.admits(targets, &self.limits) {
+            return Err(ErrorCode::Overloaded);
+        }
+        let message = Message {
+            id: delivery.id,
+            from: delivery.from.map(SmolStr::new),
+            topic: delivery.topic.map(SmolStr::new),
+            body: own(delivery.body),
+            letter,
+            frames: Frames::default(),
+            _charge: self.ledger.charge_output(bytes),
+        };
+        self.pushes.push(Job {
+            message,
+            audience,
+            next: 0,
+            targets,
+        });
+        let queued = u32::try_from(targets).unwrap_or(u32::MAX);
+        Ok(Receipt {
+            id: delivery.id,
+            queued,
+            ..Receipt::default()
+        })
+    }
+
+    /// Goes on with the deliveries in progress, up to the turn's budget.
+    pub(crate) fn fan(&mut self) {
+        while self.fanout_left > 0
+            && let Some(mut job) = self.pushes.pop()
+        {
+            while self.fanout_left > 0 && job.next < job.targets {
+                self.fanout_left -= 1;
+                self.advance_job(&mut job);
+            }
+            if job.next < job.targets {
+                self.pushes.put_back(job);
+            }
+        }
+    }
+
+    /// One more delivery of a job.
+    fn advance_job(&mut self, job: &mut Job) {
+        let Message {
+            id,
+            from,
+            topic,
+            body,
+            letter,
+            frames,
+            ..
+        } = &mut job.message;
+        let delivery = Delivery {
+            id: *id,
+            from: from.as_deref(),
+            topic: topic.as_deref(),
+            body,
+            ack: letter.is_some(),
+        };
+        let letter = letter.as_ref();
+        match &job.audience {
+            Audience::User(name) => {
+                job.next = job.targets;
+                self.deliver_to_name(name, &delivery, letter);
+            }
+            Audience::Many {
+                topic,
+                conns,
+                users,
+            } => {
+                let (conn, user) = (conns[job.next], users.get(job.next).cloned().flatten());
+                job.next += 1;
+                match self.conns.find_open(conn) {
+                    Some(index) if self.is_member(index, *topic) => {
+                        self.deliver_shared(index, &delivery, letter, frames);
+                    }
+                    Some(_) => {}
+                    None => self.keep_for_leaver(user.as_deref(), letter),
+                }
+            }
+        }
+    }
+
+    fn deliver_to_name(
+        &mut self,
+        name: &str,
+        delivery: &Delivery<'_>,
+        letter: Option<&Arc<Letter>>,
+    ) {
+        let present = self
+            .users
+            .find(name)
+            .filter(|&user| self.users.is_present(user));
+        let queued = present.map_or(0, |user| self.deliver_to_user(user, delivery, letter));
+        if queued == 0 {
+            self.keep_for_leaver(Some(name), letter);
+        }
+    }
+
+    /// A message that must be kept, for a user whose connection left before its turn came.
+    fn keep_for_leaver(&mut self, name: Option<&str>, letter: Option<&Arc<Letter>>) {
+        if let (Some(name), Some(letter)) = (name, letter) {
+            // Where there is no room it is counted as dropped.
+            let _ = self.keep_for(name, Arc::clone(letter), Receipt::default());
+        }
+    }
+
+    fn is_member(&self, index: u32, topic: Option<(u32, u64)>) -> bool {
+        topic.is_none_or(|(topic, serial)| {
+            let mut joined = self.conns.at(index).topics().iter();
+            joined.any(|held| held.topic == topic) && self.topics.at(topic).serial == serial
+        })
+    }
+}
+
+/// The deliveries in progress, oldest message first.
+#[derive(Debug, Default)]
+pub(crate) struct Pushes {
+    jobs: VecDeque<Job>,
+    /// Deliveries they still have before them.
+    targets: usize,
+}
+
+impl Job {
+    fn left(&self) -> usize {
+        self.targets - self.next
+    }
+}
+
+impl Pushes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    fn admits(&self, targets: usize, limits: &Limits) -> bool {
+        self.jobs.is_empty()
+            || self.jobs.len() < limits.pushes as usize
+                && self.targets + targets <= limits.push_targets as usize
+    }
+
+    fn push(&mut self, job: Job) {
+        self.targets += job.left();
+        self.jobs.push_back(job);
+    }
+
+    fn pop(&mut self) -> Option<Job> {
+        let job = self.jobs.pop_front()?;
+        self.targets -= job.left();
+        Some(job)
+    }
+
+    fn put_back(&mut self, job: Job) {
+        self.targets += job.left();
+        self.jobs.push_front(job);
+    }
+
+    /// Full sweep: the deliveries to come are counted.
+    pub(crate) fn check(&self) {
+        let left = self.jobs.iter().map(Job::left).sum::<usize>();
+        assert_eq!(left, self.targets, "deliveries to come are counted");
+    }
+}

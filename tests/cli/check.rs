@@ -1,0 +1,77 @@
+//! `check`: judges one file, by itself, and touches nothing.
+
+use std::net::TcpListener;
+
+use crate::daemon::LINE;
+use crate::program::{Outcome, folder, run, run_in};
+
+fn good(says: &str) -> Outcome {
+    Outcome {
+        code: Some(0),
+        stdout: format!("{says}\n"),
+        stderr: String::new(),
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_good() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap();
+    let config = format!("[[listener]]\nbind = \"{addr}\"\n");
+    let outcome = run(&["check", "c.toml"], &config);
+    assert_eq!(
+        outcome,
+        good(&format!("c.toml: good; 1 listener: clients on {addr}"))
+    );
+}
+
+#[test]
+fn what_is_good_is_told_in_a_line() {
+    let config = "\
+[[listener]]
+name = \"a\"
+bind = [\"127.0.0.1:1\", \"[::1]:1\"]
+[[listener]]
+name = \"b\"
+bind = \"127.0.0.1:2\"
+";
+    let says = "c.toml: good; 2 listeners: a on 127.0.0.1:1 and [::1]:1, b on 127.0.0.1:2";
+    assert_eq!(run(&["check", "c.toml"], config), good(says));
+}
+
+#[test]
+fn a_warning_goes_to_stderr_and_the_file_is_good() {
+    let config = "[[listener]]\nname = \"a\"\nbind = \"0.0.0.0:0\"\n";
+    let outcome = run(&["check", "c.toml"], config);
+    let warning = "pulsegate: warning: listener \"a\" on 0.0.0.0:0 takes logins from anybody \
+                   under any name: tokens are not checked\n";
+    assert_eq!((outcome.code, &outcome.stderr[..]), (Some(0), warning));
+    assert_eq!(outcome.stdout, "c.toml: good; 1 listener: a on 0.0.0.0:0\n");
+    for nobody in [
+        "login = \"none\"",
+        "dialect = \"echo\"",
+        "bind = \"[::1]:0\"",
+    ] {
+        let config = format!("[[listener]]\n{nobody}\n");
+        assert_eq!(run(&["check", "c.toml"], &config).stderr, "", "{nobody}");
+    }
+}
+
+#[test]
+fn variables_and_flags_are_no_part_of_a_file() {
+    let folder = folder(&[("c.toml", LINE)]);
+    let variables = [
+        ("PULSEGATE_IDLE_TIMEOUT", "nonsense"),
+        ("PULSEGATE_CONFIG", "none.toml"),
+    ];
+    let outcome = run_in(folder.path(), &["check", "c.toml"], &variables);
+    assert_eq!(
+        outcome,
+        good("c.toml: good; 1 listener: clients on 127.0.0.1:0")
+    );
+    let outcome = run_in(folder.path(), &["--linger", "5s", "check", "c.toml"], &[]);
+    assert_eq!(outcome.code, Some(2));
+    let says = "pulsegate: check judges a file by itself: leave --linger out\n";
+    assert_eq!(outcome.stderr, says);
+    assert_eq!(run_in(folder.path(), &["check"], &[]).code, Some(2));
+}
