@@ -13,7 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use log::warn;
 
 use crate::config::keys::{Key, SECTIONS, Takes};
-use crate::config::listener::{IDENTITY, LISTENER};
+use crate::config::listener::{GROUPS, IDENTITY, LISTENER};
 use crate::config::value::nearest;
 use crate::config::{Complaint, Config, Origin, Override};
 use crate::daemon;
@@ -152,8 +152,11 @@ fn with_settings(mut command: Command) -> Command {
             command = command.arg(flag(key, section.title, &defaults));
         }
     }
+    let mut title = "";
     for key in IDENTITY.iter().chain(LISTENER) {
-        command = command.arg(flag(key, "Listeners", &defaults.listeners[0]));
+        let group = GROUPS.iter().find(|(_, first)| *first == key.name);
+        title = group.map_or(title, |(title, _)| title);
+        command = command.arg(flag(key, title, &defaults.listeners[0]));
     }
     command
 }
@@ -176,9 +179,22 @@ fn flag<T>(key: &Key<T>, heading: &'static str, defaults: &T) -> Arg {
             _ => ArgAction::Set,
         })
         .allow_hyphen_values(true)
+        .hide_short_help(!COMMON.contains(&key.name))
         .help_heading(heading)
         .help(help)
 }
+
+/// What `-h` tells of: enough to try it. The rest is told by `--help`.
+const COMMON: &[&str] = &[
+    "level",
+    "connections",
+    "bind",
+    "framing",
+    "dialect",
+    "login",
+    "idle_timeout",
+    "lifetime",
+];
 
 /// Each setting's flag and variable.
 fn settings() -> impl Iterator<Item = (String, String)> {

@@ -11,6 +11,16 @@ use super::kinds::{
 use super::value::{self, SPAN_END, STEP};
 use crate::settings::Settings;
 
+/// How help groups these settings: each title, and the first key below it.
+pub(crate) const GROUPS: &[(&str, &str)] = &[
+    ("Listeners", "name"),
+    ("Listeners: deadlines", "idle_timeout"),
+    ("Listeners: acknowledged messages", "ack_timeout"),
+    ("Listeners: sizes", "frame_max"),
+    ("Listeners: refusals and goodbyes", "bad_requests_max"),
+    ("Listeners: sockets", "backlog"),
+];
+
 /// The name and the addresses of a listener: not to be set for all.
 pub(crate) const IDENTITY: &[Key<Settings>] = &[
     key! { "name", "", Text, name, read_name, show_name, "the name in logs and metrics" },

@@ -2,8 +2,8 @@
 //!
 //! - **P1** A silent peer is closed no earlier than its deadline and at most two ticks (4 ms) after
 //!   it on the loop's own clock.
-//! - **P2** A peer that keeps its heartbeat is never timed out: not in a reconnect storm, not during
-//!   a broadcast, not after the machine was paused.
+//! - **P2** A peer that keeps its heartbeat is never timed out: not in a reconnect storm, not in a
+//!   broadcast, not after the machine was paused.
 //! - **P3** The number printed at start is the most memory the process reaches, whatever clients
 //!   send.
 //! - **P4** Every queue, table and buffer has a bound: a field of [`Limits`](crate::Limits) or of

@@ -7,8 +7,8 @@
 //!   are drawn from the seed, limits drawn tiny. Three phases: safety under faults, liveness after
 //!   healing, teardown. `SIM_SEED=n cargo test --release --test sim` replays one seed with a
 //!   readable log, `SIM_SEEDS=from..to` sweeps a range.
-//! - **`tests/sim/planted/`**: one-line bugs, as patches. `tools/planted` applies each to a copy and
-//!   expects the sweep to fail: a test of the tests.
+//! - **`tests/sim/planted/`**: one-line bugs, as patches. `tools/planted` applies each to a copy
+//!   and expects the sweep to fail: a test of the tests.
 //! - **`tests/tcp/`, `tests/cli/`**: real sockets on port 0, the real daemon.
 //! - **`tests/tidy.rs`**: the house style.
 //!
