@@ -14,11 +14,11 @@ use crate::settings::Settings;
 /// How help groups these settings: each title, and the first key below it.
 pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("Listeners", "name"),
-    ("Listeners: deadlines", "idle_timeout"),
-    ("Listeners: acknowledged messages", "ack_timeout"),
-    ("Listeners: sizes", "frame_max"),
-    ("Listeners: refusals and goodbyes", "bad_requests_max"),
-    ("Listeners: sockets", "backlog"),
+    ("Listeners, deadlines", "idle_timeout"),
+    ("Listeners, acknowledged messages", "ack_timeout"),
+    ("Listeners, sizes", "frame_max"),
+    ("Listeners, refusals and goodbyes", "bad_requests_max"),
+    ("Listeners, sockets", "backlog"),
 ];
 
 /// The name and the addresses of a listener: not to be set for all.

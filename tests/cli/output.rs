@@ -5,12 +5,7 @@ use crate::program::{folder, outcome, program, run_in, shell};
 #[test]
 fn help_tells_every_command_and_every_default() {
     let folder = folder(&[]);
-    for arguments in [
-        &["--help"][..],
-        &["-h"],
-        &["serve", "--help"],
-        &["config", "--help"],
-    ] {
+    for arguments in [&["--help"][..], &["serve", "--help"], &["config", "--help"]] {
         let outcome = run_in(folder.path(), arguments, &[]);
         assert_eq!((outcome.code, &outcome.stderr[..]), (Some(0), ""));
         // Lines are wrapped where the words end.
@@ -37,6 +32,25 @@ fn help_tells_every_command_and_every_default() {
     let help = run_in(folder.path(), &["--help"], &[]).stdout;
     for command in ["serve", "check", "config"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
+    }
+}
+
+#[test]
+fn short_help_is_short_and_says_where_the_rest_is() {
+    let folder = folder(&[]);
+    for arguments in [&["-h"][..], &["serve", "-h"]] {
+        let outcome = run_in(folder.path(), arguments, &[]);
+        assert_eq!((outcome.code, &outcome.stderr[..]), (Some(0), ""));
+        let help = outcome.stdout;
+        assert!(help.lines().count() <= 50, "{help}");
+        let shown = [
+            "--config <",
+            "--bind <",
+            "--framing <",
+            "see more with '--help'",
+        ];
+        assert!(shown.iter().all(|text| help.contains(text)), "{help}");
+        assert!(!help.contains("--outbox-soft-for"), "{help}");
     }
 }
 
@@ -118,12 +132,10 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
         &["--version"],
         &["check", "--help"],
     ] {
-        // The reader ends before a word is written.
-        let line = "(\"$0\" \"$@\"; echo $? >&2) 3>&1 | true";
-        let line = line.replace("\"$0\"", "read x <&4; \"$0\"");
-        let line = format!("rm -f p; mkfifo p; exec 4<>p; {line}");
-        let line = line.replace("| true", "| { exec <&-; echo >p; }");
-        let mut command = shell(&line);
+        // The program waits until the reader of its output has closed it.
+        let line = "mkfifo p; exec 4<>p; \
+                    (read x <&4; \"$0\" \"$@\"; echo $? >&2) | { exec <&-; echo >p; }";
+        let mut command = shell(line);
         let folder = folder(&[]);
         command.args(arguments).current_dir(folder.path());
         let outcome = outcome(command);

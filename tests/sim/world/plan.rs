@@ -253,18 +253,17 @@ fn population(
         {
             persona.ending = Ending::Reset;
         }
+        // Far away and through a straw, nobody could be served in time, however good.
+        let is_near = own.one_in(2);
+        let is_narrow = own.one_in(3) && (is_near || !persona.is_good);
         let path = Path {
             up_window: own.size(32, 64 << 10),
-            down_window: if own.one_in(3) {
+            down_window: if is_narrow {
                 own.size(32, 512)
             } else {
                 64 << 10
             },
-            delay: if own.one_in(3) {
-                own.span(0, 200 * MILLI)
-            } else {
-                0
-            },
+            delay: if is_near { 0 } else { own.span(0, 200 * MILLI) },
             loses_on_reset: own.one_in(2),
         };
         let mut client = Client::new(who, own, persona, listener, path);

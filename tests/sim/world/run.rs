@@ -265,7 +265,13 @@ impl Run {
             2 => (format!("t:{topic}"), Target::Topic(&topic)),
             _ => (format!("u:{user}"), Target::User(&user)),
         };
-        let text = letter(u32::MAX, number, &to, &["-".into()], self.dice.size(0, 100));
+        let text = letter(
+            (u32::MAX, 0),
+            number,
+            &to,
+            &["-".into()],
+            self.dice.size(0, 100),
+        );
         let push = Push {
             from: None,
             body: Body::Text(Cow::Owned(text)),

@@ -28,6 +28,8 @@ pub(crate) struct Client {
     pub(crate) is_retired: bool,
     /// It had all that it wished for since this was last taken off.
     pub(crate) was_content: bool,
+    /// The number of its connection.
+    pub(super) life: u32,
     /// The number of its last message.
     pub(super) number: u32,
     pub(super) seq: u64,
@@ -103,6 +105,7 @@ impl Client {
             link: None,
             is_retired: false,
             was_content: false,
+            life: 0,
             number: 0,
             seq: 0,
             times: Times::NEVER,
@@ -169,6 +172,7 @@ impl Client {
             self.times.connect = now + SECOND;
             return;
         };
+        self.life += 1;
         let settings = &house.settings[usize::from(self.listener)];
         let mut ear = Ear::new(self.who, settings);
         ear.may_miss = settings.slow_consumer == pulsegate::SlowConsumer::DropNewest;

@@ -21,8 +21,8 @@ pub(crate) struct Ear {
     names: BTreeSet<String>,
     /// Topics that it has asked to join.
     topics: BTreeSet<String>,
-    /// The last number heard from each sender to each target.
-    last: BTreeMap<(u32, String), u32>,
+    /// The last number heard from each sender's connection to each target.
+    last: BTreeMap<(u32, u32, String), u32>,
     /// How often each acknowledged message came, and what it said.
     copies: BTreeMap<u64, (u8, String)>,
     /// Ids of the others.
@@ -262,7 +262,9 @@ impl Ear {
             assert!(copy.0 <= most, "client {who}: copy {} of {id}", copy.0);
             news.push(News::AckWanted(id));
         } else {
-            let last = self.last.insert((sender, letter.to.to_owned()), number);
+            let last = self
+                .last
+                .insert((sender, letter.life, letter.to.to_owned()), number);
             assert!(
                 last.is_none_or(|last| last < number),
                 "client {who}: number {number} of {sender} came after {last:?}",
@@ -311,6 +313,8 @@ impl Ear {
 #[derive(Debug)]
 pub(crate) struct Letter<'a> {
     from: u32,
+    /// Which of its sender's connections: order holds on each by itself.
+    life: u32,
     number: u32,
     to: &'a str,
     /// The names its sender goes by.
@@ -326,7 +330,8 @@ impl<'a> Letter<'a> {
                 .unwrap_or_else(|| panic!("a stranger's text: {text:?}"))
         };
         let number = |word: &str| word.parse().expect("a number");
-        let (from, count) = (number(word()), number(word()));
+        let (from, life) = word().split_once('/').expect("who, and in which life");
+        let (from, life, count) = (number(from), number(life), number(word()));
         let (to, names) = (word(), word().split(',').collect());
         let filling = word();
         assert!(
@@ -335,6 +340,7 @@ impl<'a> Letter<'a> {
         );
         Letter {
             from,
+            life,
             number: count,
             to,
             names,
@@ -374,8 +380,14 @@ fn check_fields(fields: &[(String, u64)], say: &Say) {
 }
 
 /// The text of a message: who, which, to whom, under which names; then filling.
-pub(crate) fn letter(from: u32, number: u32, to: &str, names: &[String], fill: usize) -> String {
-    let mut text = format!("{from} {number} {to} {} ", names.join(","));
+pub(crate) fn letter(
+    from: (u32, u32),
+    number: u32,
+    to: &str,
+    names: &[String],
+    fill: usize,
+) -> String {
+    let mut text = format!("{}/{} {number} {to} {} ", from.0, from.1, names.join(","));
     text.extend(std::iter::repeat_n('x', fill));
     text
 }

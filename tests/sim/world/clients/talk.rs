@@ -123,7 +123,7 @@ impl Client {
         } else {
             0
         };
-        letter(self.who, self.number, to, &self.names, fill)
+        letter((self.who, self.life), self.number, to, &self.names, fill)
     }
 
     /// A message whose arrival proves that the house works.
@@ -135,7 +135,7 @@ impl Client {
         }
         self.number += 1;
         let target = format!("u:{to}");
-        let text = letter(self.who, self.number, &target, &self.names, 0);
+        let text = letter((self.who, self.life), self.number, &target, &self.names, 0);
         let may_send = self
             .link
             .as_ref()
