@@ -57,6 +57,8 @@ pub struct Server<N: Net, H: Handler> {
     tasks: Receiver<Task<H>>,
     remote: Remote<H>,
     has_tasks: bool,
+    /// When it was last said that accepting rests, in seconds since the loop began.
+    rest_warned: Option<u32>,
     coalesce: Option<Duration>,
     drain: Drain,
     stopping: Stopping,
@@ -131,6 +133,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             tasks,
             remote,
             has_tasks: false,
+            rest_warned: None,
             coalesce: options.coalesce,
             drain: Drain::new(options.drain_over, options.drain_timeout),
             stopping: Stopping::No,
@@ -186,6 +189,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         }
         info!("shutting down connections={}", self.gate.connections());
         self.stopping = Stopping::Drains;
+        // Who has connected by now is told as well.
+        self.doors.iter_mut().for_each(Door::release);
+        self.accept();
         self.close_doors();
         self.begin_drain();
     }

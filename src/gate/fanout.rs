@@ -42,6 +42,7 @@ pub(crate) enum Audience {
     Many {
         /// The topic and its serial: members who have left meanwhile get nothing.
         topic: Option<(u32, u64)>,
+        /// In order, so that one is found.
         conns: Vec<ConnId>,
         /// Whose connections they are, for a message that must be kept for who leaves first.
         users: Vec<Option<SmolStr>>,
@@ -94,8 +95,9 @@ impl Gate {
         };
         let letter = self.letter_for(&delivery, push)?;
         if !self.pushes.is_empty() || targets.len() > self.fanout_left as usize {
-            let audience = self.audience(&targets, topic, letter.is_some());
-            return self.enqueue(audience, targets.len(), &delivery, letter);
+            let count = targets.len();
+            let audience = self.audience(targets, topic, letter.is_some());
+            return self.enqueue(audience, count, &delivery, letter);
         }
         self.fanout_left -= u32::try_from(targets.len()).unwrap_or(u32::MAX);
         let mut receipt = Receipt {
@@ -111,7 +113,13 @@ impl Gate {
         Ok(receipt)
     }
 
-    fn audience(&self, targets: &[u32], topic: Option<(u32, u64)>, is_letter: bool) -> Audience {
+    fn audience(
+        &self,
+        mut targets: Vec<u32>,
+        topic: Option<(u32, u64)>,
+        is_letter: bool,
+    ) -> Audience {
+        targets.sort_unstable();
         let conns = targets.iter().map(|&index| self.conns.id(index)).collect();
         let user_of = |index: &u32| match self.conns.at(*index).user {
             NONE => None,
@@ -234,6 +242,7 @@ impl Gate {
                         self.deliver_shared(index, &delivery, letter, frames);
                     }
                     Some(_) => {}
+                    None if self.is_covered(user.as_deref(), conns) => {}
                     None => self.keep_for_leaver(user.as_deref(), letter),
                 }
             }
@@ -262,6 +271,14 @@ impl Gate {
             // Where there is no room it is counted as dropped.
             let _ = self.keep_for(name, Arc::clone(letter), Receipt::default());
         }
+    }
+
+    /// Whether the user has a connection by now that gets the message in its own turn.
+    fn is_covered(&self, user: Option<&str>, conns: &[ConnId]) -> bool {
+        user.is_some_and(|user| {
+            self.connections_of(user)
+                .any(|conn| conns.binary_search(&conn).is_ok())
+        })
     }
 
     fn is_member(&self, index: u32, topic: Option<(u32, u64)>) -> bool {

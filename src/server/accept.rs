@@ -22,6 +22,9 @@ use crate::time::Span;
 /// How long a listener is left alone when there is no room.
 const HOLD: Duration = Duration::from_millis(80);
 
+/// How often it is said that accepting rests.
+const REST_WARNING_SECONDS: u32 = 10;
+
 /// One listening socket.
 pub(super) struct Door<L> {
     socket: L,
@@ -97,12 +100,27 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
                 AcceptFault::Drained => self.doors[door].is_ready = false,
                 AcceptFault::Newcomer => self.gate.stats.accept_faults += 1,
                 AcceptFault::Exhausted => {
-                    warn!("accepting rests for {} ms: {error}", HOLD.as_millis());
+                    self.warn_of_rest(&error);
                     self.hold(door);
                 }
             },
         }
         true
+    }
+
+    /// Says that accepting rests, once in ten seconds.
+    fn warn_of_rest(&mut self, error: &io::Error) {
+        let now = self.gate.clock.seconds();
+        if self
+            .rest_warned
+            .is_none_or(|warned| now - warned >= REST_WARNING_SECONDS)
+        {
+            self.rest_warned = Some(now);
+            warn!(
+                "accepting rests for {} ms at a time: {error}",
+                HOLD.as_millis()
+            );
+        }
     }
 
     fn hold(&mut self, door: usize) {

@@ -79,8 +79,8 @@ impl Client {
             let name = self.names[0].clone();
             return self.say(&Say::Login(name), kernel, house);
         }
-        if house.is_quiet && !link.ear.owed.is_empty() {
-            // In the end one question at a time, so that all can be answered at once.
+        if house.is_quiet && link.ear.owed.len() > 1 {
+            // In the end few questions at a time, so that all are answered at times.
             return;
         }
         if house.is_quiet || link.ear.user.is_none() {
@@ -170,7 +170,7 @@ impl Client {
         let Some(link) = &mut self.link else {
             return Nanos::MAX;
         };
-        if house.is_quiet && (link.waiting() > 0 || !link.ear.owed.is_empty()) {
+        if house.is_quiet && (link.waiting() > 0 || link.ear.owed.len() > 1) {
             return self.beat(settings) / 4;
         }
         let most = if house.is_quiet {
