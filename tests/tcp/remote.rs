@@ -40,7 +40,7 @@ fn a_task_pushes_to_a_user_and_learns_whom_it_reached() {
         (receipt.queued, receipt.offline, receipt.dropped),
         (1, 0, 0)
     );
-    ann.hears(&format!("msg {} - hello", receipt.id));
+    ann.hears(format!("msg {} - hello", receipt.id));
     assert_eq!(house.ask(|gate, ()| gate.kick("ann")), 1);
     ann.hears("close kicked");
 }

@@ -142,6 +142,31 @@ impl Judge {
         clock: Stamp,
         (is_logged_in, has_fin): (bool, bool),
     ) {
+        match reason {
+            CloseReason::LoginTimeout => {
+                assert!(!is_logged_in, "{conn}: login-timeout after a login");
+                self.judge_deadline(conn, reason, facts, settings, clock);
+            }
+            CloseReason::IdleTimeout
+            | CloseReason::FrameTimeout
+            | CloseReason::Lifetime
+            | CloseReason::WriteTimeout => {
+                self.judge_deadline(conn, reason, facts, settings, clock);
+            }
+            CloseReason::PeerClosed => assert!(has_fin, "{conn}: no FIN came"),
+            _ => self.judge_cause(conn, reason, facts, settings),
+        }
+    }
+
+    /// A deadline: neither early nor late.
+    fn judge_deadline(
+        &self,
+        conn: ConnId,
+        reason: CloseReason,
+        facts: &Facts,
+        settings: &Settings,
+        clock: Stamp,
+    ) {
         let window = |span: Option<Duration>, since: Stamp, exact: bool| {
             let span = nanos(span.unwrap_or_else(|| panic!("{conn}: {reason} is off")));
             let passed = clock.at - since.at;
@@ -168,7 +193,6 @@ impl Judge {
                 window(settings.idle_timeout, facts.heard, is_plain);
             }
             CloseReason::LoginTimeout => {
-                assert!(!is_logged_in, "{conn}: login-timeout after a login");
                 window(settings.login_timeout, facts.accepted, is_plain);
             }
             CloseReason::FrameTimeout if facts.is_wild => {
@@ -192,7 +216,13 @@ impl Judge {
                     true,
                 );
             }
-            CloseReason::PeerClosed => assert!(has_fin, "{conn}: no FIN came"),
+            _ => panic!("{conn}: {reason} is no deadline"),
+        }
+    }
+
+    /// Another reason: it has a cause.
+    fn judge_cause(&self, conn: ConnId, reason: CloseReason, facts: &Facts, settings: &Settings) {
+        match reason {
             CloseReason::PeerReset
             | CloseReason::Protocol
             | CloseReason::Kicked
@@ -223,7 +253,7 @@ impl Judge {
                     "{conn}: slow, never blocked"
                 );
             }
-            CloseReason::Banned | CloseReason::RateLimited | CloseReason::Internal => {
+            _ => {
                 panic!("{conn}: {reason} without cause");
             }
         }

@@ -307,6 +307,25 @@ impl Kernel {
         }
     }
 
+    /// Ends every clog: what it held back arrives now. A black hole gives nothing back.
+    pub(crate) fn unclog(&mut self) {
+        let (now, stamp) = (self.now(), self.stamp());
+        for key in self.keys().collect::<Vec<_>>() {
+            let socket = &mut self.sockets[key.slot as usize];
+            for pipe in [&mut socket.to_server, &mut socket.to_peer] {
+                if pipe.clogged_until != Nanos::MAX && pipe.clogged_until > 0 {
+                    pipe.clogged_until = pipe.clogged_until.min(now);
+                    pipe.arrive(pipe.window);
+                }
+            }
+            if socket.is_readable() {
+                socket.facts.waiting.get_or_insert(stamp);
+            }
+            self.edge(key);
+            self.stir(key);
+        }
+    }
+
     /// Notes that an end is gone, and remembers the socket for the judge where both are.
     pub(crate) fn settle(&mut self, key: Key) {
         let socket = &self.sockets[key.slot as usize];

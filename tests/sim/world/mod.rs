@@ -3,6 +3,10 @@
 //! Nothing here sleeps, reads a clock or asks the machine for chance: a seed is a run.
 
 #![allow(
+    clippy::needless_pass_by_ref_mut,
+    reason = "what a client does to the world it may change its mind about"
+)]
+#![allow(
     dead_code,
     reason = "the bench and the tests each use a part of the world"
 )]

@@ -66,7 +66,7 @@ impl Plan {
                 coalesce: dice
                     .one_in(4)
                     .then(|| Duration::from_millis(dice.between(1, 5))),
-                drain_over: std::time::Duration::ZERO,
+                drain_over: Duration::ZERO,
                 drain_timeout: Duration::from_secs(10),
                 wheel_slots: *dice.pick(&[64, 64, 256, 1_024, 16_384]),
             },
@@ -164,10 +164,7 @@ fn one_listener(dice: &mut Dice, number: usize) -> Settings {
     });
     Settings {
         name: format!("l{number}"),
-        bind: vec![std::net::SocketAddr::from((
-            [127, 0, 0, 1],
-            7_000 + number as u16,
-        ))],
+        bind: vec![address(number)],
         framing,
         dialect,
         login: *dice.pick(&[
@@ -209,6 +206,10 @@ fn one_listener(dice: &mut Dice, number: usize) -> Settings {
             ..SocketOptions::default()
         },
     }
+}
+
+fn address(number: usize) -> std::net::SocketAddr {
+    ([127, 0, 0, 1], 7_000 + number as u16).into()
 }
 
 fn framing(dice: &mut Dice, dialect: Dialect) -> Framing {

@@ -52,10 +52,8 @@ pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
         );
         for client in &plan.population.clients {
             let (names, listener) = (&client.names, client.listener);
-            eprintln!(
-                "client {} l{listener} {names:?} {:?}",
-                client.who, client.persona
-            );
+            let (who, persona, path) = (client.who, &client.persona, client.path);
+            eprintln!("client {who} l{listener} {names:?} {persona:?} {path:?}");
         }
     }
     let mut judge = Judge::new(plan.settings.clone(), plan.options.users);
@@ -224,7 +222,7 @@ impl Run {
     fn turn(&mut self) {
         self.server.turn().expect("the poll works");
         self.turns += 1;
-        if self.turns % self.check_every == 0 {
+        if self.turns.is_multiple_of(self.check_every) {
             self.server.gate().check();
         }
         let mut events = std::mem::take(&mut self.server.handler_mut().events);
@@ -237,7 +235,7 @@ impl Run {
         self.judge
             .hear(&mut events, &mut kernel, self.server.gate());
         self.judge.bury(&mut kernel);
-        if self.turns % 16 == 0 {
+        if self.turns.is_multiple_of(16) {
             self.judge.sweep(&kernel);
         }
         self.server.net_mut().kernel = kernel;

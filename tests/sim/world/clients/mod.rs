@@ -57,14 +57,7 @@ impl Population {
     pub(crate) fn heal(&mut self, kernel: &mut Kernel) {
         self.has_storms = false;
         self.house.is_quiet = true;
-        let now = kernel.now();
-        for socket in &mut kernel.sockets {
-            for pipe in [&mut socket.to_server, &mut socket.to_peer] {
-                if pipe.clogged_until != u64::MAX {
-                    pipe.clogged_until = pipe.clogged_until.min(now);
-                }
-            }
-        }
+        kernel.unclog();
         for client in &mut self.clients {
             client.was_content = false;
             if client.persona.is_good {
