@@ -205,7 +205,9 @@ impl Kernel {
         match socket.stage {
             Stage::Backlog | Stage::Held if !socket.server.is_dead => {
                 socket.to_server.arrive(count as usize);
-                socket.facts.waiting.get_or_insert(stamp);
+                if socket.to_server.arrived() > 0 {
+                    socket.facts.waiting.get_or_insert(stamp);
+                }
                 self.edge(key);
             }
             // What reaches a closed socket is answered by a reset.

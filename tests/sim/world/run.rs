@@ -129,7 +129,7 @@ impl Run {
             let good = net.crowd.good_count();
             let held = (net.kernel.held, run.server.gate().connections() as usize);
             let is_alone = held == (good, good) && !net.kernel.has_newcomers();
-            is_alone && net.crowd.is_content()
+            is_alone && net.crowd.is_together(&net.kernel) && net.crowd.is_content()
         });
         assert!(content, "the good are not served: {}", self.complaint());
         // Where connections live for a set time only, one may end in the middle of a proof.

@@ -8,13 +8,17 @@ mod talk;
 pub(crate) mod wire;
 
 pub(crate) use client::Client;
+use client::Link;
 pub(crate) use ear::letter;
 pub(crate) use house::House;
+
+use persona::Cut;
 
 use crate::world::Crowd;
 use crate::world::agenda::{Deed, SECOND};
 use crate::world::dice::Dice;
 use crate::world::kernel::Kernel;
+use crate::world::socket::Socket;
 
 /// Everybody.
 #[derive(Debug)]
@@ -61,6 +65,10 @@ impl Population {
         for client in &mut self.clients {
             client.was_content = false;
             if client.persona.is_good {
+                if client.persona.cut == Cut::Glued {
+                    // What waits for more words would not be proven in time.
+                    client.persona.cut = Cut::Whole;
+                }
                 if client.is_lost(kernel) {
                     client.abandon(kernel);
                 }
@@ -74,6 +82,13 @@ impl Population {
     pub(crate) fn is_content(&self) -> bool {
         let mut good = self.clients.iter().filter(|client| client.persona.is_good);
         good.all(|client| client.was_content) && self.house.unheard.is_empty()
+    }
+
+    /// Whether every good client holds a connection that the server holds as well.
+    pub(crate) fn is_together(&self, kernel: &Kernel) -> bool {
+        let holds = |link: &Link| kernel.get(link.key).is_some_and(Socket::is_held);
+        let mut good = self.clients.iter().filter(|client| client.persona.is_good);
+        good.all(|client| client.link.as_ref().is_some_and(holds))
     }
 
     pub(crate) fn good_count(&self) -> usize {

@@ -41,7 +41,7 @@ impl Client {
             }
             _ => {
                 self.talk(kernel, house, &settings);
-                self.beat(&settings)
+                self.beat(house, &settings)
             }
         };
         self.times.speak = kernel.now().saturating_add(wait);
@@ -49,8 +49,12 @@ impl Client {
     }
 
     /// How long a client may be silent that wants to live.
-    fn beat(&mut self, settings: &Settings) -> Nanos {
+    fn beat(&mut self, house: &House, settings: &Settings) -> Nanos {
         let idle = settings.idle_timeout.map_or(20 * SECOND, nanos);
+        if house.is_quiet {
+            // Seldom enough that every answer is there before the next question.
+            return idle / 2;
+        }
         match self.persona.cut {
             // Glued words leave at the third round.
             Cut::Glued => self.dice.span(idle / 32, idle / 8),
@@ -171,7 +175,7 @@ impl Client {
             return Nanos::MAX;
         };
         if house.is_quiet && (link.waiting() > 0 || link.ear.owed.len() > 1) {
-            return self.beat(settings) / 4;
+            return self.beat(house, settings);
         }
         let most = if house.is_quiet {
             4
@@ -201,7 +205,7 @@ impl Client {
         if is_flood {
             self.dice.span(0, 20 * MILLI)
         } else {
-            self.beat(settings)
+            self.beat(house, settings)
         }
     }
 
@@ -273,7 +277,7 @@ impl Client {
             self.sin(kernel);
         }
         self.say(&Say::Nonsense, kernel, house);
-        self.beat(settings) / 4
+        self.beat(house, settings) / 4
     }
 
     /// From now on its bytes are no frames.
