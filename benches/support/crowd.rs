@@ -1,9 +1,11 @@
 //! The real daemon under 15,000 real connections that say nothing.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
+
+use crate::daemon::{BINARY, Daemon};
 
 const CROWD: usize = 15_000;
 const WATCH: Duration = Duration::from_secs(20);
@@ -11,7 +13,7 @@ const WATCH: Duration = Duration::from_secs(20);
 /// Measures and asserts; see the bench's page.
 pub(crate) fn report() {
     let began = Instant::now();
-    let (mut daemon, addr) = start();
+    let daemon = Daemon::start(&["--idle-timeout", "10m"]);
     let started = began.elapsed();
     let size = stripped_size();
     println!(
@@ -23,9 +25,9 @@ pub(crate) fn report() {
         "it listens within 50 ms"
     );
     assert!(size < 4_000_000, "the stripped binary stays below 4 MB");
-    let pid = daemon.id();
+    let pid = daemon.pid();
     let base = resident(pid);
-    let mut crowd = connect(addr);
+    let mut crowd = connect(daemon.addr());
     let idle = resident(pid);
     for (number, client) in crowd.iter_mut().enumerate() {
         client
@@ -36,7 +38,7 @@ pub(crate) fn report() {
             .expect("the daemon answers a login");
     }
     let with_users = resident(pid);
-    let cpu = cpu_over(pid, WATCH);
+    let cpu = cpu_over(&daemon, WATCH);
     // Every connection holds half a frame at once, then none does.
     for part in ["data 0123456789", "0123456789\nping\n"] {
         for client in &mut crowd {
@@ -60,8 +62,7 @@ pub(crate) fn report() {
     println!("idle daemon CPU with {CROWD} silent connections={cpu:?} in {WATCH:?}");
     let growth = after.saturating_sub(with_users) as f64 / 1e6;
     println!("idle daemon RSS growth after torn frames on all connections={growth:.2} MB");
-    daemon.kill().expect("the daemon runs");
-    daemon.wait().expect("the daemon ends");
+    drop(daemon);
     assert!(
         base < 6_000_000,
         "resident memory without clients stays below 6 MB"
@@ -77,40 +78,20 @@ pub(crate) fn report() {
 
 /// The size of the daemon's binary without symbols; with them where there is no `strip`.
 fn stripped_size() -> u64 {
-    let daemon = env!("CARGO_BIN_EXE_pulsegate");
     let stripped = tempfile::NamedTempFile::new().expect("there is room for a copy");
     let done = Command::new("strip")
         .arg("-o")
         .arg(stripped.path())
-        .arg(daemon)
+        .arg(BINARY)
         .status();
     let measured = if done.is_ok_and(|status| status.success()) {
         stripped.path().to_owned()
     } else {
-        daemon.into()
+        BINARY.into()
     };
     std::fs::metadata(measured)
         .expect("the binary is there")
         .len()
-}
-
-fn start() -> (Child, SocketAddr) {
-    let mut daemon = Command::new(env!("CARGO_BIN_EXE_pulsegate"))
-        .args(["serve", "--bind", "127.0.0.1:0", "--idle-timeout", "10m"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the daemon starts");
-    let stderr = daemon.stderr.take().expect("it is piped");
-    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-    let addr = lines
-        .find_map(|line| {
-            let at = line.find("listening on ")? + "listening on ".len();
-            line[at..].split([' ', ',']).next()?.parse().ok()
-        })
-        .expect("the daemon says where it listens");
-    // The pipe must stay open as long as the daemon logs.
-    std::thread::spawn(move || lines.for_each(drop));
-    (daemon, addr)
 }
 
 fn connect(addr: SocketAddr) -> Vec<TcpStream> {
@@ -141,22 +122,12 @@ fn resident(pid: u32) -> u64 {
     kib * 1_024
 }
 
-/// Time on a processor during `span`, from /proc.
-fn cpu_over(pid: u32, span: Duration) -> Duration {
-    let before = on_cpu(pid);
+/// Time on a processor during `span`.
+fn cpu_over(daemon: &Daemon, span: Duration) -> Duration {
+    let before = daemon.on_cpu();
     let began = Instant::now();
     while began.elapsed() < span {
         std::thread::park_timeout(span - began.elapsed());
     }
-    on_cpu(pid) - before
-}
-
-fn on_cpu(pid: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("it runs");
-    let nanos = stat
-        .split_whitespace()
-        .next()
-        .and_then(|n| n.parse().ok())
-        .expect("a number");
-    Duration::from_nanos(nanos)
+    daemon.on_cpu() - before
 }
