@@ -165,19 +165,23 @@ impl Net for MioNet {
     }
 
     fn write(&mut self, stream: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        // Not write(2) and writev(2), which is what `Write` has for several slices: only the calls
-        // of the send family can be told not to raise SIGPIPE. Rust programs ignore that signal,
-        // but a library may live in a process that does not.
-        let flags = SendFlags::NOSIGNAL;
-        let slices = &slices[..slices.len().min(SLICES_MAX)];
-        uninterrupted(|| match slices {
-            [slice] => Ok(rustix::net::send(&*stream, slice, flags)?),
-            _ => {
-                let mut no_control = SendAncillaryBuffer::default();
-                let sent = rustix::net::sendmsg(&*stream, slices, &mut no_control, flags);
-                Ok(sent?)
-            }
-        })
+        send(stream, slices, SendFlags::NOSIGNAL)
+    }
+
+    fn finish(&mut self, stream: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        // "More" holds the last segment back, and the shutdown that follows sends it with the FIN
+        // on it. Where the socket takes less than the whole, the kernel does not hold back what it
+        // took: it waits for room, not for more.
+        let flags = if slices.len() <= SLICES_MAX {
+            SendFlags::NOSIGNAL | SendFlags::MORE
+        } else {
+            SendFlags::NOSIGNAL
+        };
+        let written = send(stream, slices, flags)?;
+        if written == slices.iter().map(|slice| slice.len()).sum::<usize>() {
+            self.shutdown_write(stream)?;
+        }
+        Ok(written)
     }
 
     fn shutdown_write(&mut self, stream: &mut TcpStream) -> io::Result<()> {
@@ -258,6 +262,22 @@ fn bound(addr: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
     }
     socket.bind(&addr.into())?;
     Ok(socket)
+}
+
+/// Writes the slices in order, as much as the socket takes.
+fn send(stream: &TcpStream, slices: &[IoSlice<'_>], flags: SendFlags) -> io::Result<usize> {
+    // Not write(2) and writev(2), which is what `Write` has for several slices: only the calls
+    // of the send family can be told not to raise SIGPIPE. Rust programs ignore that signal,
+    // but a library may live in a process that does not.
+    let slices = &slices[..slices.len().min(SLICES_MAX)];
+    uninterrupted(|| match slices {
+        [slice] => Ok(rustix::net::send(stream, slice, flags)?),
+        _ => {
+            let mut no_control = SendAncillaryBuffer::default();
+            let sent = rustix::net::sendmsg(stream, slices, &mut no_control, flags);
+            Ok(sent?)
+        }
+    })
 }
 
 /// Repeats a call that a signal cut short.

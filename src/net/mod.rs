@@ -103,6 +103,24 @@ pub trait Net {
     /// Where the peer is gone already.
     fn shutdown_write(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
 
+    /// Writes the last there is to say and tells the peer that nothing follows: as
+    /// [`write`](Net::write), and where the socket took all of it, as
+    /// [`shutdown_write`](Net::shutdown_write) at once. Both may then leave in one segment.
+    ///
+    /// Less than the whole means that nothing was shut down: what the socket took leaves as after
+    /// a write, the rest can be written or finished later.
+    ///
+    /// # Errors
+    /// As of a write, and then nothing was shut down. Also where the socket took all and the peer
+    /// is gone already.
+    fn finish(&mut self, stream: &mut Self::Stream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let written = self.write(stream, slices)?;
+        if written == slices.iter().map(|slice| slice.len()).sum::<usize>() {
+            self.shutdown_write(stream)?;
+        }
+        Ok(written)
+    }
+
     /// Closes a stream. Its token is never told again. Errors are of no use and swallowed.
     fn close(&mut self, stream: Self::Stream, how: Ending);
 

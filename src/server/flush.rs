@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 
 use super::Server;
-use crate::gate::conn::Phase;
+use crate::gate::conn::{Flags, Phase};
 use crate::gate::outbox::SLICES_MAX;
 use crate::handler::Handler;
 use crate::net::Net;
@@ -26,26 +26,26 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     fn flush_one(&mut self, index: u32) {
-        let Some(outbox) = &self.gate.conns.at(index).outbox else {
-            return self.finish_closing(index);
+        let conn = self.gate.conns.at(index);
+        let Some(outbox) = &conn.outbox else {
+            return self.finish_closing(index, false);
         };
-        let stream = &mut self.sockets[index as usize];
-        let (offered, result) = match outbox.only() {
-            Some(piece) => (piece.len(), self.net.write(stream, &[IoSlice::new(piece)])),
+        // Where the peer has closed its side, closing ours tells it the same.
+        let is_closing = conn.phase == Phase::Closing && !conn.flags.has(Flags::EOF);
+        let last = is_closing.then_some(outbox.len());
+        let (net, stream) = (&mut self.net, &mut self.sockets[index as usize]);
+        let offer = match outbox.only() {
+            Some(piece) => Offer::make(net, stream, &[IoSlice::new(piece)], last),
             None => {
                 let mut slices = [IoSlice::new(&[]); SLICES_MAX];
                 let count = outbox.slices(&mut slices);
-                let offered = slices[..count]
-                    .iter()
-                    .map(|slice| slice.len())
-                    .sum::<usize>();
-                (offered, self.net.write(stream, &slices[..count]))
+                Offer::make(net, stream, &slices[..count], last)
             }
         };
-        match result {
+        match offer.result {
             Ok(written) => {
                 self.gate.wrote(index, written);
-                if written < offered {
+                if written < offer.bytes {
                     self.gate.blocked(index);
                 } else if self.gate.conns.at(index).outbox.is_some() {
                     self.gate.queues.push_dirty(&mut self.gate.conns, index);
@@ -59,20 +59,52 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
                 _ => self.gate.lost(index, &error),
             },
         }
-        self.finish_closing(index);
+        self.finish_closing(index, offer.is_last);
     }
 
-    /// Where all output of a closing connection has left: tells the peer that nothing follows.
-    fn finish_closing(&mut self, index: u32) {
+    /// Where all output of a closing connection has left: tells the peer that nothing follows,
+    /// unless the last write has told it (`is_told`), and waits for the peer to read it.
+    fn finish_closing(&mut self, index: u32, is_told: bool) {
         let conn = self.gate.conns.at(index);
         if conn.phase != Phase::Closing || conn.outbox.is_some() {
             return;
         }
-        if self.gate.begin_linger(index) {
+        if self.gate.begin_linger(index) && !is_told {
             let stream = &mut self.sockets[index as usize];
             if self.net.shutdown_write(stream).is_err() {
                 self.gate.leave_socket(index, Phase::Gone);
             }
+        }
+    }
+}
+
+/// One write and what came of it.
+struct Offer {
+    bytes: usize,
+    /// Nothing follows, and with the last byte that the socket took the peer was told.
+    is_last: bool,
+    result: io::Result<usize>,
+}
+
+impl Offer {
+    /// Writes; finishes the stream where `last` says that so many bytes are all there will be.
+    fn make<N: Net>(
+        net: &mut N,
+        stream: &mut N::Stream,
+        slices: &[IoSlice<'_>],
+        last: Option<usize>,
+    ) -> Self {
+        let bytes = slices.iter().map(|slice| slice.len()).sum();
+        let is_last = last == Some(bytes);
+        let result = if is_last {
+            net.finish(stream, slices)
+        } else {
+            net.write(stream, slices)
+        };
+        Self {
+            bytes,
+            is_last,
+            result,
         }
     }
 }
