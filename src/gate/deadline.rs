@@ -91,17 +91,10 @@ impl Gate {
             .unwrap_or_else(|| (self.clock.real().after(NOW_AND_THEN), Cause::Nothing))
     }
 
-    /// Tells the wheel that the connection's deadline may have become earlier.
+    /// Tells the wheel when to ask the connection.
+    ///
+    /// To be called where its deadline may have become earlier, and after it was asked.
     pub(crate) fn touch(&mut self, index: u32) {
-        let (at, _) = self.deadline(index);
-        let ask = coarse(self.clock.real(), at);
-        if self.wheel.get(index).is_none_or(|set| ask.is_before(set)) {
-            self.wheel.set(index, ask);
-        }
-    }
-
-    /// Sets the wheel to the connection's next deadline, after it was asked.
-    pub(crate) fn rearm(&mut self, index: u32) {
         let (at, _) = self.deadline(index);
         self.wheel.set(index, coarse(self.clock.real(), at));
     }

@@ -103,8 +103,9 @@ pub struct Ceiling {
 
 /// The program itself, stack, allocator and an empty loop: measured below 6 MB, taken as 8.
 const PROGRAM: u64 = 8 << 20;
-/// A slab entry of the socket and a link of the wheel.
-const SOCKET: u64 = 16 + 12;
+/// A slab entry of the socket, a deadline in the wheel, and two places there, each of which may
+/// have a chunk of its own.
+const SOCKET: u64 = 16 + 8 + 2 * 64;
 /// A user's entry with a name of the longest kind, its share of the hash table and its timer.
 const USER: u64 = 420;
 /// A topic's entry with a name of the longest kind and its share of the hash table.

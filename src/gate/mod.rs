@@ -161,7 +161,7 @@ impl Gate {
         // A fresh socket has room; what it can read is told by its first event.
         conn.flags.set(Flags::WRITABLE);
         self.stats.accepted += 1;
-        self.rearm(index);
+        self.touch(index);
         if is_full {
             self.stats.refused += 1;
             self.conns.at_mut(index).flags.set(Flags::UNTOLD);

@@ -5,8 +5,8 @@
 //! |---|---|
 //! | 128 | its facts (`gate/conn.rs`), listed below |
 //! | 16 | the socket's entry in the slab: a descriptor and the slab's own mark |
-//! | 12 | its link in the timing wheel |
-//! | **156** | **without a user** |
+//! | 8 + 5 | its deadline in the timing wheel, and its place in a slot |
+//! | **157** | **without a user** |
 //! | 72 + 8 | the user's entry: a name of up to 23 bytes in place, connections, absence, mailbox |
 //! | 5 to 10 | the user's place in the hash table |
 //! | **about 240** | **with a user** |

@@ -14,7 +14,9 @@
 //! # Deadlines
 //! A heartbeat stores when it came and nothing else. What must happen by when is derived from such
 //! facts whenever it is asked. The timing wheel has one entry per connection that says when to
-//! ask; asking early is harmless, so the wheel is told only where a deadline becomes earlier. A
+//! ask; asking early is harmless, so the wheel is told only where a deadline becomes earlier. The
+//! wheel is as lazy in itself: a deadline that moves to later is written down, and its key moves
+//! when its old place comes up ([`Wheel`](crate::wheel::Wheel)). A
 //! deadline more than a second away is asked about at the second (1.024 s) before it, and only
 //! then exactly: healthy connections never get that far, so 15,000 of them wake the loop once a
 //! second, and the dead are still found to the tick.

@@ -52,7 +52,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         if let Some(cause) = self.due_cause(index) {
             self.act_on(index, cause);
         }
-        self.gate.rearm(index);
+        self.gate.touch(index);
     }
 
     fn due_cause(&self, index: u32) -> Option<Cause> {
