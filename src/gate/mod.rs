@@ -11,6 +11,7 @@
 //! - users, topics and connections point at each other
 //! - the ledger equals a recount and stays under its budgets
 
+mod beats;
 mod check;
 mod clock;
 mod close;

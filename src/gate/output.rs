@@ -160,8 +160,19 @@ impl Gate {
         result
     }
 
-    /// Changes an outbox, made where there is none, and does the book-keeping.
     fn append_to(&mut self, index: u32, change: impl FnOnce(&mut Outbox)) {
+        self.append_frames(index, 1, change);
+    }
+
+    /// Changes an outbox, made where there is none, and does the book-keeping; where it grows, then
+    /// by so many frames.
+    #[inline]
+    pub(crate) fn append_frames(
+        &mut self,
+        index: u32,
+        frames: u64,
+        change: impl FnOnce(&mut Outbox),
+    ) {
         let conn = self.conns.at_mut(index);
         let mut cost_before = 0;
         let mut outbox = match conn.outbox.take() {
@@ -181,8 +192,8 @@ impl Gate {
         let position = conn.bytes_out + outbox.len() as u64;
         let mut is_late = false;
         if grew {
-            conn.frames_out += 1;
-            self.stats.frames_out += 1;
+            conn.frames_out += frames;
+            self.stats.frames_out += frames;
             let now = self.clock.live();
             let settings = &self.rules[usize::from(conn.listener.0)].settings;
             if outbox.len() > settings.outbox_soft && outbox.soft_since.is_none() {

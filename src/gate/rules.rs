@@ -1,6 +1,7 @@
 //! The settings of a listener, made ready for the loop: durations as spans, the framing as the
 //! number of its wire format.
 
+use super::beats::Beats;
 use crate::codec::framing::Framing;
 use crate::settings::{Dialect, Login, Settings};
 use crate::time::Span;
@@ -10,6 +11,8 @@ use crate::time::Span;
 pub(crate) struct Rules {
     pub(crate) settings: Settings,
     pub(crate) wire: WireId,
+    /// Out of its place only while heartbeats are answered.
+    pub(crate) beats: Option<Box<Beats>>,
     pub(crate) idle: Option<Span>,
     pub(crate) login: Option<Span>,
     pub(crate) frame: Option<Span>,
@@ -34,6 +37,7 @@ impl Rules {
         let wants_login = is_gate && settings.login == Login::Required;
         Self {
             wire,
+            beats: Beats::of(&settings).map(Box::new),
             idle: settings.idle_timeout.map(Span::covering),
             login: settings
                 .login_timeout

@@ -205,7 +205,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 fn handle<H: Handler>(gate: &mut Gate, handler: &mut H, index: u32, bytes: &[u8]) -> Rest {
     let conn = gate.conns.id(index);
     let mut taken = 0;
-    for _ in 0..gate.limits.frames {
+    let mut budget = gate.limits.frames;
+    while budget > 0 {
         if taken == bytes.len() || !gate.conns.at(index).is_open() {
             return Rest {
                 taken: bytes.len(),
@@ -218,6 +219,13 @@ fn handle<H: Handler>(gate: &mut Gate, handler: &mut H, index: u32, bytes: &[u8]
                 is_half: false,
             };
         }
+        let (beats, count) = gate.beat(index, &bytes[taken..], budget);
+        if beats > 0 {
+            budget -= beats;
+            taken += count;
+            continue;
+        }
+        budget -= 1;
         let step = gate.session(index).step(&bytes[taken..], 0);
         match act(gate, handler, conn, step) {
             Some(count) => taken += count,

@@ -1,0 +1,184 @@
+//! The common heartbeat as bytes: the ping that nearly every client sends, and the pong it gets.
+//!
+//! What most frames of a gate are is recognized without being parsed, many glued ones at once, and
+//! answered with one copy. Any other spelling of a ping is a request like others; who sends it
+//! sees no difference.
+
+use super::Gate;
+use super::conn::Flags;
+use crate::codec::framing::{Foreign, Found, Framing, foreign};
+use crate::codec::message::{self, Request};
+use crate::codec::reply::{self, Reply};
+use crate::settings::{Dialect, Settings};
+
+/// Glued heartbeats that are recognized at once.
+const GLUED_MAX: usize = 32;
+
+/// A listener's heartbeat, and its answer, over and over.
+#[derive(Debug)]
+pub(crate) struct Beats {
+    pings: Vec<u8>,
+    pongs: Vec<u8>,
+    ping: usize,
+    pong: usize,
+}
+
+impl Beats {
+    /// `None` where the listener's rules know no ping or would not take it.
+    pub(crate) fn of(settings: &Settings) -> Option<Self> {
+        let body: &[u8] = match settings.framing {
+            Framing::Raw => return None,
+            Framing::Line => b"ping",
+            Framing::LenHdr { .. } => br#"{"type":"ping"}"#,
+            Framing::Binary(_) => &[1],
+        };
+        let (mut ping, mut pong) = (Vec::new(), Vec::new());
+        settings.framing.encode(body, &mut ping).ok()?;
+        reply::encode(&Reply::Pong, None, &settings.framing, &mut pong).ok()?;
+        let is_ping = settings.dialect == Dialect::Gate
+            && foreign(&ping) == Foreign::No
+            && reads_as_ping(settings, &ping);
+        is_ping.then(|| Self {
+            ping: ping.len(),
+            pong: pong.len(),
+            pings: ping.repeat(GLUED_MAX),
+            pongs: pong.repeat(GLUED_MAX),
+        })
+    }
+
+    /// How many heartbeats `bytes` begin with, up to `max`.
+    fn count(&self, bytes: &[u8], max: usize) -> usize {
+        let most = (bytes.len() / self.ping).min(GLUED_MAX).min(max);
+        let glued = most * self.ping;
+        if bytes[..glued] == self.pings[..glued] {
+            return most;
+        }
+        let pairs = bytes.iter().zip(&self.pings);
+        pairs.take_while(|(byte, ping)| byte == ping).count() / self.ping
+    }
+}
+
+/// Whether the frame means a ping under every limit of the listener.
+fn reads_as_ping(settings: &Settings, frame: &[u8]) -> bool {
+    let frame_max = settings.frame_max.min(settings.login_frame_max);
+    let Ok(Found::Frame { body, consumed }) = settings.framing.find(frame, 0, frame_max) else {
+        return false;
+    };
+    let body = &frame[body];
+    let request = match settings.framing {
+        Framing::Line => std::str::from_utf8(body).ok().map(message::parse_line),
+        Framing::LenHdr { .. } => message::parse_json(body).ok().map(|parsed| parsed.request),
+        Framing::Binary(_) => Some(message::parse_binary(body)),
+        Framing::Raw => None,
+    };
+    consumed == frame.len() && request == Some(Ok(Request::Ping))
+}
+
+impl Gate {
+    /// Answers the heartbeats that `bytes` begin with, up to `budget` of them and until reading has
+    /// to pause: how many there were, and their bytes.
+    pub(crate) fn beat(&mut self, index: u32, bytes: &[u8], budget: u32) -> (u32, usize) {
+        let listener = usize::from(self.conns.at(index).listener.0);
+        let Some(beats) = self.rules[listener].beats.take() else {
+            return (0, 0);
+        };
+        let low = self.rules[listener].settings.outbox_low;
+        let conn = self.conns.at_mut(index);
+        // One after another, they would be answered until the output is above the low-water mark.
+        let room = low.saturating_sub(conn.waiting()) / beats.pong + 1;
+        let count = beats.count(bytes, room.min(budget as usize));
+        if count > 0 {
+            let frames = count as u64;
+            conn.frames_in += frames;
+            conn.flags.set(Flags::GREETED);
+            self.stats.frames_in += frames;
+            self.stats.beats += frames;
+            let answer = &beats.pongs[..count * beats.pong];
+            self.append_frames(index, frames, |outbox| {
+                outbox.append(|tail| tail.extend_from_slice(answer));
+            });
+        }
+        let taken = count * beats.ping;
+        self.rules[listener].beats = Some(beats);
+        (u32::try_from(count).expect("at most the budget"), taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::framing::{Endian, Layout};
+
+    const WIDE: Layout = Layout {
+        width: 2,
+        endian: Endian::Little,
+        offset: 3,
+        adjust: -1,
+        strip: None,
+    };
+
+    fn settings(framing: Framing) -> Settings {
+        Settings {
+            framing,
+            ..Settings::default()
+        }
+    }
+
+    fn beats(framing: Framing) -> Beats {
+        Beats::of(&settings(framing)).expect("it has pings")
+    }
+
+    #[test]
+    fn heartbeats_are_counted_up_to_the_first_byte_that_differs() {
+        let json = Framing::LenHdr { bare_ping: true };
+        for framing in [Framing::Line, json, Framing::Binary(WIDE)] {
+            let beats = beats(framing);
+            let ping = beats.pings[..beats.ping].to_vec();
+            for count in 0..GLUED_MAX + 3 {
+                let mut bytes = ping.repeat(count);
+                assert_eq!(beats.count(&bytes, 99), count.min(GLUED_MAX));
+                assert_eq!(beats.count(&bytes, 2), count.min(2));
+                bytes.extend_from_slice(&ping[..ping.len() - 1]);
+                assert_eq!(beats.count(&bytes, 99), count.min(GLUED_MAX));
+                bytes.extend_from_slice(b"\0join t\n");
+                assert_eq!(beats.count(&bytes, 99), count.min(GLUED_MAX));
+            }
+        }
+        assert_eq!(beats(Framing::Line).count(b"ping\r\nping\n", 9), 0);
+        assert_eq!(beats(Framing::Line).count(b"ping\npinG\nping\n", 9), 1);
+    }
+
+    #[test]
+    fn every_answer_is_the_one_that_a_parsed_ping_gets() {
+        for framing in [Framing::Line, Framing::Binary(WIDE)] {
+            let beats = beats(framing);
+            let mut pong = Vec::new();
+            reply::encode(&Reply::Pong, None, &framing, &mut pong).expect("it fits");
+            assert_eq!(beats.pongs, pong.repeat(GLUED_MAX));
+            assert_eq!(beats.pong, pong.len());
+        }
+    }
+
+    #[test]
+    fn where_the_rules_would_read_it_otherwise_there_is_none() {
+        assert!(Beats::of(&settings(Framing::Raw)).is_none());
+        let echo = Settings {
+            dialect: Dialect::Echo,
+            ..settings(Framing::Line)
+        };
+        assert!(Beats::of(&echo).is_none());
+        for (frame_max, login_frame_max) in [(3, 99), (99, 3)] {
+            let short = Settings {
+                frame_max,
+                login_frame_max,
+                ..settings(Framing::Line)
+            };
+            assert!(Beats::of(&short).is_none());
+        }
+        let keeps_its_length = Layout {
+            strip: Some(0),
+            ..WIDE
+        };
+        assert!(Beats::of(&settings(Framing::Binary(keeps_its_length))).is_none());
+    }
+}
