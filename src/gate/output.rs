@@ -326,8 +326,12 @@ impl Gate {
         self.touch(index);
     }
 
-    /// Appends what was held back behind the answer to `index`.
+    /// Appends what was held back behind the answer to `index`, where its request is the one in
+    /// hand: a handler may answer another connection meanwhile.
     pub(crate) fn release_held(&mut self, index: u32) {
+        if self.answering != index {
+            return;
+        }
         self.answering = NONE;
         for held in std::mem::take(&mut self.held) {
             let before = self.conns.at(index).waiting();

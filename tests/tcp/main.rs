@@ -17,6 +17,7 @@ mod daemon;
 mod exhaustion;
 mod fairness;
 mod framing;
+mod held;
 mod kernel;
 mod library;
 mod linger;
