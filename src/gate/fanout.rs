@@ -14,7 +14,7 @@ use super::Gate;
 use super::conn::NONE;
 use super::ledger::Charge;
 use super::offline::{Letter, body_len, own};
-use super::output::Parcel;
+use super::output::{Fate, Parcel};
 use super::push::{Push, Receipt};
 use super::rules::WireId;
 use crate::codec::message::Body;
@@ -148,11 +148,15 @@ impl Gate {
             && self.conns.at(index).is_logged_in()
         {
             let user = self.conns.at(index).user;
-            return self.deliver_letter(index, letter) || self.park_for(user, letter);
+            return match self.deliver_letter(index, letter) {
+                Fate::Queued => true,
+                Fate::Refused => self.park_for(user, letter),
+                Fate::Unfit => false,
+            };
         }
         let wire = self.wire_of(index);
         let frame = frames.get(self, wire, delivery);
-        frame.is_some_and(|frame| self.deliver(index, &Parcel::Shared(&frame)))
+        frame.is_some_and(|frame| self.deliver(index, &Parcel::Shared(&frame)) == Fate::Queued)
     }
 
     /// Puts a message behind those whose delivery is in progress.
@@ -259,8 +263,10 @@ impl Gate {
             .users
             .find(name)
             .filter(|&user| self.users.is_present(user));
-        let queued = present.map_or(0, |user| self.deliver_to_user(user, delivery, letter));
-        if queued == 0 {
+        let (queued, may_wait) = present.map_or((0, true), |user| {
+            self.deliver_to_user(user, delivery, letter)
+        });
+        if queued == 0 && may_wait {
             self.keep_for_leaver(Some(name), letter);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Gate;
 use super::conn::{Flags, Held, NONE};
 use super::offline::{LETTER_COST, Letter, Unacked, body_len};
-use super::output::Parcel;
+use super::output::{Fate, Parcel};
 use super::timers::TimerKind;
 use crate::codec::reply::Delivery;
 use crate::id::ConnId;
@@ -30,15 +30,16 @@ impl Gate {
         Some(Arc::new(Letter::new(delivery, expires, charge)))
     }
 
-    /// Sends a letter on a connection and keeps it until it is acknowledged: whether it was sent.
-    pub(crate) fn deliver_letter(&mut self, index: u32, letter: &Arc<Letter>) -> bool {
+    /// Sends a letter on a connection and keeps it until it is acknowledged.
+    pub(crate) fn deliver_letter(&mut self, index: u32, letter: &Arc<Letter>) -> Fate {
         if self.conns.at(index).unacked().len() >= self.limits.unacked_per_connection as usize {
-            return false;
+            return Fate::Refused;
         }
         let is_held = self.answering == index;
         let delivery = letter.delivery();
-        if !self.deliver(index, &Parcel::Fresh(&delivery)) {
-            return false;
+        let fate = self.deliver(index, &Parcel::Fresh(&delivery));
+        if fate != Fate::Queued {
+            return fate;
         }
         if is_held {
             if let Some(Held { tracked, .. }) = self.held.last_mut() {
@@ -47,7 +48,7 @@ impl Gate {
         } else {
             self.track(index, Arc::clone(letter));
         }
-        true
+        Fate::Queued
     }
 
     /// Notes that the letter's copy was just appended to the outbox.
@@ -147,7 +148,7 @@ impl Gate {
 
     fn resend_one(&mut self, index: u32, sent: &Unacked) -> bool {
         let delivery = sent.letter.delivery();
-        let was_sent = self.deliver(index, &Parcel::Fresh(&delivery));
+        let was_sent = self.deliver(index, &Parcel::Fresh(&delivery)) == Fate::Queued;
         if !self.conns.at(index).is_open() {
             return false;
         }
@@ -295,8 +296,11 @@ impl Gate {
                 return;
             };
             let letter = Arc::clone(&self.offline.at(key).letter);
-            if !self.deliver_letter(index, &letter) {
-                break;
+            match self.deliver_letter(index, &letter) {
+                Fate::Queued => {}
+                Fate::Refused => break,
+                // It would keep those behind it waiting for ever.
+                Fate::Unfit => self.stats.letters.dropped += 1,
             }
             self.unpark(key);
         }

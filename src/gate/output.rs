@@ -21,6 +21,17 @@ pub(crate) enum Parcel<'a> {
     Fresh(&'a Delivery<'a>),
 }
 
+/// What became of a frame for one receiver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    /// It waits in the outbox.
+    Queued,
+    /// Not now: the receiver is ending, or takes nothing more for a while.
+    Refused,
+    /// Never: it does not fit the receiver's framing or an empty outbox. Dropped and counted.
+    Unfit,
+}
+
 impl Gate {
     /// Appends an answer, a ping or a goodbye: what is not subject to the slow-consumer policy,
     /// since reading stops long before it could add up.
@@ -34,14 +45,12 @@ impl Gate {
     }
 
     /// Appends `body` as one frame of the connection's framing, past the slow-consumer policy.
-    pub(crate) fn echo(&mut self, index: u32, body: &[u8]) {
+    /// Whether it fits that framing.
+    pub(crate) fn echo(&mut self, index: u32, body: &[u8]) -> bool {
         let framing = *self.wires.get(self.wire_of(index));
-        if self
-            .append(index, |tail| framing.encode(body, tail))
-            .is_err()
-        {
-            self.stats.unfit += 1;
-        }
+        let fits = self.append(index, |tail| framing.encode(body, tail));
+        self.stats.unfit += u64::from(fits.is_err());
+        fits.is_ok()
     }
 
     /// Appends `body` as one frame, where the receiver takes it: whether it did.
@@ -50,16 +59,15 @@ impl Gate {
             return false;
         }
         let before = self.conns.at(index).waiting();
-        self.echo(index, body);
-        self.enforce_max(index, before)
+        self.echo(index, body) && self.enforce_max(index, before) == Fate::Queued
     }
 
-    /// Appends a message where the receiver takes it: whether it did.
+    /// Appends a message where the receiver takes it.
     ///
     /// What the request in hand causes to its own sender is held back until that is answered.
-    pub(crate) fn deliver(&mut self, index: u32, parcel: &Parcel<'_>) -> bool {
+    pub(crate) fn deliver(&mut self, index: u32, parcel: &Parcel<'_>) -> Fate {
         if !self.conns.at(index).is_open() || !self.has_room(index) {
-            return false;
+            return Fate::Refused;
         }
         if self.answering == index {
             return self.hold(index, parcel);
@@ -78,7 +86,7 @@ impl Gate {
         };
         if fits.is_err() {
             self.stats.unfit += 1;
-            return false;
+            return Fate::Unfit;
         }
         self.enforce_max(index, before)
     }
@@ -104,40 +112,59 @@ impl Gate {
         !over_soft
     }
 
-    /// After a message was appended to `before` bytes: takes it back or ends the connection where
-    /// the outbox is above its maximum.
-    fn enforce_max(&mut self, index: u32, before: usize) -> bool {
+    /// After a message was appended to `before` bytes: takes it back where it alone is above the
+    /// outbox's maximum; where all that waits is, takes it back or ends the connection.
+    fn enforce_max(&mut self, index: u32, before: usize) -> Fate {
         let conn = self.conns.at(index);
         let settings = &self.rules[usize::from(conn.listener.0)].settings;
-        if conn.waiting() <= settings.outbox_max {
-            // The output budget may just have cost this very connection.
-            return conn.is_open();
+        let (waiting, max) = (conn.waiting(), settings.outbox_max);
+        if waiting.saturating_sub(before) > max {
+            self.stats.unfit += 1;
+            self.take_back(index, before);
+            return Fate::Unfit;
         }
-        match settings.slow_consumer {
-            SlowConsumer::Close => self.close_at(index, CloseReason::SlowConsumer),
-            SlowConsumer::DropNewest => {
-                self.stats.dropped_newest += 1;
-                self.stats.frames_out -= 1;
-                self.conns.at_mut(index).frames_out -= 1;
-                self.append_to(index, |outbox| outbox.retract(before));
+        if waiting > max {
+            match settings.slow_consumer {
+                SlowConsumer::Close => self.close_at(index, CloseReason::SlowConsumer),
+                SlowConsumer::DropNewest => {
+                    self.stats.dropped_newest += 1;
+                    self.take_back(index, before);
+                }
             }
+            return Fate::Refused;
         }
-        false
+        // The output budget may just have cost this very connection.
+        if conn.is_open() {
+            Fate::Queued
+        } else {
+            Fate::Refused
+        }
     }
 
-    fn hold(&mut self, index: u32, parcel: &Parcel<'_>) -> bool {
+    /// Takes back the frame that was just appended to `before` bytes.
+    fn take_back(&mut self, index: u32, before: usize) {
+        self.stats.frames_out -= 1;
+        self.conns.at_mut(index).frames_out -= 1;
+        self.append_to(index, |outbox| outbox.retract(before));
+    }
+
+    fn hold(&mut self, index: u32, parcel: &Parcel<'_>) -> Fate {
         let frame = match parcel {
             Parcel::Shared(frame) => (*frame).clone(),
             Parcel::Fresh(delivery) => match self.encode(self.wire_of(index), delivery) {
                 Ok(frame) => frame,
-                Err(Unfit) => return false,
+                Err(Unfit) => return Fate::Unfit,
             },
         };
+        if frame.len() > self.rules_of(index).settings.outbox_max {
+            self.stats.unfit += 1;
+            return Fate::Unfit;
+        }
         self.held.push(Held {
             frame,
             tracked: None,
         });
-        true
+        Fate::Queued
     }
 
     /// Encodes a message once, for many.
@@ -203,6 +230,12 @@ impl Gate {
             if conn.flags.has(Flags::BLOCKED) {
                 outbox.mark(position, now);
             }
+        } else if outbox.len()
+            <= self.rules[usize::from(conn.listener.0)]
+                .settings
+                .outbox_soft
+        {
+            outbox.soft_since = None;
         }
         self.ledger.output = self.ledger.output + outbox.cost() - cost_before;
         conn.outbox = Some(outbox);
@@ -339,7 +372,7 @@ impl Gate {
             if is_open {
                 self.append_to(index, |outbox| outbox.share(&held.frame));
             }
-            let is_queued = is_open && self.enforce_max(index, before);
+            let is_queued = is_open && self.enforce_max(index, before) == Fate::Queued;
             match held.tracked {
                 Some(letter) if is_queued => self.track(index, letter),
                 Some(_) => self.stats.letters.dropped += 1,

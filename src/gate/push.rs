@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::Gate;
 use super::fanout::Audience;
 use super::offline::Letter;
-use super::output::Parcel;
+use super::output::{Fate, Parcel};
 use crate::codec::message::Body;
 use crate::codec::reply::Delivery;
 use crate::reason::ErrorCode;
@@ -114,34 +114,41 @@ impl Gate {
             let conns = self.users.conns(user).len();
             return self.enqueue(Audience::User(SmolStr::new(name)), conns, &delivery, letter);
         }
-        let queued = self.deliver_to_user(user, &delivery, letter.as_ref());
+        let (queued, may_wait) = self.deliver_to_user(user, &delivery, letter.as_ref());
         let receipt = Receipt {
             id,
             queued,
             ..Receipt::default()
         };
         match letter {
-            Some(letter) if queued == 0 => self.keep_for(name, letter, receipt),
-            _ => Ok(Receipt {
-                dropped: u32::from(queued == 0),
-                ..receipt
-            }),
+            Some(letter) if queued == 0 && may_wait => self.keep_for(name, letter, receipt),
+            letter => {
+                let is_dropped = queued == 0;
+                self.stats.letters.dropped += u64::from(is_dropped && letter.is_some());
+                Ok(Receipt {
+                    dropped: u32::from(is_dropped),
+                    ..receipt
+                })
+            }
         }
     }
 
-    /// Sends to every connection of a user; how many take it.
+    /// Sends to every connection of a user: how many take it, and whether one that does not may
+    /// take it later.
     pub(crate) fn deliver_to_user(
         &mut self,
         user: u32,
         delivery: &Delivery<'_>,
         letter: Option<&Arc<Letter>>,
-    ) -> u32 {
-        let mut queued = 0;
+    ) -> (u32, bool) {
+        let (mut queued, mut may_wait) = (0, false);
         let mut deliver = |gate: &mut Self, index| {
-            queued += u32::from(match letter {
+            let fate = match letter {
                 Some(letter) => gate.deliver_letter(index, letter),
                 None => gate.deliver(index, &Parcel::Fresh(delivery)),
-            });
+            };
+            queued += u32::from(fate == Fate::Queued);
+            may_wait |= fate == Fate::Refused;
         };
         if let [only] = *self.users.conns(user) {
             deliver(self, only);
@@ -149,7 +156,7 @@ impl Gate {
             let conns = self.users.conns(user).to_vec();
             conns.into_iter().for_each(|index| deliver(self, index));
         }
-        queued
+        (queued, may_wait)
     }
 
     /// A message for a user who is not here: it waits where it may.

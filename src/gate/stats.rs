@@ -32,7 +32,7 @@ pub struct Stats {
     pub foreign: [u64; 3],
     /// Decoders that panicked: bugs of ours, a connection each.
     pub panics: u64,
-    /// Frames that did not fit the width of the receiver's length field.
+    /// Frames that did not fit the width of the receiver's length field, or its empty outbox.
     pub unfit: u64,
     /// Messages dropped because the receiver's outbox was full and its policy is to drop.
     pub dropped_newest: u64,

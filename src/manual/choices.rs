@@ -35,6 +35,12 @@
 //!   the message parked longest is dropped; where none is parked, the new one is refused.
 //! - An absent user is remembered for `offline_ttl`, at most `Limits::absent_users` of them.
 //!
+//! # Messages that fit nobody
+//! A message whose frame alone is above the receiver's `outbox_max` is dropped for that receiver
+//! and counted with those that do not fit the width of a length field: who reads is no slow
+//! consumer, and a body may grow to six times its bytes in another encoding. Neither is parked,
+//! wanted ack or not, and neither keeps what is parked behind it waiting.
+//!
 //! # Everyone
 //! A push to everyone goes to every connection of dialect `gate` that is logged in, or need not be.
 //!

@@ -292,7 +292,9 @@ fn act<H: Handler>(
 fn frame<H: Handler>(gate: &mut Gate, handler: &mut H, conn: ConnId, body: &[u8]) {
     match gate.rules_of(conn.index).settings.dialect {
         Dialect::Sink => gate.stats.beats += 1,
-        Dialect::Echo => gate.echo(conn.index, body),
+        Dialect::Echo => {
+            gate.echo(conn.index, body);
+        }
         Dialect::Frames | Dialect::Gate => {
             let answer = handler.on_message(gate, conn, Message::Frame(body));
             gate.give(conn.index, answer, None, false);

@@ -9,6 +9,7 @@
 )]
 
 mod acked;
+mod bursts;
 mod child;
 mod client;
 mod closes;
