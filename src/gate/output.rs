@@ -11,7 +11,7 @@ use crate::codec::framing::Unfit;
 use crate::codec::message::Seq;
 use crate::codec::reply::{self, Delivery, Reply};
 use crate::reason::CloseReason;
-use crate::settings::SlowConsumer;
+use crate::settings::{Dialect, SlowConsumer};
 
 /// A frame on its way into an outbox.
 pub(crate) enum Parcel<'a> {
@@ -113,7 +113,8 @@ impl Gate {
     }
 
     /// After a message was appended to `before` bytes: takes it back where it alone is above the
-    /// outbox's maximum; where all that waits is, takes it back or ends the connection.
+    /// outbox's maximum; where all that waits is and the socket has not taken it, takes it back or
+    /// ends the connection.
     fn enforce_max(&mut self, index: u32, before: usize) -> Fate {
         let conn = self.conns.at(index);
         let settings = &self.rules[usize::from(conn.listener.0)].settings;
@@ -123,7 +124,7 @@ impl Gate {
             self.take_back(index, before);
             return Fate::Unfit;
         }
-        if waiting > max {
+        if waiting > max && conn.flags.has(Flags::BLOCKED) {
             match settings.slow_consumer {
                 SlowConsumer::Close => self.close_at(index, CloseReason::SlowConsumer),
                 SlowConsumer::DropNewest => {
@@ -357,6 +358,19 @@ impl Gate {
             self.ledger.output = self.ledger.output + outbox.cost() - cost_before;
         }
         self.touch(index);
+        self.judge_burst(index);
+    }
+
+    /// What one turn has queued may be above the maximum: it was offered to the socket first.
+    fn judge_burst(&mut self, index: u32) {
+        let conn = self.conns.at(index);
+        let settings = &self.rules[usize::from(conn.listener.0)].settings;
+        let is_policed = settings.slow_consumer == SlowConsumer::Close
+            && settings.dialect != Dialect::Echo
+            && conn.is_open();
+        if is_policed && conn.waiting() > settings.outbox_max {
+            self.close_at(index, CloseReason::SlowConsumer);
+        }
     }
 
     /// Appends what was held back behind the answer to `index`, where its request is the one in

@@ -35,6 +35,11 @@
 //!   the message parked longest is dropped; where none is parked, the new one is refused.
 //! - An absent user is remembered for `offline_ttl`, at most `Limits::absent_users` of them.
 //!
+//! # Slow consumers
+//! What one turn queues is offered to the socket before `outbox_max` is judged: a burst from many
+//! senders does not make a slow consumer of one who reads. Once its socket is full the maximum
+//! holds for each message.
+//!
 //! # Messages that fit nobody
 //! A message whose frame alone is above the receiver's `outbox_max` is dropped for that receiver
 //! and counted with those that do not fit the width of a length field: who reads is no slow

@@ -1,7 +1,26 @@
 //! Large messages and bursts, for one who reads.
 
+use pulsegate::{Limits, Push, Settings, Target};
+
 use crate::client::{Client, Framing};
 use crate::daemon::Daemon;
+use crate::library::House;
+
+#[test]
+fn a_burst_of_one_turn_is_offered_to_the_socket_before_its_reader_is_called_slow() {
+    let house = House::new((), Limits::default(), Settings::default());
+    let mut bob = house.line();
+    bob.login("bob");
+    let text = "x".repeat(60_000);
+    let queued = house.ask(move |gate, ()| {
+        let push = |_| gate.push(Target::User("bob"), &Push::text(&text)).unwrap();
+        (0..5).map(push).map(|receipt| receipt.queued).sum::<u32>()
+    });
+    assert_eq!(queued, 5);
+    for _ in 0..5 {
+        assert_eq!(bob.message().body.len(), 60_000);
+    }
+}
 
 #[test]
 fn a_message_that_grows_in_another_encoding_costs_its_receiver_nothing() {
