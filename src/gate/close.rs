@@ -71,6 +71,7 @@ impl Gate {
         while let Some(held) = self.conns.at(index).topics().last().copied() {
             self.topics.leave(&mut self.conns, held.topic, index);
         }
+        self.track_held(index);
         let user = self.unbind(index, reason == CloseReason::Replaced);
         self.conns.retire(index, Phase::Closing, reason);
         self.stats.closed[reason as usize] += 1;

@@ -271,8 +271,9 @@ impl Gate {
         }
     }
 
-    /// A message that must be kept, for a user whose connection left before its turn came.
-    fn keep_for_leaver(&mut self, name: Option<&str>, letter: Option<&Arc<Letter>>) {
+    /// A message that must be kept, for a user whose connection left before its turn came, or has
+    /// no room now.
+    pub(crate) fn keep_for_leaver(&mut self, name: Option<&str>, letter: Option<&Arc<Letter>>) {
         if let (Some(name), Some(letter)) = (name, letter) {
             // Where there is no room it is counted as dropped.
             let _ = self.keep_for(name, Arc::clone(letter), Receipt::default());

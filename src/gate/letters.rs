@@ -65,6 +65,19 @@ impl Gate {
         conn.flags.set(Flags::TRACKS);
     }
 
+    /// The connection ends while its own request is in hand: the letters held behind the answer
+    /// are what it leaves unacknowledged.
+    pub(crate) fn track_held(&mut self, index: u32) {
+        if self.answering != index {
+            return;
+        }
+        for held in std::mem::take(&mut self.held) {
+            if let Some(letter) = held.tracked {
+                self.track(index, letter);
+            }
+        }
+    }
+
     /// The connection says that message `id` has arrived: one ack settles it for all of the user's.
     pub(crate) fn acknowledge(&mut self, index: u32, id: u64) {
         let user = self.conns.at(index).user;

@@ -2,6 +2,7 @@
 //! budget. Nothing here writes to a socket: a connection with output is put on the dirty queue.
 
 use bytes::Bytes;
+use smol_str::SmolStr;
 
 use super::Gate;
 use super::conn::{Flags, Held, NONE, Phase};
@@ -380,17 +381,21 @@ impl Gate {
             return;
         }
         self.answering = NONE;
-        for held in std::mem::take(&mut self.held) {
+        let held = std::mem::take(&mut self.held);
+        if held.is_empty() {
+            return;
+        }
+        let user = self.user(self.conns.id(index)).map(SmolStr::new);
+        for Held { frame, tracked } in held {
             let before = self.conns.at(index).waiting();
-            let is_open = self.conns.at(index).is_open();
-            if is_open {
-                self.append_to(index, |outbox| outbox.share(&held.frame));
+            let mut fate = Fate::Refused;
+            if self.conns.at(index).is_open() {
+                self.append_to(index, |outbox| outbox.share(&frame));
+                fate = self.enforce_max(index, before);
             }
-            let is_queued = is_open && self.enforce_max(index, before) == Fate::Queued;
-            match held.tracked {
-                Some(letter) if is_queued => self.track(index, letter),
-                Some(_) => self.stats.letters.dropped += 1,
-                None => {}
+            match tracked {
+                Some(letter) if fate == Fate::Queued => self.track(index, letter),
+                tracked => self.keep_for_leaver(user.as_deref(), tracked.as_ref()),
             }
         }
     }

@@ -230,7 +230,9 @@ impl Gate {
         is_login: bool,
     ) {
         if !self.conns.at(index).is_open() {
-            return self.drop_held();
+            self.answering = NONE;
+            self.held.clear();
+            return;
         }
         let is_failed = is_login && matches!(answer, Answer::Error(..));
         match answer {
@@ -255,16 +257,6 @@ impl Gate {
         self.conns.at_mut(index).extra().pending = Some(Pending { seq, is_login });
         self.pause(index, Flags::AWAITING);
         self.release_held(index);
-    }
-
-    fn drop_held(&mut self) {
-        self.answering = NONE;
-        let lost = self
-            .held
-            .drain(..)
-            .filter(|held| held.tracked.is_some())
-            .count();
-        self.stats.letters.dropped += lost as u64;
     }
 
     fn failed_login(&mut self, index: u32) {

@@ -1,6 +1,9 @@
 //! What a request causes to its own sender follows the answer: whatever else its handler does.
 
-use pulsegate::{Answer, ConnId, Fields, Gate, Handler, Limits, Message, Push, Settings, Target};
+use pulsegate::{
+    Answer, CloseReason, ConnId, Fields, Gate, Handler, Limits, Message, Push, Settings,
+    SlowConsumer, Target,
+};
 
 use crate::client::eventually;
 use crate::library::House;
@@ -52,4 +55,70 @@ fn an_answer_to_another_connection_takes_nothing_along() {
     bob.hears("ok queued=1");
     assert_eq!(bob.message().body, "for your eyes only");
     assert_eq!(bob.message().body, "found");
+}
+
+/// Leaves a message for the sender of `data`, and shows it the door.
+struct Doorman;
+
+impl Handler for Doorman {
+    fn on_message(&mut self, gate: &mut Gate, conn: ConnId, message: Message<'_>) -> Answer {
+        let Message::Data { .. } = message else {
+            return gate.obey(conn, message);
+        };
+        let user = gate.user(conn).unwrap().to_owned();
+        let push = Push {
+            ack: true,
+            ..Push::text("why you had to go")
+        };
+        assert_eq!(gate.push(Target::User(&user), &push).unwrap().queued, 1);
+        gate.close(conn, CloseReason::Kicked);
+        Answer::None
+    }
+}
+
+#[test]
+fn a_message_that_was_held_when_its_receiver_ended_waits_for_the_next_login() {
+    let house = House::new(Doorman, Limits::default(), Settings::default());
+    let mut alice = house.line();
+    alice.login("alice");
+    alice.say("data let me in");
+    alice.closes("kicked");
+    let mut alice = house.line();
+    alice.login("alice");
+    assert_eq!(alice.message().body, "why you had to go");
+}
+
+#[test]
+fn a_message_to_oneself_that_finds_no_room_behind_the_answer_is_parked() {
+    let settings = Settings {
+        outbox_low: 60_000,
+        outbox_soft: 60_000,
+        outbox_max: 60_000,
+        slow_consumer: SlowConsumer::DropNewest,
+        ..Settings::default()
+    };
+    let house = House::new((), Limits::default(), settings);
+    let mut alice = house.line();
+    let socket = socket2::SockRef::from(alice.socket());
+    socket.set_recv_buffer_size(256 << 10).unwrap();
+    alice.login("alice");
+    let text = "x".repeat(30_000);
+    let mut sent = 0;
+    // Until the socket is full and not even the outbox takes one more.
+    while house.ask(|gate, ()| gate.stats().dropped_newest) == 0 {
+        alice.say(format!("asend alice {text}"));
+        sent += 1;
+        eventually("it is handled", || {
+            (house.ask(|gate, ()| gate.stats().letters.made) == sent).then_some(())
+        });
+    }
+    let mut heard = 0;
+    while heard < sent {
+        let line = alice.hear_text();
+        if line.starts_with("msga ") {
+            heard += 1;
+            let id = line.split(' ').nth(1).unwrap();
+            alice.say(format!("ack {id}"));
+        }
+    }
 }
