@@ -113,6 +113,22 @@ impl Gate {
         Ok(receipt)
     }
 
+    /// Whether a message to so many would find room, before anything is done for it: what is
+    /// refused must cost next to nothing.
+    pub(crate) fn admit(&self, targets: usize, push: &Push<'_>) -> Result<(), ErrorCode> {
+        let waits = !self.pushes.is_empty() || targets > self.fanout_left as usize;
+        if !waits || self.has_push_room(targets, body_len(&push.body) + size_of::<Job>()) {
+            Ok(())
+        } else {
+            Err(ErrorCode::Overloaded)
+        }
+    }
+
+    fn has_push_room(&self, targets: usize, bytes: usize) -> bool {
+        self.ledger.output() + bytes <= self.limits.output_budget
+            && self.pushes.admits(targets, &self.limits)
+    }
+
     fn audience(
         &self,
         mut targets: Vec<u32>,
@@ -168,8 +184,7 @@ impl Gate {
         letter: Option<Arc<Letter>>,
     ) -> Result<Receipt, ErrorCode> {
         let bytes = body_len(delivery.body) + size_of::<Job>();
-        let fits = self.ledger.output() + bytes <= self.limits.output_budget;
-        if !fits || !self.pushes.admits(targets, &self.limits) {
+        if !self.has_push_room(targets, bytes) {
             return Err(ErrorCode::Overloaded);
         }
         let message = Message {

@@ -73,6 +73,7 @@ impl Gate {
                         ..Receipt::default()
                     });
                 };
+                self.admit(self.topics.members(topic).len(), push)?;
                 let targets = self.topics.members(topic).to_vec();
                 let serial = self.topics.at(topic).serial;
                 self.fan_out(targets, Some((topic, serial)), Some(name), push)
@@ -101,6 +102,9 @@ impl Gate {
         let Some(user) = present else {
             return self.push_to_absent(name, push);
         };
+        if !self.pushes.is_empty() {
+            self.admit(self.users.conns(user).len(), push)?;
+        }
         let id = self.next_id();
         let delivery = Delivery {
             id,

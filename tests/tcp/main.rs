@@ -9,6 +9,7 @@
 )]
 
 mod acked;
+mod budgets;
 mod bursts;
 mod child;
 mod client;

@@ -1,0 +1,44 @@
+//! Budgets over all connections, and what is done where they are used up.
+
+use std::time::Instant;
+
+use pulsegate::{Limits, Push, Settings, Target};
+
+use crate::client::Client;
+use crate::library::House;
+
+#[test]
+fn a_publish_that_is_refused_costs_the_same_for_many_members_as_for_one() {
+    let limits = Limits {
+        fanout: 1,
+        push_targets: 1,
+        ..Limits::default()
+    };
+    let house = House::new((), limits, Settings::default());
+    let members: Vec<Client> = (0..400)
+        .map(|_| {
+            let mut member = house.line();
+            member.asks("join many", "ok");
+            member
+        })
+        .collect();
+    let mut single = house.line();
+    single.asks("join one", "ok");
+    let (many, one) = house.ask(move |gate, ()| {
+        // In progress for many turns: whatever follows is refused.
+        gate.push(Target::Topic("many"), &Push::text("x")).unwrap();
+        let mut best = |topic| {
+            let rounds = (0..20).map(|_| {
+                let began = Instant::now();
+                for _ in 0..100 {
+                    assert!(gate.push(Target::Topic(topic), &Push::text("x")).is_err());
+                }
+                began.elapsed()
+            });
+            rounds.min().unwrap()
+        };
+        (best("many"), best("one"))
+    });
+    assert!(many < 3 * one, "{many:?} for many, {one:?} for one");
+    drop(members);
+}
