@@ -33,7 +33,10 @@ impl Gate {
             self.unbind(index, false);
             let user = self.users.find_or_make(user);
             self.replace_others(user);
-            self.bind(index, user);
+            // Their goodbyes may have cost this very connection, over the output budget.
+            if self.conns.at(index).is_open() {
+                self.bind(index, user);
+            }
         }
         let rules = self.rules_of(index);
         let fields = Fields::NONE

@@ -1,6 +1,6 @@
 //! Group F: what the kernel and the sockets may say.
 
-use pulsegate::{CloseReason, Limits, Login, Options, Settings, Token};
+use pulsegate::{CloseReason, Limits, Login, Options, Push, Settings, Target, Token};
 use rustix::io::Errno;
 
 use super::{Stage, ms, s};
@@ -294,4 +294,50 @@ fn events_without_bytes_keep_nobody_alive() {
     assert_eq!(stage.reason(peer), None);
     stage.pass(s(2));
     assert_eq!(stage.reason(peer), Some(CloseReason::IdleTimeout));
+}
+
+#[test]
+fn who_is_cut_over_the_output_budget_in_its_own_login_leaves_no_user_behind() {
+    const BUDGET: usize = 100_000;
+    let mut cut = 0;
+    for slack in (0..600).step_by(40) {
+        let settings = Settings {
+            outbox_low: BUDGET,
+            outbox_soft: BUDGET,
+            outbox_max: BUDGET,
+            ..Settings::default()
+        };
+        let mut options = Options::default();
+        options.limits.output_budget = BUDGET;
+        let mut stage = Stage::with(settings, options);
+        let bob = stage.login("bob");
+        let late = stage.connect_by(Path {
+            down_window: 100,
+            ..Path::default()
+        });
+        stage.ask(late, "join t\n");
+        let fill = |stage: &mut Stage, size: usize| {
+            let text = "x".repeat(size);
+            let gate = stage.server.gate_mut();
+            gate.push(Target::Topic("t"), &Push::text(&text)).unwrap();
+            stage.settle();
+        };
+        fill(&mut stage, BUDGET / 2);
+        let room = BUDGET - stage.server.gate().bytes_held()[1];
+        fill(&mut stage, room - slack - 40);
+        if stage.reason(late).is_some() {
+            continue;
+        }
+        // The goodbye to the older connection is one byte too many.
+        stage.say(late, "login bob\n");
+        stage.settle();
+        cut += u32::from(stage.reason(late) == Some(CloseReason::Overloaded));
+        stage.settle();
+        assert_eq!(stage.reason(bob), Some(CloseReason::Replaced));
+        assert_eq!(
+            stage.server.gate().is_online("bob"),
+            stage.reason(late).is_none()
+        );
+    }
+    assert!(cut > 0, "no slack was small enough");
 }
