@@ -63,17 +63,23 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     /// Before silence ends a connection its socket is read once more: what a client sent in time
     /// may lie there, behind more events than one wait fetches or in a turn that took long.
     fn look_again(&mut self, index: u32) {
-        let conn = self.gate.conns.at(index);
-        if conn.is_paused() || conn.flags.has(Flags::BUFFERED) {
+        if self.gate.conns.at(index).is_paused() || self.is_behind(index) {
             return;
         }
         self.read(index);
         self.after_serving(index);
     }
 
+    /// Whether we are behind with the connection's frames.
+    fn is_behind(&self, index: u32) -> bool {
+        self.gate.conns.at(index).flags.has(Flags::BUFFERED)
+    }
+
     fn act_on(&mut self, index: u32, cause: Cause) {
         match cause {
             Cause::Nothing => {}
+            // Its frames wait for us: who is behind does not know yet what else it said.
+            Cause::Silent(CloseReason::IdleTimeout) if self.is_behind(index) => {}
             Cause::Silent(reason) => self.gate.close_at(index, reason),
             Cause::Lifetime => self.gate.close_at(index, CloseReason::Lifetime),
             // Nothing can be sent where the socket takes nothing.

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use pulsegate::{Answer, ConnId, Gate, Handler, Limits, Login, Message, Settings};
 use rustix::process::Signal;
 
 use crate::client::{Client, eventually};
 use crate::daemon::Daemon;
+use crate::library::House;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -175,4 +177,42 @@ fn both_families_are_served() {
         let mut client = Client::connect(*addr, crate::client::Framing::Line);
         client.fence();
     }
+}
+
+/// Takes a while over each `data`.
+struct Plodder;
+
+impl Handler for Plodder {
+    fn on_message(&mut self, gate: &mut Gate, conn: ConnId, message: Message<'_>) -> Answer {
+        if matches!(message, Message::Data { .. }) {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(1) {}
+        }
+        gate.obey(conn, message)
+    }
+}
+
+#[test]
+fn nobody_is_silent_while_the_server_is_behind_with_what_it_said() {
+    let settings = Settings {
+        login: Login::None,
+        idle_timeout: Some(Duration::from_millis(300)),
+        ..Settings::default()
+    };
+    let limits = Limits {
+        frames: 16,
+        ..Limits::default()
+    };
+    let house = House::new(Plodder, limits, settings);
+    let mut client = house.line();
+    // A second of work in one read, and signs of life in the kernel behind it.
+    client.send("data \n".repeat(1_000));
+    for done in 0..1_000 {
+        client.hears("error no-backend no backend takes data");
+        if done % 100 == 99 {
+            client.send("\n");
+        }
+    }
+    client.fence();
+    client.closes("idle-timeout");
 }
