@@ -43,16 +43,27 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 
     /// Asks one connection whether its time has come.
     fn ask(&mut self, index: u32) {
-        if self
-            .due_cause(index)
-            .is_some_and(|cause| matches!(cause, Cause::Silent(_)))
-        {
+        if self.is_silent(index) {
+            if self.has_frames_waiting(index) {
+                return self.gate.touch(index);
+            }
             self.look_again(index);
         }
         if let Some(cause) = self.due_cause(index) {
             self.act_on(index, cause);
         }
         self.gate.touch(index);
+    }
+
+    fn is_silent(&self, index: u32) -> bool {
+        matches!(self.due_cause(index), Some(Cause::Silent(_)))
+    }
+
+    /// Whoever has sent frames whose turn has not come is not silent: they come first, and then
+    /// its socket, since nobody is read who has frames waiting.
+    fn has_frames_waiting(&self, index: u32) -> bool {
+        let conn = self.gate.conns.at(index);
+        conn.flags.has(Flags::BUFFERED) && !conn.is_paused()
     }
 
     fn due_cause(&self, index: u32) -> Option<Cause> {
@@ -63,23 +74,16 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     /// Before silence ends a connection its socket is read once more: what a client sent in time
     /// may lie there, behind more events than one wait fetches or in a turn that took long.
     fn look_again(&mut self, index: u32) {
-        if self.gate.conns.at(index).is_paused() || self.is_behind(index) {
+        if self.gate.conns.at(index).is_paused() {
             return;
         }
         self.read(index);
         self.after_serving(index);
     }
 
-    /// Whether we are behind with the connection's frames.
-    fn is_behind(&self, index: u32) -> bool {
-        self.gate.conns.at(index).flags.has(Flags::BUFFERED)
-    }
-
     fn act_on(&mut self, index: u32, cause: Cause) {
         match cause {
             Cause::Nothing => {}
-            // Its frames wait for us: who is behind does not know yet what else it said.
-            Cause::Silent(CloseReason::IdleTimeout) if self.is_behind(index) => {}
             Cause::Silent(reason) => self.gate.close_at(index, reason),
             Cause::Lifetime => self.gate.close_at(index, CloseReason::Lifetime),
             // Nothing can be sent where the socket takes nothing.
