@@ -7,6 +7,7 @@ use pulsegate::{CloseReason, Limits, Login, Options, Settings};
 use super::{Stage, ms, s};
 use crate::world::Path;
 use crate::world::agenda::{MILLI, SECOND, nanos};
+use crate::world::dice::Rate;
 
 #[test]
 fn a_silent_peer_is_closed_at_its_deadline() {
@@ -344,6 +345,31 @@ fn idle_stands_still_while_reading_is_paused() {
         "{}",
         at - read
     );
+}
+
+#[test]
+fn frames_that_wait_for_their_turn_are_no_silence() {
+    // One frame a turn, and every turn is late, by less than a stop of the loop would be.
+    let mut options = Options::default();
+    options.limits.frames = 1;
+    let settings = Settings {
+        idle_timeout: Some(s(1)),
+        ..Settings::default()
+    };
+    let mut stage = Stage::with(settings, options);
+    let peer = stage.connect();
+    stage.net().faults.late = Rate::per_mille(1_000);
+    stage.net().faults.late_most = 400 * MILLI;
+    stage.say(peer, &"ping\n".repeat(30));
+    stage.pass(ms(500));
+    // Nobody reads it before the thirty are answered.
+    stage.say(peer, "ping\n");
+    let mut heard = String::new();
+    while heard.len() < "pong\n".len() * 31 {
+        stage.turn();
+        assert_eq!(stage.reason(peer), None, "it has said more than was heard");
+        heard += &stage.hear(peer);
+    }
 }
 
 #[test]

@@ -10,11 +10,13 @@ use pulsegate::CloseReason;
 
 use super::agenda::Nanos;
 
-/// A point on the loop's clock, and the time lost to pauses until then.
+/// A point on the loop's clock, the time lost to pauses until then, and how much of that the
+/// server must not take for anybody's silence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Stamp {
     pub(crate) at: Nanos,
     pub(crate) lag: Nanos,
+    pub(crate) stall: Nanos,
 }
 
 /// The facts of one connection, from its accept on.
@@ -129,7 +131,10 @@ mod tests {
     use super::*;
 
     fn stamp(at: Nanos) -> Stamp {
-        Stamp { at, lag: 0 }
+        Stamp {
+            at,
+            ..Stamp::default()
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use rustix::io::Errno;
 
+use super::agenda::{MILLI, Nanos};
 use super::dice::{Dice, Rate};
 
 /// The rates of one world.
@@ -24,6 +25,8 @@ pub(crate) struct Faults {
     pub(crate) hint_late: Rate,
     pub(crate) interrupted: Rate,
     pub(crate) late: Rate,
+    /// By how much a late wait is late at most.
+    pub(crate) late_most: Nanos,
     pub(crate) paused: Rate,
     // the calls
     pub(crate) read_cut: Rate,
@@ -60,7 +63,7 @@ impl Faults {
             hint_false: often(200),
             hint_late: often(500),
             interrupted: often(50),
-            late: often(100),
+            late: often(300),
             read_cut: often(300),
             read_refused: often(100),
             write_cut: often(500),
@@ -68,6 +71,8 @@ impl Faults {
             newcomer_failed: often(100),
             ..Self::default()
         };
+        // Below half a second the loop counts its own delays as everybody's silence.
+        faults.late_most = *dice.pick(&[3, 3, 100, 450]) * MILLI;
         let mut seldom = |most: u32| match dice.one_in(2) {
             true => Rate::per_million(dice.between(1, u64::from(most)) as u32),
             false => Rate::NEVER,

@@ -46,6 +46,8 @@ pub(crate) struct Kernel {
     pub(crate) clock: Stamp,
     /// Time lost to pauses and slow calls so far.
     pub(crate) lag: Nanos,
+    /// Time by which the loop came too late in all, counted where it was more than half a second.
+    pub(crate) stall: Nanos,
     /// Where a connection index of the server leads, by its latest serial.
     pub(crate) by_index: Vec<Option<(u32, Key)>>,
 }
@@ -67,6 +69,7 @@ impl Kernel {
         Stamp {
             at: self.agenda.now,
             lag: self.lag,
+            stall: self.stall,
         }
     }
 

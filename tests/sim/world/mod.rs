@@ -33,6 +33,7 @@ mod server_end;
 pub(crate) mod socket;
 pub(crate) mod speed;
 pub(crate) mod trace;
+mod wait;
 pub(crate) mod watch;
 
 pub(crate) use net::{Crowd, SimNet};

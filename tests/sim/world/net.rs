@@ -54,6 +54,8 @@ pub(crate) struct SimNet<C> {
     pub(crate) horizon: Nanos,
     /// Whether the last wait was for ever while nothing in the world would have ended it.
     pub(crate) is_asleep: bool,
+    /// What the loop said it would take since it last read the clock: `None` is for ever.
+    asked: Option<Duration>,
     /// Turns in a row that asked not to wait and had nothing to do.
     pub(crate) idle_turns: u32,
     /// So many of those are a spin.
@@ -67,7 +69,7 @@ pub(crate) struct SimNet<C> {
     pub(super) signal_told: bool,
     /// Tokens of connections that are closed; some come back as ghosts.
     pub(crate) ghosts: VecDeque<Token>,
-    bell: Arc<Bell>,
+    pub(super) bell: Arc<Bell>,
 }
 
 /// A connection as the server holds it. Dropping it is no close: it must be handed back.
@@ -80,7 +82,7 @@ pub(crate) struct SimListener(pub(crate) u16);
 
 /// What another thread rings.
 #[derive(Default)]
-struct Bell(AtomicBool);
+pub(super) struct Bell(pub(super) AtomicBool);
 
 impl Wake for Bell {
     fn wake(&self) -> io::Result<()> {
@@ -101,6 +103,7 @@ impl<C: Crowd> SimNet<C> {
             toll: MICRO,
             horizon: Nanos::MAX,
             is_asleep: false,
+            asked: Some(Duration::ZERO),
             idle_turns: 0,
             idle_turns_max: 1_000,
             signals: VecDeque::new(),
@@ -154,30 +157,6 @@ impl<C: Crowd> SimNet<C> {
         }
     }
 
-    /// Sleeps until something is ready or `end` is reached.
-    fn sleep(&mut self, end: Option<Nanos>) {
-        loop {
-            self.run_due();
-            if !self.kernel.epoll.is_empty() || self.is_called() {
-                return;
-            }
-            let end = end.map_or(self.horizon, |end| end.min(self.horizon));
-            let next = self.kernel.agenda.next_at().unwrap_or(Nanos::MAX);
-            if next == Nanos::MAX && end == Nanos::MAX {
-                self.is_asleep = true;
-                return;
-            }
-            self.kernel.agenda.now = next.min(end).max(self.kernel.agenda.now);
-            if end < next {
-                return;
-            }
-        }
-    }
-
-    fn is_called(&self) -> bool {
-        self.bell.0.load(Ordering::SeqCst) || (!self.signals.is_empty() && !self.signal_told)
-    }
-
     /// A server may ask not to wait while it has work left; it must then do some.
     fn guard_against_spin(&mut self, timeout: Option<Duration>) {
         if timeout != Some(Duration::ZERO) {
@@ -192,49 +171,15 @@ impl<C: Crowd> SimNet<C> {
         );
     }
 
-    /// Reports what is ready, as far as the event array reaches.
-    fn harvest(&mut self, ready: &mut Vec<Ready>) {
-        let most = ready.len() + self.capacity;
-        if self.dice.happens(self.faults.shuffled) {
-            self.kernel.epoll.shuffle(&mut self.dice);
+    /// A loop that comes more than half a second later than it asked to has stalled; what it asked
+    /// for is over with this reading of the clock.
+    fn note_stall(&mut self) {
+        let passed = self.kernel.now() - self.kernel.clock.at;
+        let asked = self.asked.replace(Duration::ZERO);
+        let late = asked.map_or(0, |asked| passed.saturating_sub(nanos(asked)));
+        if late > SECOND / 2 {
+            self.kernel.stall += late;
         }
-        if self.bell.0.swap(false, Ordering::SeqCst) {
-            self.report(ready, other(Token::Waker));
-        }
-        if !self.signals.is_empty() && !self.signal_told && ready.len() < most {
-            self.signal_told = true;
-            self.report(ready, other(Token::Signal));
-        }
-        while ready.len() < most {
-            let Some(event) = self.kernel.look() else {
-                break;
-            };
-            self.report_bent(ready, event, most);
-        }
-        if ready.len() < most && self.dice.happens(self.faults.stale) {
-            self.report_ghost(ready);
-        }
-        if ready.len() < most && self.dice.happens(self.faults.spurious) {
-            self.report_spurious(ready);
-        }
-    }
-
-    pub(super) fn report(&mut self, ready: &mut Vec<Ready>, event: Ready) {
-        let bits = u64::from(event.readable)
-            | u64::from(event.writable) << 1
-            | u64::from(event.closed) << 2;
-        self.trace.note(Call::Ready, event.token.pack(), bits);
-        self.trace.say(self.kernel.now(), || {
-            let mark = |is, mark| if is { mark } else { '-' };
-            let flags = [
-                mark(event.readable, 'r'),
-                mark(event.writable, 'w'),
-                mark(event.closed, 'c'),
-            ];
-            format!("ready {:?} {}", event.token, String::from_iter(flags))
-        });
-        ready.push(event);
-        self.idle_turns = 0;
     }
 
     /// What each call costs, and now and then much more.
@@ -248,21 +193,13 @@ impl<C: Crowd> SimNet<C> {
     }
 }
 
-fn other(token: Token) -> Ready {
-    Ready {
-        token,
-        readable: true,
-        writable: false,
-        closed: false,
-    }
-}
-
 impl<C: Crowd> Net for SimNet<C> {
     type Listener = SimListener;
     type Stream = SimStream;
 
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         self.guard_against_spin(timeout);
+        self.asked = timeout;
         self.kernel.agenda.now += self.toll;
         // Like mio: a timeout is rounded up to whole milliseconds.
         let start = self.kernel.agenda.now;
@@ -275,7 +212,7 @@ impl<C: Crowd> Net for SimNet<C> {
         }
         self.sleep(end);
         if self.dice.happens(self.faults.late) {
-            let span = self.dice.span(MICRO, 3 * MILLI);
+            let span = self.dice.span(MICRO, self.faults.late_most);
             self.lose(span);
         }
         self.harvest(ready);
@@ -284,11 +221,13 @@ impl<C: Crowd> Net for SimNet<C> {
     }
 
     fn rest(&mut self, span: Duration) {
+        self.asked = Some(span);
         self.pass(nanos(span));
         self.trace.note(Call::Rest, 0, nanos(span));
     }
 
     fn now(&mut self) -> Duration {
+        self.note_stall();
         self.kernel.clock = self.kernel.stamp();
         self.trace.note(Call::Now, 0, self.kernel.now());
         Duration::from_nanos(self.kernel.now())

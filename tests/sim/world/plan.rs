@@ -116,7 +116,7 @@ fn limits(dice: &mut Dice, has_tight_budget: bool) -> Limits {
         reaps,
         tasks,
         input_budget: budget(dice, 8 << 10, 64 << 10),
-        output_budget: budget(dice, 32 << 10, 256 << 10),
+        output_budget: budget(dice, 8 << 10, 48 << 10),
         offline_budget: budget(dice, 8 << 10, 64 << 10),
         topics: dice.between(1, 8) as u32,
         topics_per_connection: dice.between(1, 4) as u32,

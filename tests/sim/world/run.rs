@@ -145,8 +145,18 @@ impl Run {
 
     /// Everybody writes to somebody: whether all letters arrive.
     fn prove(&mut self, longest: Nanos) -> bool {
+        let number = self.turns as u32;
+        let text = letter((u32::MAX, 0), number, "*", &["-".into()], 0);
+        let is_queued = self
+            .server
+            .gate_mut()
+            .push(Target::Everyone, &Push::text(&text))
+            .is_ok();
         let net = self.server.net_mut();
         net.crowd.prove(&mut net.kernel);
+        if is_queued {
+            net.crowd.expect_broadcast(number);
+        }
         net.trace.say(net.kernel.now(), || "--- the proof".into());
         self.until(longest + 30 * SECOND, 50 * TURNS_MAX, |run| {
             run.server.net().crowd.is_content()

@@ -6,7 +6,7 @@
 
 use pulsegate::{Options, Server, Settings};
 
-use super::agenda::{Deed, Nanos, SECOND};
+use super::agenda::{Deed, MILLI, Nanos, SECOND};
 use super::dice::{Dice, Rate};
 use super::faults::Faults;
 use super::judge::Judge;
@@ -165,6 +165,7 @@ fn faults() -> Faults {
         hint_late: Rate::per_mille(100),
         interrupted: Rate::per_mille(10),
         late: Rate::per_mille(10),
+        late_most: 3 * MILLI,
         read_cut: Rate::per_mille(50),
         read_refused: Rate::per_mille(20),
         write_cut: Rate::per_mille(50),

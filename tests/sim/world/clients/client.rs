@@ -3,15 +3,16 @@
 use pulsegate::codec::framing::Framing;
 use pulsegate::{CloseReason, Dialect, Login};
 
-use super::ear::{Ear, News, Owed};
-use super::house::House;
+use super::ear::{Ear, News};
+use super::house::{ANYBODY, House};
+use super::link::Link;
 use super::persona::{Acks, Cut, Ending, Persona, Reading, Speech};
 use super::wire::{self, Say};
 use crate::world::Path;
-use crate::world::agenda::{Deed, MILLI, Nanos, SECOND};
+use crate::world::agenda::{Deed, Nanos, SECOND};
 use crate::world::dice::Dice;
 use crate::world::kernel::Kernel;
-use crate::world::socket::{Heard, Key};
+use crate::world::socket::Heard;
 
 /// A client and its script.
 #[derive(Debug)]
@@ -45,25 +46,6 @@ pub(super) struct Times {
     pub(super) cut: Nanos,
     pub(super) read: Nanos,
     pub(super) end: Nanos,
-}
-
-/// A connection of a client.
-#[derive(Debug)]
-pub(crate) struct Link {
-    pub(crate) key: Key,
-    pub(crate) ear: Ear,
-    /// What is to be sent, from `sent` on.
-    pub(super) out: Vec<u8>,
-    sent: usize,
-    /// Bytes of the stream before `out`.
-    base: u64,
-    /// It has said that nothing more comes.
-    pub(super) is_finished: bool,
-    /// Rounds of speaking since the last flush, for who glues.
-    pub(super) glued: u32,
-    /// Requests, for those who count them.
-    pub(super) said: u32,
-    pub(super) nonsense: u32,
 }
 
 impl Times {
@@ -246,14 +228,17 @@ impl Client {
                     self.say(&Say::Ack(id), kernel, house);
                 }
             }
-            News::Heard(from, number) => drop(house.unheard.remove(&(from, number))),
+            News::Heard(from, number) => {
+                house.unheard.remove(&(from, number, ANYBODY));
+                house.unheard.remove(&(from, number, self.who));
+            }
             News::LoggedIn => {
                 if let Some(socket) = kernel.get_mut(link.key) {
                     socket.facts.is_logged_in = true;
                 }
             }
             News::Answered(Say::Send { .. }, number, false) => {
-                house.unheard.remove(&(self.who, number));
+                house.unheard.remove(&(self.who, number, ANYBODY));
             }
             News::Answered(..) => {}
         }
@@ -274,109 +259,6 @@ impl Client {
         }
     }
 
-    /// The server has closed its side and everything before that was heard.
-    fn hear_fin(&mut self, kernel: &mut Kernel) {
-        let Some(link) = &self.link else { return };
-        link.ear.end();
-        if let Some(socket) = kernel.get_mut(link.key) {
-            socket.facts.fin_heard = true;
-            let is_answered = link.ear.owed.is_empty() || link.ear.is_wild || link.ear.may_miss;
-            let is_half_closed = socket.facts.verdict == Some(CloseReason::PeerClosed);
-            assert!(
-                !is_half_closed || is_answered || link.sent < link.out.len(),
-                "client {}: half-closed, and {:?} was never answered",
-                self.who,
-                link.ear.owed.front(),
-            );
-        }
-        self.part(kernel);
-    }
-
-    /// Lets go of its connection, and plans the next one.
-    fn part(&mut self, kernel: &mut Kernel) {
-        self.was_content = false;
-        if let Some(link) = self.link.take() {
-            kernel.leave(link.key);
-        }
-        let pause = self.dice.span(0, 3 * SECOND);
-        self.times = Times {
-            connect: kernel.now() + pause,
-            ..Times::NEVER
-        };
-    }
-
-    /// Ends its connection by its own will.
-    pub(crate) fn end(&mut self, kernel: &mut Kernel, house: &mut House) {
-        let Some(link) = &mut self.link else { return };
-        let ending = if link.is_finished {
-            Ending::Leave
-        } else {
-            self.persona.ending
-        };
-        match ending {
-            Ending::Stay | Ending::Leave => self.part(kernel),
-            Ending::Reset => {
-                kernel.reset(link.key);
-                self.part(kernel);
-            }
-            Ending::Vanish => {
-                kernel.vanish(link.key);
-                self.part(kernel);
-            }
-            Ending::HalfClose if link.sent < link.out.len() && !self.is_retired => {
-                self.times.end = kernel.now() + 50 * MILLI;
-            }
-            Ending::HalfClose => {
-                kernel.finish(link.key);
-                link.is_finished = true;
-                self.times.speak = Nanos::MAX;
-                self.times.end = kernel.now() + 60 * SECOND;
-            }
-            Ending::Quit => {
-                let is_gate = house.is_gate(self.listener);
-                if !is_gate || link.ear.is_wild {
-                    return self.part(kernel);
-                }
-                if let Some(socket) = kernel.get_mut(link.key) {
-                    socket.facts.causes.add(CloseReason::Quit);
-                }
-                self.say(&Say::Quit, kernel, house);
-                self.flush(kernel);
-                let Some(link) = &mut self.link else { return };
-                link.is_finished = true;
-                self.times.speak = Nanos::MAX;
-                self.times.end = kernel.now() + 60 * SECOND;
-            }
-        }
-    }
-
-    /// Leaves for ever, in the way it is used to.
-    pub(crate) fn retire(&mut self, kernel: &mut Kernel, house: &mut House) {
-        self.is_retired = true;
-        self.end(kernel, house);
-        self.times.connect = Nanos::MAX;
-        self.times.end = kernel.now() + 5 * SECOND;
-        self.set_alarm(kernel);
-    }
-
-    /// Whether its cable was cut without its knowing.
-    pub(crate) fn is_lost(&self, kernel: &Kernel) -> bool {
-        let Some(link) = &self.link else { return false };
-        kernel.get(link.key).is_none_or(|socket| {
-            socket.to_server.clogged_until == Nanos::MAX
-                || socket.to_peer.clogged_until == Nanos::MAX
-        })
-    }
-
-    /// Gives up a connection without telling anybody, and comes back soon.
-    pub(crate) fn abandon(&mut self, kernel: &mut Kernel) {
-        if let Some(link) = &self.link {
-            kernel.vanish(link.key);
-        }
-        self.part(kernel);
-        self.set_alarm(kernel);
-    }
-
     /// Whether it has all that it could wish for: a connection, a login, every answer.
     fn is_content(&self, house: &House) -> bool {
         let Some(link) = &self.link else { return false };
@@ -384,6 +266,14 @@ impl Client {
         let wants_login = settings.dialect == Dialect::Gate && settings.login != Login::None;
         let has_login = !wants_login || link.ear.user.is_some();
         has_login && link.ear.owed.is_empty() && link.sent == link.out.len()
+    }
+
+    /// Whether what is sent to everyone is sent to it.
+    pub(super) fn takes_everything(&self, house: &House) -> bool {
+        let Some(link) = &self.link else { return false };
+        let settings = &house.settings[usize::from(self.listener)];
+        let is_welcome = settings.login != Login::Required || link.ear.user.is_some();
+        settings.dialect == Dialect::Gate && is_welcome && !link.ear.may_miss
     }
 
     /// Appends a message to what it will send.
@@ -445,41 +335,5 @@ impl Client {
             self.alarm = (self.alarm.0 + 1, next);
             kernel.agenda.at(next, Deed::Wake(self.who, self.alarm.0));
         }
-    }
-}
-
-impl Link {
-    /// Appends one frame, and tells the world's books where it ends.
-    pub(super) fn put_frame(
-        &mut self,
-        body: &[u8],
-        settings: &pulsegate::Settings,
-        kernel: &mut Kernel,
-    ) {
-        wire::frame(settings.framing, body, &mut self.out);
-        let end = self.base + self.out.len() as u64;
-        if let Some(socket) = kernel.get_mut(self.key)
-            && settings.framing != Framing::Raw
-        {
-            socket.facts.mark_frame_end(end);
-        }
-        self.said += 1;
-    }
-
-    /// Appends bytes that are no whole frame, or none at all.
-    pub(super) fn put_raw(&mut self, bytes: &[u8], kernel: &mut Kernel) {
-        self.out.extend_from_slice(bytes);
-        if let Some(socket) = kernel.get_mut(self.key) {
-            socket.facts.mark_frame_end(u64::MAX);
-        }
-    }
-
-    pub(super) fn expect_echo(&mut self, body: &[u8]) {
-        self.ear.owed.push_back(Owed::Echo(body.to_vec()));
-    }
-
-    /// Bytes that have not left yet.
-    pub(super) fn waiting(&self) -> usize {
-        self.out.len() - self.sent
     }
 }

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use pulsegate::{Dialect, Settings, UserPolicy};
 
+/// No client has this number.
+pub(crate) const ANYBODY: u32 = u32::MAX;
+
 /// The rules of a world, as its clients know them.
 #[derive(Debug)]
 pub(crate) struct House {
@@ -13,8 +16,9 @@ pub(crate) struct House {
     /// Names that clients write to.
     pub(crate) users: Vec<String>,
     pub(crate) topics: Vec<String>,
-    /// Messages of the last proof that nobody has heard yet: sender and number.
-    pub(crate) unheard: BTreeSet<(u32, u32)>,
+    /// Messages of the last proof that were not heard yet: sender, number, and by whom they must
+    /// be heard; `ANYBODY` where one is enough.
+    pub(crate) unheard: BTreeSet<(u32, u32, u32)>,
     /// Whether the last act has begun: only what proves liveness is said.
     pub(crate) is_quiet: bool,
 }

@@ -3,14 +3,17 @@
 mod client;
 mod ear;
 mod house;
+mod letter;
+mod link;
+mod parting;
 pub(crate) mod persona;
 mod talk;
 pub(crate) mod wire;
 
 pub(crate) use client::Client;
-use client::Link;
-pub(crate) use ear::letter;
 pub(crate) use house::House;
+pub(crate) use letter::letter;
+use link::Link;
 
 use persona::Cut;
 
@@ -110,6 +113,15 @@ impl Population {
             self.clients[who].was_content = false;
             if let Some(user) = user {
                 self.clients[who].prove(kernel, &mut self.house, &user, place % 2 == 0);
+            }
+        }
+    }
+
+    /// A message of the backend to everybody was queued: who must hear it.
+    pub(crate) fn expect_broadcast(&mut self, number: u32) {
+        for client in self.clients.iter().filter(|client| client.persona.is_good) {
+            if client.takes_everything(&self.house) {
+                self.house.unheard.insert((u32::MAX, number, client.who));
             }
         }
     }

@@ -4,8 +4,8 @@ use pulsegate::codec::framing::Framing;
 use pulsegate::{CloseReason, Dialect, Login, Settings};
 
 use super::client::Client;
-use super::ear::letter;
-use super::house::House;
+use super::house::{ANYBODY, House};
+use super::letter::letter;
 use super::persona::{Cut, Speech};
 use super::wire::Say;
 use crate::world::agenda::{MILLI, Nanos, SECOND, nanos};
@@ -145,7 +145,7 @@ impl Client {
             .as_ref()
             .is_some_and(|link| link.ear.may_send(&settings));
         if may_send && settings.allow.send {
-            house.unheard.insert((self.who, self.number));
+            house.unheard.insert((self.who, self.number, ANYBODY));
             self.say(
                 &Say::Send {
                     to: to.to_owned(),
