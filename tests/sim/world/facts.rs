@@ -19,12 +19,23 @@ pub(crate) struct Stamp {
     pub(crate) stall: Nanos,
 }
 
+impl Stamp {
+    /// How much time has passed since `earlier` that counts as silence.
+    pub(crate) fn live_since(self, earlier: Self) -> Nanos {
+        (self.at - earlier.at).saturating_sub(self.stall - earlier.stall)
+    }
+}
+
 /// The facts of one connection, from its accept on.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) accepted: Stamp,
     /// The last read that took a byte; the accept before any.
     pub(crate) heard: Stamp,
+    /// Since when the application has let it wait for an answer: it is not read meanwhile.
+    waits_since: Option<Stamp>,
+    /// How often it has waited so since it was heard last, and how long in all.
+    pub(crate) waited: (u64, Nanos),
     /// The last write that gave a byte away; the accept before any.
     pub(crate) gave: Stamp,
     /// Since when the socket has taken less than it was given.
@@ -98,6 +109,8 @@ impl Facts {
     /// The server took bytes; `taken` is how many since the beginning.
     pub(crate) fn on_read(&mut self, clock: Stamp, taken: u64) {
         self.heard = clock;
+        self.waited = (0, 0);
+        self.waits_since = self.waits_since.map(|_| clock);
         self.waiting = None;
         if !self.is_marked {
             return;
@@ -110,6 +123,20 @@ impl Facts {
             self.frame_began = None;
         } else if self.frame_start != before || self.frame_began.is_none() {
             self.frame_began = Some(clock);
+        }
+    }
+
+    /// The application takes its time.
+    pub(crate) fn on_wait(&mut self, clock: Stamp) {
+        self.was_blocked = true;
+        self.waits_since.get_or_insert(clock);
+    }
+
+    /// The application has answered; it is read again.
+    pub(crate) fn on_answer(&mut self, clock: Stamp) {
+        if let Some(since) = self.waits_since.take() {
+            self.waited.0 += 1;
+            self.waited.1 += clock.live_since(since);
         }
     }
 

@@ -235,6 +235,8 @@ impl Run {
         if self.turns.is_multiple_of(self.check_every) {
             self.server.gate().check();
         }
+        let (stalled, stall) = (self.server.gate().stalled(), self.server.net().kernel.stall);
+        assert_eq!(nanos(stalled), stall, "how long the loop has stalled");
         let mut events = std::mem::take(&mut self.server.handler_mut().events);
         self.say_ends(&events);
         let limits = self.server.gate().limits();

@@ -16,6 +16,8 @@ pub(crate) enum Event {
     LoggedIn(ConnId, String),
     /// Its answer comes later.
     Waits(ConnId),
+    /// The answer that it waited for was given.
+    Answered(ConnId),
     Closed(ConnId, CloseReason),
 }
 
@@ -98,6 +100,8 @@ impl Handler for Watch {
                 answer
             }
         };
-        gate.answer(owed.conn, answer);
+        if gate.answer(owed.conn, answer) {
+            self.events.push(Event::Answered(owed.conn));
+        }
     }
 }
