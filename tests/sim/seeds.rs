@@ -6,9 +6,10 @@
 //!   with `SIM_FIRST=1` only up to the first seed that fails
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex};
 
+use crate::world::marks::Marks;
 use crate::world::run::{Report, run};
 use crate::world::speed;
 
@@ -17,6 +18,9 @@ const PINNED: &[u64] = &[14, 896, 1250, 1430];
 
 /// Seeds that are played twice.
 const TWICE: u64 = 8;
+
+/// So many seeds together reach every situation that the world is there for.
+const FULL: u64 = 200;
 
 /// Plays a seed; where it fails, what went wrong and how to replay it.
 fn play(seed: u64) -> Result<Report, String> {
@@ -36,7 +40,7 @@ fn range() -> (u64, u64) {
         return if cfg!(debug_assertions) {
             (0, 40)
         } else {
-            (0, 200)
+            (0, FULL)
         };
     };
     let (from, to) = text.split_once("..").expect("SIM_SEEDS=from..to");
@@ -66,6 +70,7 @@ struct Tally {
     seeds: u64,
     turns: u64,
     seconds: u64,
+    marks: Marks,
     failures: Vec<String>,
 }
 
@@ -76,14 +81,17 @@ impl Tally {
             Ok(report) => {
                 self.turns += report.turns;
                 self.seconds += report.lasted / 1_000_000_000;
+                self.marks.add(report.marks);
             }
             Err(failure) => self.failures.push(failure),
         }
     }
 }
 
-#[test]
-fn a_sweep_of_seeds_passes() {
+/// The sweep that `SIM_SEEDS` names, played once for all tests that ask.
+static SWEEP: LazyLock<Tally> = LazyLock::new(sweep);
+
+fn sweep() -> Tally {
     let (from, to) = range();
     let next = AtomicU64::new(from);
     let tally = Mutex::new(Tally::default());
@@ -104,7 +112,12 @@ fn a_sweep_of_seeds_passes() {
         scope.spawn(work);
         scope.spawn(work);
     });
-    let tally = tally.into_inner().expect("nobody panics here");
+    tally.into_inner().expect("nobody panics here")
+}
+
+#[test]
+fn a_sweep_of_seeds_passes() {
+    let tally = &*SWEEP;
     eprintln!(
         "{} seeds, {} turns, {} simulated seconds",
         tally.seeds, tally.turns, tally.seconds
@@ -116,6 +129,15 @@ fn a_sweep_of_seeds_passes() {
         failures.len(),
         failures.join("\n")
     );
+}
+
+#[test]
+fn a_sweep_reaches_every_situation() {
+    // Fewer seeds may miss some, and promise nothing.
+    if SWEEP.seeds >= FULL {
+        let missing = SWEEP.marks.missing();
+        assert!(missing.is_empty(), "unseen: {missing:#?}");
+    }
 }
 
 #[test]

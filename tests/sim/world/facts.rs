@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use pulsegate::CloseReason;
 
-use super::agenda::Nanos;
+use super::agenda::{Nanos, SECOND};
 
 /// A point on the loop's clock, the time lost to pauses until then, and how much of that the
 /// server must not take for anybody's silence.
@@ -70,6 +70,8 @@ pub(crate) struct Facts {
     pub(crate) queued: Stamp,
     /// Whether the handler was told of it.
     pub(crate) was_opened: bool,
+    /// Whether the server threw away what the kernel held for it.
+    pub(crate) was_cut: bool,
 }
 
 /// Reasons for an end that something in the world justifies: a set.
@@ -138,6 +140,15 @@ impl Facts {
             self.waited.0 += 1;
             self.waited.1 += clock.live_since(since);
         }
+    }
+
+    /// Whether the server has left input that waits since then alone, for a tenth of a second that
+    /// nothing else explains, on a connection that takes no output.
+    pub(crate) fn was_paused(&self, clock: Stamp, since: Stamp) -> bool {
+        let passed = clock.at.saturating_sub(since.at);
+        let left_alone = passed.saturating_sub(clock.lag - since.lag);
+        let is_answered = self.waits_since.is_none() && self.waited.0 == 0;
+        self.was_blocked && is_answered && left_alone > SECOND / 10
     }
 
     /// The server gave `count` of `wanted` bytes away.

@@ -11,6 +11,7 @@ use pulsegate::{CloseReason, ConnId, Gate, Settings, UserPolicy};
 use super::agenda::{MILLI, Nanos, SECOND, nanos};
 use super::facts::{Facts, Stamp};
 use super::kernel::Kernel;
+use super::marks::Mark;
 use super::watch::Event;
 
 /// What the judge holds against the server.
@@ -20,8 +21,8 @@ pub(crate) struct Judge {
     policy: UserPolicy,
     /// Whether a byte budget is so small that it may cost a connection.
     pub(crate) has_tight_budget: bool,
-    /// Whether the server is shutting down.
-    pub(crate) is_draining: bool,
+    /// The shutdown, once it has begun.
+    pub(crate) drain: Option<Drain>,
     /// How late a deadline may be decided, on the loop's clock.
     pub(crate) slack: Nanos,
     /// Who is open, and under which name.
@@ -36,13 +37,23 @@ pub(crate) struct Judge {
     pub(crate) ends: [u64; CloseReason::ALL.len()],
 }
 
+/// A shutdown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drain {
+    pub(crate) began: Stamp,
+    /// The goodbyes are spread over so long.
+    pub(crate) over: Nanos,
+    /// Slots that connections may have at most.
+    pub(crate) slots: u64,
+}
+
 impl Judge {
     pub(crate) fn new(settings: Vec<Settings>, policy: UserPolicy) -> Self {
         Self {
             settings,
             policy,
             has_tight_budget: false,
-            is_draining: false,
+            drain: None,
             slack: 10 * MILLI,
             open: BTreeMap::new(),
             owners: BTreeMap::new(),
@@ -59,12 +70,14 @@ impl Judge {
         for event in events.drain(..) {
             match event {
                 Event::Opened(conn) => self.on_open(conn, kernel),
-                Event::LoggedIn(conn, user) => self.on_login(conn, user),
+                Event::LoggedIn(conn, user) => self.on_login(conn, user, kernel),
                 Event::Closed(conn, reason) => self.on_close(conn, reason, kernel),
                 Event::Waits(conn) => {
                     let clock = kernel.clock;
                     facts_of(kernel, conn).on_wait(clock);
+                    kernel.marks.reach(Mark::Waited);
                 }
+                Event::AnswerLost => kernel.marks.reach(Mark::AnswerLost),
                 Event::Answered(conn) => {
                     let clock = kernel.clock;
                     facts_of(kernel, conn).on_answer(clock);
@@ -86,12 +99,13 @@ impl Judge {
         kernel.get_mut(key).expect("it is there").facts.was_opened = true;
     }
 
-    fn on_login(&mut self, conn: ConnId, user: String) {
+    fn on_login(&mut self, conn: ConnId, user: String, kernel: &mut Kernel) {
         let name = self.open.get_mut(&conn).expect("who logs in is open");
         if name.as_ref() == Some(&user) {
             return;
         }
         if let Some(old) = name.replace(user.clone()) {
+            kernel.marks.reach(Mark::Moved);
             self.owners
                 .entry(old)
                 .or_default()
@@ -157,7 +171,7 @@ impl Judge {
                 self.judge_deadline(conn, reason, facts, settings, clock);
             }
             CloseReason::PeerClosed => assert!(has_fin, "{conn}: no FIN came"),
-            _ => self.judge_cause(conn, reason, facts, settings),
+            _ => self.judge_cause(conn, reason, facts, settings, clock),
         }
     }
 
@@ -238,7 +252,14 @@ impl Judge {
     }
 
     /// Another reason: it has a cause.
-    fn judge_cause(&self, conn: ConnId, reason: CloseReason, facts: &Facts, settings: &Settings) {
+    fn judge_cause(
+        &self,
+        conn: ConnId,
+        reason: CloseReason,
+        facts: &Facts,
+        settings: &Settings,
+        clock: Stamp,
+    ) {
         match reason {
             CloseReason::PeerReset
             | CloseReason::Protocol
@@ -262,7 +283,7 @@ impl Judge {
                     "{conn}: overloaded with ample budgets"
                 );
             }
-            CloseReason::Shutdown => assert!(self.is_draining, "{conn}: no shutdown"),
+            CloseReason::Shutdown => self.judge_goodbye(conn, clock),
             CloseReason::SlowConsumer => {
                 let may_overflow = settings.outbox_max < 64 << 10;
                 assert!(
@@ -274,6 +295,25 @@ impl Judge {
                 panic!("{conn}: {reason} without cause");
             }
         }
+    }
+
+    /// The goodbyes of a shutdown go from slot to slot, evenly over their time.
+    fn judge_goodbye(&self, conn: ConnId, clock: Stamp) {
+        let Some(drain) = &self.drain else {
+            panic!("{conn}: no shutdown");
+        };
+        let passed = clock.at - drain.began.at;
+        let share = drain.over * u64::from(conn.index + 1) / drain.slots;
+        assert!(
+            passed + 2 * MILLI >= share,
+            "{conn}: told {passed} ns after the shutdown began, before its turn: {share}"
+        );
+        let excuse = clock.lag - drain.began.lag + 2 * self.slack;
+        assert!(
+            passed <= drain.over + excuse,
+            "{conn}: told {passed} ns after the shutdown began, late: {}",
+            drain.over
+        );
     }
 
     /// The model, the gate and the kernel agree.
@@ -299,8 +339,8 @@ impl Judge {
 
     /// Sockets whose story is over: what the peer was told is what the handler was told.
     pub(crate) fn bury(&self, kernel: &mut Kernel) {
-        for &key in &kernel.dead {
-            let Some(socket) = kernel.get(key) else {
+        for at in 0..kernel.dead.len() {
+            let Some(socket) = kernel.get(kernel.dead[at]) else {
                 continue;
             };
             let facts = &socket.facts;
@@ -318,6 +358,13 @@ impl Judge {
             let says = is_gate && !facts.is_wild && verdict != Some(CloseReason::PeerClosed);
             if facts.fin_heard && says && facts.accepted != Stamp::default() {
                 assert_eq!(facts.told, verdict, "a FIN came without its goodbye");
+            }
+            if facts.was_opened && verdict == Some(CloseReason::Overloaded) {
+                let mark = match facts.was_cut {
+                    true => Mark::OutboxEvicted,
+                    false => Mark::HalfEvicted,
+                };
+                kernel.marks.reach(mark);
             }
         }
         kernel.bury();

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::agenda::{Agenda, Deed, MILLI, Nanos};
 use super::epoll::{Epoll, File};
 use super::facts::Stamp;
+use super::marks::Marks;
 use super::socket::{Heard, Key, Socket, Stage};
 
 /// A listening socket.
@@ -48,6 +49,8 @@ pub(crate) struct Kernel {
     pub(crate) lag: Nanos,
     /// Time by which the loop came too late in all, counted where it was more than half a second.
     pub(crate) stall: Nanos,
+    /// What the run has been through.
+    pub(crate) marks: Marks,
     /// Where a connection index of the server leads, by its latest serial.
     pub(crate) by_index: Vec<Option<(u32, Key)>>,
 }

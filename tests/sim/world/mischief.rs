@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::agenda::{Deed, MICRO, MILLI, SECOND};
 use super::faults::{DROUGHT, FATAL, NEWCOMER};
+use super::marks::Mark;
 use super::net::{Crowd, SimNet};
 use super::socket::Key;
 
@@ -49,6 +50,12 @@ impl<C: Crowd> SimNet<C> {
             return;
         }
         let now = self.kernel.agenda.now;
+        let mark = match does {
+            (true, ..) => Mark::Reset,
+            (_, true, _) => Mark::Clogged,
+            _ => Mark::Lost,
+        };
+        self.kernel.marks.reach(mark);
         if does.0 {
             socket.facts.causes.add(CloseReason::PeerReset);
             self.kernel.reset_at_server(key, Errno::CONNRESET);
@@ -143,6 +150,7 @@ impl<C: Crowd> SimNet<C> {
     /// The connection fails under the server's hands.
     fn fail(&mut self, key: Key) -> io::Error {
         let errno = *self.dice.pick(&FATAL);
+        self.kernel.marks.reach(Mark::Failed);
         let now = self.kernel.agenda.now;
         let socket = &mut self.kernel.sockets[key.slot as usize];
         socket.facts.causes.add(CloseReason::PeerReset);
@@ -255,6 +263,7 @@ impl<C: Crowd> SimNet<C> {
             let queue = &mut self.kernel.listeners[usize::from(number)].queue;
             let key = queue.pop_front()?;
             self.kernel.refuse(key);
+            self.kernel.marks.reach(Mark::NewcomerFailed);
             return Some((*self.dice.pick(&NEWCOMER)).into());
         }
         None

@@ -23,6 +23,7 @@ pub(crate) mod facts;
 pub(crate) mod faults;
 pub(crate) mod judge;
 pub(crate) mod kernel;
+pub(crate) mod marks;
 mod mischief;
 pub(crate) mod net;
 mod peer_end;

@@ -20,6 +20,7 @@ use super::agenda::{Deed, MICRO, MILLI, Nanos, SECOND, nanos};
 use super::dice::Dice;
 use super::faults::Faults;
 use super::kernel::Kernel;
+use super::marks::Mark;
 use super::socket::Key;
 use super::trace::{Call, Trace};
 
@@ -179,6 +180,7 @@ impl<C: Crowd> SimNet<C> {
         let late = asked.map_or(0, |asked| passed.saturating_sub(nanos(asked)));
         if late > SECOND / 2 {
             self.kernel.stall += late;
+            self.kernel.marks.reach(Mark::Stall);
         }
     }
 
@@ -222,6 +224,7 @@ impl<C: Crowd> Net for SimNet<C> {
 
     fn rest(&mut self, span: Duration) {
         self.asked = Some(span);
+        self.kernel.marks.reach(Mark::Rested);
         self.pass(nanos(span));
         self.trace.note(Call::Rest, 0, nanos(span));
     }
@@ -273,6 +276,13 @@ impl<C: Crowd> Net for SimNet<C> {
             Some(error) => Err(error),
             None => self.kernel.accept(listener.0),
         };
+        let errno = accepted.as_ref().err().and_then(Errno::from_io_error);
+        self.kernel
+            .marks
+            .reach_if(errno == Some(Errno::MFILE), Mark::NoDescriptor);
+        self.kernel
+            .marks
+            .reach_if(errno == Some(Errno::NOMEM), Mark::NoMemory);
         let result = accepted
             .as_ref()
             .map_or_else(code, |key| u64::from(key.slot));
@@ -287,6 +297,7 @@ impl<C: Crowd> Net for SimNet<C> {
 
     fn register(&mut self, stream: &mut SimStream, token: Token) -> io::Result<()> {
         if self.dice.happens(self.faults.register_failed) {
+            self.kernel.marks.reach(Mark::Unregistered);
             return Err(Errno::NOMEM.into());
         }
         self.kernel.register(stream.0, token);

@@ -66,7 +66,10 @@ impl Plan {
                 coalesce: dice
                     .one_in(4)
                     .then(|| Duration::from_millis(dice.between(1, 5))),
-                drain_over: Duration::ZERO,
+                drain_over: match dice.one_in(2) {
+                    true => Duration::from_millis(dice.between(1, 5_000)),
+                    false => Duration::ZERO,
+                },
                 drain_timeout: Duration::from_secs(10),
                 wheel_slots: *dice.pick(&[64, 64, 256, 1_024, 16_384]),
             },
@@ -280,6 +283,7 @@ fn population(
             users,
             topics: (0..4).map(|topic| format!("t{topic}")).collect(),
             unheard: std::collections::BTreeSet::new(),
+            kept: std::collections::BTreeSet::new(),
             is_quiet: false,
         },
         dice: dice.fork(5),

@@ -1,17 +1,19 @@
 //! One seed from its first turn to its last: safety under faults, liveness, teardown.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use pulsegate::net::Signal;
 use pulsegate::{Body, CloseReason, Push, Server, Target};
 
 use super::SimNet;
-use super::agenda::{Deed, Nanos, SECOND, nanos};
+use super::agenda::{Deed, MILLI, Nanos, SECOND, nanos};
 use super::clients::Population;
 use super::clients::letter;
 use super::dice::Dice;
 use super::faults::Faults;
-use super::judge::Judge;
+use super::judge::{Drain, Judge};
+use super::marks::{Mark, Marks};
 use super::plan::Plan;
 use super::watch::Watch;
 
@@ -23,8 +25,8 @@ pub(crate) struct Report {
     pub(crate) turns: u64,
     /// Virtual time.
     pub(crate) lasted: Nanos,
-    /// Ends by reason, in the order of `CloseReason::ALL`.
-    pub(crate) ends: [u64; CloseReason::ALL.len()],
+    /// What it has been through.
+    pub(crate) marks: Marks,
 }
 
 type World = Server<SimNet<Population>, Watch>;
@@ -66,6 +68,7 @@ pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
     net.kernel.fd_limit = plan.fd_limit;
     let mut watch = Watch::default();
     watch.dice = plan.is_slow.then(|| Dice::new(seed));
+    let (drain_over, slots) = (plan.options.drain_over, plan.options.wheel_slots);
     let mut server = Server::new(net, watch, plan.options).expect("the world lets it begin");
     for settings in plan.settings {
         server.listen(settings).expect("the world lets it listen");
@@ -80,13 +83,14 @@ pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
     };
     run.safety(plan.play, plan.meddling);
     run.liveness();
-    run.teardown(plan.ends_by_shutdown);
+    run.teardown(plan.ends_by_shutdown.then_some(drain_over));
+    let marks = run.marks(slots);
     let net = run.server.net();
     Report {
         trace: net.trace.fingerprint(),
         turns: run.turns,
         lasted: net.kernel.now(),
-        ends: run.judge.ends,
+        marks,
     }
 }
 
@@ -163,17 +167,30 @@ impl Run {
         })
     }
 
-    /// The last act: everybody leaves, and nothing remains.
-    fn teardown(&mut self, by_shutdown: bool) {
+    /// The last act: everybody leaves, or is told to, and nothing remains.
+    fn teardown(&mut self, shutdown_over: Option<Duration>) {
         let longest = self.longest();
+        let by_shutdown = shutdown_over.is_some();
+        let over = nanos(shutdown_over.unwrap_or_default());
         let net = self.server.net_mut();
         net.trace.say(net.kernel.now(), || "--- the end".into());
-        net.crowd.retire(&mut net.kernel);
+        if over == 0 {
+            net.crowd.retire(&mut net.kernel);
+        }
         if by_shutdown {
-            self.judge.is_draining = true;
+            let limits = self.server.gate().limits();
+            self.judge.drain = Some(Drain {
+                began: self.server.net().kernel.stamp(),
+                over,
+                slots: u64::from(limits.connections + limits.refusals),
+            });
             self.server.net_mut().send_signal(Signal::Terminate);
-            let done = self.until(20 * SECOND, 50 * TURNS_MAX, |run| run.server.is_done());
+            let span = over + 20 * SECOND;
+            let done = self.until(span, 50 * TURNS_MAX, |run| run.server.is_done());
             assert!(done, "the shutdown does not end");
+            let told = self.judge.ends[CloseReason::Shutdown as usize];
+            let marks = &mut self.server.net_mut().kernel.marks;
+            marks.reach_if(over > 0 && told > 2, Mark::Spread);
         } else {
             let empty = self.until(2 * longest + 30 * SECOND, 50 * TURNS_MAX, |run| {
                 run.server.gate().sockets() == 0 && !run.server.net().kernel.has_newcomers()
@@ -197,6 +214,20 @@ impl Run {
         if !by_shutdown {
             self.forget_everything();
         }
+    }
+
+    /// What the run has been through, with what the books tell in the end.
+    fn marks(&self, wheel_slots: u32) -> Marks {
+        let mut marks = self.server.net().kernel.marks;
+        marks.add_stats(self.server.gate().stats());
+        marks.add_ends(&self.judge.ends);
+        let turn = u64::from(wheel_slots) * 2 * MILLI;
+        let settings = &self.server.net().crowd.house.settings;
+        let is_longer = |span: Option<Duration>| span.is_some_and(|span| nanos(span) > turn);
+        let ended = self.judge.ends[CloseReason::IdleTimeout as usize] > 0;
+        let is_round = settings.iter().all(|one| is_longer(one.idle_timeout));
+        marks.reach_if(ended && is_round, Mark::Rounds);
+        marks
     }
 
     /// Parked messages and absent users expire; then nothing is left to wait for.
@@ -288,6 +319,13 @@ impl Run {
             ack,
             ttl: None,
         };
+        let gate = self.server.gate();
+        let is_sliced = kind == 1 && gate.connections() > gate.limits().fanout;
+        self.server
+            .net_mut()
+            .kernel
+            .marks
+            .reach_if(is_sliced, Mark::Sliced);
         let _ = self.server.gate_mut().push(target, &push);
     }
 

@@ -11,6 +11,7 @@ use super::agenda::Deed;
 use super::epoll::File;
 use super::facts::Stamp;
 use super::kernel::{Kernel, Listening};
+use super::marks::Mark;
 use super::socket::{Key, Stage};
 
 impl Kernel {
@@ -102,11 +103,13 @@ impl Kernel {
         let count = socket.to_server.take(into);
         let rest = socket.to_server.arrived() > 0 || socket.to_server.fin_arrived;
         let waiting = socket.facts.waiting;
+        let was_paused = waiting.is_some_and(|since| socket.facts.was_paused(clock, since));
         socket.facts.on_read(clock, socket.to_server.taken);
         socket.facts.waiting = waiting.filter(|_| rest);
         if was_full {
             self.stir(key);
         }
+        self.marks.reach_if(was_paused, Mark::Paused);
         Ok(count)
     }
 
@@ -176,6 +179,7 @@ impl Kernel {
         }
         let socket = &mut self.sockets[key.slot as usize];
         socket.stage = Stage::Closed;
+        socket.facts.was_cut = how == Ending::Abort;
         self.held -= 1;
         let at = socket.to_peer.arrival(now);
         if !socket.server.is_dead {

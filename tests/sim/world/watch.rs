@@ -18,6 +18,8 @@ pub(crate) enum Event {
     Waits(ConnId),
     /// The answer that it waited for was given.
     Answered(ConnId),
+    /// The same, but too late.
+    AnswerLost,
     Closed(ConnId, CloseReason),
 }
 
@@ -100,8 +102,10 @@ impl Handler for Watch {
                 answer
             }
         };
-        if gate.answer(owed.conn, answer) {
-            self.events.push(Event::Answered(owed.conn));
-        }
+        let is_told = gate.answer(owed.conn, answer);
+        self.events.push(match is_told {
+            true => Event::Answered(owed.conn),
+            false => Event::AnswerLost,
+        });
     }
 }

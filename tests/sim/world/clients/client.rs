@@ -3,7 +3,7 @@
 use pulsegate::codec::framing::Framing;
 use pulsegate::{CloseReason, Dialect, Login};
 
-use super::ear::{Ear, News};
+use super::ear::{Ear, Fate, News};
 use super::house::{ANYBODY, House};
 use super::link::Link;
 use super::persona::{Acks, Cut, Ending, Persona, Reading, Speech};
@@ -12,6 +12,7 @@ use crate::world::Path;
 use crate::world::agenda::{Deed, Nanos, SECOND};
 use crate::world::dice::Dice;
 use crate::world::kernel::Kernel;
+use crate::world::marks::Mark;
 use crate::world::socket::Heard;
 
 /// A client and its script.
@@ -217,7 +218,10 @@ impl Client {
     fn heed(&mut self, news: News, kernel: &mut Kernel, house: &mut House) {
         let Some(link) = &mut self.link else { return };
         match news {
-            News::Ping => self.say(&Say::Pong, kernel, house),
+            News::Ping => {
+                kernel.marks.reach(Mark::Pinged);
+                self.say(&Say::Pong, kernel, house);
+            }
             News::AckWanted(id) => {
                 let acks = match self.persona.acks {
                     Acks::Always => true,
@@ -231,14 +235,19 @@ impl Client {
             News::Heard(from, number) => {
                 house.unheard.remove(&(from, number, ANYBODY));
                 house.unheard.remove(&(from, number, self.who));
+                let was_kept = house.kept.remove(&(from, number));
+                kernel.marks.reach_if(was_kept, Mark::ParkedHeard);
             }
             News::LoggedIn => {
                 if let Some(socket) = kernel.get_mut(link.key) {
                     socket.facts.is_logged_in = true;
                 }
             }
-            News::Answered(Say::Send { .. }, number, false) => {
+            News::Answered(Say::Send { .. }, number, fate) if fate != Fate::Done => {
                 house.unheard.remove(&(self.who, number, ANYBODY));
+                if fate == Fate::Kept {
+                    house.kept.insert((self.who, number));
+                }
             }
             News::Answered(..) => {}
         }

@@ -63,8 +63,17 @@ pub(crate) enum News {
     Heard(u32, u32),
     /// It is logged in now.
     LoggedIn,
-    /// The answer to a request, and whether that was done at once.
-    Answered(Say, u32, bool),
+    /// The answer to a request.
+    Answered(Say, u32, Fate),
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    Done,
+    /// Its message is kept for somebody who is not there.
+    Kept,
+    Refused,
 }
 
 impl Ear {
@@ -208,11 +217,12 @@ impl Ear {
             _ => unreachable!("answers only"),
         }
         if say != Say::Ping {
-            let is_done = match word {
-                Word::Ok(fields) => fields.iter().all(|(key, _)| key != "offline"),
-                _ => false,
+            let fate = match word {
+                Word::Ok(fields) if fields.iter().any(|(key, _)| key == "offline") => Fate::Kept,
+                Word::Ok(_) => Fate::Done,
+                _ => Fate::Refused,
             };
-            news.push(News::Answered(say, number, is_done));
+            news.push(News::Answered(say, number, fate));
         }
     }
 

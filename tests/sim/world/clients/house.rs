@@ -19,6 +19,8 @@ pub(crate) struct House {
     /// Messages of the last proof that were not heard yet: sender, number, and by whom they must
     /// be heard; `ANYBODY` where one is enough.
     pub(crate) unheard: BTreeSet<(u32, u32, u32)>,
+    /// Messages that were kept for later, by sender and number.
+    pub(crate) kept: BTreeSet<(u32, u32)>,
     /// Whether the last act has begun: only what proves liveness is said.
     pub(crate) is_quiet: bool,
 }

@@ -21,6 +21,7 @@ use crate::world::Crowd;
 use crate::world::agenda::{Deed, SECOND};
 use crate::world::dice::Dice;
 use crate::world::kernel::Kernel;
+use crate::world::marks::Mark;
 use crate::world::socket::Socket;
 
 /// Everybody.
@@ -47,6 +48,7 @@ impl Crowd for Population {
         if !self.has_storms {
             return;
         }
+        kernel.marks.reach(Mark::Storm);
         for client in &mut self.clients {
             if client.link.is_some() && !client.persona.is_good && self.dice.one_in(2) {
                 client.end(kernel, &mut self.house);
