@@ -220,6 +220,10 @@ impl Gate {
                 self.advance_job(&mut job);
             }
             if job.next < job.targets {
+                if self.ledger.output() > self.limits.output_budget {
+                    // No outbox is left to pay for these: they are written again when needed.
+                    job.message.frames = Frames::default();
+                }
                 self.pushes.put_back(job);
             }
         }

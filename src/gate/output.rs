@@ -246,9 +246,7 @@ impl Gate {
         } else if is_late {
             self.touch(index);
         }
-        if self.ledger.output() > self.limits.output_budget {
-            self.relieve_output();
-        }
+        self.relieve_output();
     }
 
     /// Keeps an empty outbox for the next connection that needs one.
@@ -360,6 +358,7 @@ impl Gate {
         }
         self.touch(index);
         self.judge_burst(index);
+        self.relieve_output();
     }
 
     /// What one turn has queued may be above the maximum: it was offered to the socket first.
