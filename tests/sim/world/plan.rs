@@ -119,7 +119,7 @@ fn limits(dice: &mut Dice, has_tight_budget: bool) -> Limits {
         reaps,
         tasks,
         input_budget: budget(dice, 8 << 10, 64 << 10),
-        output_budget: budget(dice, 8 << 10, 48 << 10),
+        output_budget: budget(dice, 8 << 10, 32 << 10),
         offline_budget: budget(dice, 8 << 10, 64 << 10),
         topics: dice.between(1, 8) as u32,
         topics_per_connection: dice.between(1, 4) as u32,
@@ -259,7 +259,8 @@ fn population(
         }
         // Far away and through a straw, nobody could be served in time, however good.
         let is_near = own.one_in(2);
-        let is_narrow = own.one_in(3) && (is_near || !persona.is_good);
+        let is_narrow =
+            own.one_in(if persona.is_good { 3 } else { 2 }) && (is_near || !persona.is_good);
         let path = Path {
             up_window: own.size(32, 64 << 10),
             down_window: if is_narrow {

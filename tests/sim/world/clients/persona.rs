@@ -164,10 +164,10 @@ impl Persona {
 }
 
 fn speech(dice: &mut Dice) -> Speech {
-    match dice.below(10) {
+    match dice.below(11) {
         0 => Speech::Silent,
         1 => Speech::Fading,
-        2 => Speech::Flood,
+        2 | 7 => Speech::Flood,
         3 => Speech::Endless,
         4 => Speech::Giant,
         5 => Speech::Foreign(dice.below(5) as u8),
