@@ -32,7 +32,12 @@ impl Gate {
 
     /// Sends a letter on a connection and keeps it until it is acknowledged.
     pub(crate) fn deliver_letter(&mut self, index: u32, letter: &Arc<Letter>) -> Fate {
-        if self.conns.at(index).unacked().len() >= self.limits.unacked_per_connection as usize {
+        let unacked = self.conns.at(index).unacked();
+        if unacked.iter().any(|sent| sent.letter.id == letter.id) {
+            // Its user has logged in here while the message was under way to both.
+            return Fate::Queued;
+        }
+        if unacked.len() >= self.limits.unacked_per_connection as usize {
             return Fate::Refused;
         }
         let is_held = self.answering == index;
@@ -136,8 +141,7 @@ impl Gate {
                 self.stats.letters.expired += 1;
             } else if sent.attempts >= attempts_max {
                 self.settle(index, id);
-                let gave_up = Some(self.conns.id(index));
-                self.park_unless_held(self.conns.at(index).user, sent.letter, gave_up);
+                self.give_up(self.conns.at(index).user, sent.letter);
             } else if !self.resend_one(index, &sent) {
                 return;
             }
@@ -197,15 +201,27 @@ impl Gate {
         conn.trim_extra();
         for sent in unacked {
             if moves {
-                self.put(user, sent.letter, None);
+                self.put(user, sent.letter, Box::default());
             } else {
-                self.park_unless_held(user, sent.letter, None);
+                self.park_unless_held(user, sent.letter, Box::default());
             }
         }
     }
 
+    /// Parks a letter that was sent often enough, for a later connection than those that are here.
+    fn give_up(&mut self, user: u32, letter: Arc<Letter>) {
+        let here = match user {
+            NONE => Box::default(),
+            user => {
+                let conns = self.users.conns(user).iter();
+                conns.map(|&conn| self.conns.id(conn)).collect()
+            }
+        };
+        self.park_unless_held(user, letter, here);
+    }
+
     /// Parks a letter unless another connection of the user still waits for its ack.
-    fn park_unless_held(&mut self, user: u32, letter: Arc<Letter>, gave_up: Option<ConnId>) {
+    fn park_unless_held(&mut self, user: u32, letter: Arc<Letter>, gave_up: Box<[ConnId]>) {
         if user == NONE {
             self.stats.letters.expired += 1;
             return;
@@ -223,7 +239,7 @@ impl Gate {
     }
 
     /// Puts a letter into the user's mailbox: whether it had room.
-    pub(crate) fn park(&mut self, user: u32, letter: Arc<Letter>, gave_up: Option<ConnId>) -> bool {
+    pub(crate) fn park(&mut self, user: u32, letter: Arc<Letter>, gave_up: Box<[ConnId]>) -> bool {
         let has_room = self.has_mailbox_room(user);
         if has_room {
             self.put(user, letter, gave_up);
@@ -236,7 +252,7 @@ impl Gate {
     /// Parks a letter for a user who is here and could not take it: his connections collect it when
     /// they have room.
     pub(crate) fn park_for(&mut self, user: u32, letter: &Arc<Letter>) -> bool {
-        if user == NONE || !self.park(user, Arc::clone(letter), None) {
+        if user == NONE || !self.park(user, Arc::clone(letter), Box::default()) {
             return false;
         }
         for place in 0..self.users.conns(user).len() {
@@ -255,7 +271,7 @@ impl Gate {
         self.users.mailbox(user).len() < max as usize
     }
 
-    fn put(&mut self, user: u32, letter: Arc<Letter>, gave_up: Option<ConnId>) {
+    fn put(&mut self, user: u32, letter: Arc<Letter>, gave_up: Box<[ConnId]>) {
         let now = self.clock.real();
         let listener = usize::from(self.users.at(user).listener.0);
         let expires = letter
@@ -300,7 +316,7 @@ impl Gate {
             let is_next = |key: &&u32| {
                 let parked = self.offline.at(**key);
                 let is_held = |sent: &Unacked| sent.letter.id == parked.letter.id;
-                parked.gave_up != Some(id)
+                !parked.gave_up.contains(&id)
                     && !parked.expires.is_due(now)
                     && !self.conns.at(index).unacked().iter().any(is_held)
             };

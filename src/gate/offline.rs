@@ -93,8 +93,9 @@ pub(crate) struct Parked {
     pub(crate) user: u32,
     /// When it is dropped (real clock).
     pub(crate) expires: Tick,
-    /// The connection on which all attempts were made: it is not sent there again.
-    pub(crate) gave_up: Option<ConnId>,
+    /// Where all attempts were made on a connection: those of its user at that time. It waits for
+    /// the next login, since each of them may have had its share of copies.
+    pub(crate) gave_up: Box<[ConnId]>,
     older: u32,
     newer: u32,
 }
@@ -127,7 +128,7 @@ impl Offline {
         letter: Arc<Letter>,
         user: u32,
         expires: Tick,
-        gave_up: Option<ConnId>,
+        gave_up: Box<[ConnId]>,
     ) -> u32 {
         let parked = Parked {
             letter,
