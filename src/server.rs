@@ -50,6 +50,8 @@ pub struct Server<N: Net, H: Handler> {
     /// The slab key of a socket is its connection's slot, and the index in its token.
     sockets: Slab<N::Stream>,
     doors: Vec<Door<N::Listener>>,
+    /// Who is asked first for newcomers.
+    first_door: usize,
     /// One read buffer for all connections.
     scratch: Box<[u8]>,
     ready: Vec<Ready>,
@@ -126,6 +128,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             handler,
             sockets: Slab::with_capacity((limits.connections + limits.refusals) as usize),
             doors: Vec::new(),
+            first_door: 0,
             scratch: vec![0; limits.read_bytes].into_boxed_slice(),
             ready: Vec::with_capacity(limits.events as usize),
             due: Vec::with_capacity(limits.expiries as usize),

@@ -75,10 +75,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     pub(super) fn accept(&mut self) {
-        // Another one is first each turn, so that a slot that becomes free goes round.
-        let first = usize::try_from(self.gate.stats.turns).unwrap_or(0);
+        // Whoever was served last is last, so that a slot that becomes free goes round.
+        let first = self.first_door;
         for step in 0..self.doors.len() {
-            let door = (first.wrapping_add(step)) % self.doors.len();
+            let door = (first + step) % self.doors.len();
             for _ in 0..self.gate.limits.accepts {
                 if !self.doors[door].is_ready() || !self.accept_one(door) {
                     break;
@@ -95,7 +95,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             return false;
         }
         match self.net.accept(&self.doors[door].socket) {
-            Ok((stream, peer)) => self.admit(door, stream, peer),
+            Ok((stream, peer)) => {
+                self.first_door = door + 1;
+                self.admit(door, stream, peer);
+            }
             Err(error) => match AcceptFault::of(&error) {
                 AcceptFault::Drained => self.doors[door].is_ready = false,
                 AcceptFault::Newcomer => self.gate.stats.accept_faults += 1,
