@@ -29,6 +29,8 @@ pub(crate) struct Judge {
     open: BTreeMap<ConnId, Option<String>>,
     /// The connections of each name, oldest login first.
     owners: BTreeMap<String, Vec<ConnId>>,
+    /// Since when there are ends that the handler was not told of yet.
+    behind: Option<Stamp>,
     /// When there was no room for a newcomer last.
     full: Stamp,
     pub(crate) opened: u64,
@@ -57,6 +59,7 @@ impl Judge {
             slack: 10 * MILLI,
             open: BTreeMap::new(),
             owners: BTreeMap::new(),
+            behind: None,
             full: Stamp::default(),
             opened: 0,
             closed: 0,
@@ -84,6 +87,10 @@ impl Judge {
                 }
             }
         }
+        self.behind = match self.open.len() > gate.connections() as usize {
+            true => self.behind.or(Some(kernel.clock)),
+            false => None,
+        };
         if is_eventful {
             self.compare(gate, kernel);
         }
@@ -216,7 +223,8 @@ impl Judge {
             CloseReason::IdleTimeout => {
                 // Also while we do not listen: silence does not count then, and after it the
                 // input is read before time goes on.
-                let waiting = facts.waiting.filter(|stamp| stamp.at < clock.at);
+                let decided = self.behind.unwrap_or(clock);
+                let waiting = facts.waiting.filter(|stamp| stamp.at < decided.at);
                 assert!(
                     waiting.is_none(),
                     "{conn}: idle, and input waits since {waiting:?}"
