@@ -64,7 +64,7 @@ impl Default for Limits {
         Self {
             connections: 16_384,
             refusals: 64,
-            events: 1_024,
+            events: 128,
             accepts: 256,
             reads: 1_024,
             read_bytes: 64 * 1_024,

@@ -72,7 +72,13 @@ impl Gate {
     }
 
     /// Stops reading a connection whose output waits above the low-water mark: whether it did.
+    #[inline]
     pub(crate) fn choke(&mut self, index: u32) -> bool {
+        // Nearly always nothing waits.
+        self.conns.at(index).outbox.is_some() && self.choke_waiting(index)
+    }
+
+    fn choke_waiting(&mut self, index: u32) -> bool {
         let low = self.rules_of(index).settings.outbox_low;
         let is_choked = self.conns.at(index).waiting() > low;
         if is_choked {

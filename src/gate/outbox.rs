@@ -198,9 +198,13 @@ impl Outbox {
 
     /// Empties it for the next connection that needs one.
     pub(crate) fn recycle(&mut self) {
-        self.pieces.clear();
         self.tail.clear();
-        self.marks.clear();
+        if !self.pieces.is_empty() {
+            self.pieces.clear();
+        }
+        if !self.marks.is_empty() {
+            self.marks.clear();
+        }
         if self.tail.capacity() > SPARE_MAX {
             self.tail = Vec::new();
         }

@@ -330,8 +330,11 @@ impl Gate {
     /// What room in the outbox lets go on: reading, and parked messages.
     fn after_write(&mut self, index: u32) {
         let conn = self.conns.at(index);
-        let low = self.rules[usize::from(conn.listener.0)].settings.outbox_low;
-        if conn.waiting() > low || !conn.is_open() {
+        let is_low = |outbox: &Outbox| {
+            let rules = &self.rules[usize::from(conn.listener.0)];
+            outbox.len() <= rules.settings.outbox_low
+        };
+        if !conn.is_open() || !conn.outbox.as_deref().is_none_or(is_low) {
             return;
         }
         if conn.flags.has(Flags::CHOKED) {

@@ -51,15 +51,20 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
                     self.gate.queues.push_dirty(&mut self.gate.conns, index);
                 }
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => self.gate.blocked(index),
-                io::ErrorKind::Interrupted => {
-                    self.gate.queues.push_dirty(&mut self.gate.conns, index);
-                }
-                _ => self.gate.lost(index, &error),
-            },
+            Err(error) => self.write_failed(index, &error),
         }
         self.finish_closing(index, offer.is_last);
+    }
+
+    /// What waits is written when there is room again, or never.
+    pub(super) fn write_failed(&mut self, index: u32, error: &io::Error) {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => self.gate.blocked(index),
+            io::ErrorKind::Interrupted => {
+                self.gate.queues.push_dirty(&mut self.gate.conns, index);
+            }
+            _ => self.gate.lost(index, error),
+        }
     }
 
     /// Where all output of a closing connection has left: tells the peer that nothing follows,

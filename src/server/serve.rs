@@ -2,7 +2,7 @@
 //! What is left stays in its input, and it queues again: nobody is read twice before everybody
 //! was read once.
 
-use std::io;
+use std::io::{self, IoSlice};
 
 use log::debug;
 
@@ -57,15 +57,16 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     fn serve_open(&mut self, index: u32) {
-        if self.gate.conns.at(index).flags.has(Flags::AWAITING) {
+        let flags = self.gate.conns.at(index).flags;
+        if flags.has(Flags::AWAITING) {
             return self.look_after(index);
         }
         if self.gate.choke(index) {
             return;
         }
-        if self.gate.conns.at(index).flags.has(Flags::BUFFERED) {
+        if flags.has(Flags::BUFFERED) {
             self.handle_kept(index);
-        } else if self.gate.conns.at(index).flags.has(Flags::READABLE) {
+        } else if flags.has(Flags::READABLE) {
             self.read(index);
         }
         self.after_serving(index);
@@ -141,6 +142,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             self.gate.extend_input(index, &self.scratch[..count]);
             return self.handle_kept(index);
         }
+        if self.answer_beats(index, count) {
+            return;
+        }
         let bytes = &self.scratch[..count];
         let rest = handle(&mut self.gate, &mut self.handler, index, bytes);
         let left = &bytes[rest.taken..];
@@ -149,6 +153,31 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             self.gate
                 .keep_input(index, left.to_vec(), scanned, rest.is_half);
         }
+    }
+
+    /// Answers what was read at once, where it is nothing but heartbeats and nothing waits to be
+    /// written before the answer: whether it was so.
+    fn answer_beats(&mut self, index: u32, count: usize) -> bool {
+        let Some(pongs) = self.gate.pongs(index, &self.scratch[..count]) else {
+            return false;
+        };
+        let (beats, bytes) = (pongs.count, pongs.bytes.len());
+        let stream = &mut self.sockets[index as usize];
+        match self.net.write(stream, &[IoSlice::new(pongs.bytes)]) {
+            Ok(written) => {
+                self.gate.ponged(index, beats, written);
+                if written < bytes {
+                    self.gate.owe_pongs(index, beats, written);
+                    self.gate.blocked(index);
+                }
+            }
+            Err(error) => {
+                self.gate.ponged(index, beats, 0);
+                self.gate.owe_pongs(index, beats, 0);
+                self.write_failed(index, &error);
+            }
+        }
+        true
     }
 
     /// Handles what was kept, where there is a whole frame in it.
