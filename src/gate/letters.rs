@@ -32,6 +32,11 @@ impl Gate {
 
     /// Sends a letter on a connection and keeps it until it is acknowledged.
     pub(crate) fn deliver_letter(&mut self, index: u32, letter: &Arc<Letter>) -> Fate {
+        self.deliver_letter_as(index, letter, &Parcel::Fresh(&letter.delivery()))
+    }
+
+    /// The same, for a letter that may have been encoded already.
+    fn deliver_letter_as(&mut self, index: u32, letter: &Arc<Letter>, parcel: &Parcel<'_>) -> Fate {
         let unacked = self.conns.at(index).unacked();
         if unacked.iter().any(|sent| sent.letter.id == letter.id) {
             // Its user has logged in here while the message was under way to both.
@@ -41,8 +46,7 @@ impl Gate {
             return Fate::Refused;
         }
         let is_held = self.answering == index;
-        let delivery = letter.delivery();
-        let fate = self.deliver(index, &Parcel::Fresh(&delivery));
+        let fate = self.deliver(index, parcel);
         if fate != Fate::Queued {
             return fate;
         }
@@ -325,7 +329,7 @@ impl Gate {
                 return;
             };
             let letter = Arc::clone(&self.offline.at(key).letter);
-            match self.deliver_letter(index, &letter) {
+            match self.deliver_parked(index, &letter) {
                 Fate::Queued => {}
                 Fate::Refused => break,
                 // It would keep those behind it waiting for ever.
@@ -336,6 +340,20 @@ impl Gate {
         if self.conns.at(index).is_open() {
             self.conns.at_mut(index).flags.set(Flags::COLLECTS);
         }
+    }
+
+    /// Sends a letter that was parked, unless it is too much for what waits already: nobody is
+    /// called slow for what was kept for him, and what took him down once would do so at each
+    /// login.
+    fn deliver_parked(&mut self, index: u32, letter: &Arc<Letter>) -> Fate {
+        let Ok(frame) = self.encode(self.wire_of(index), &letter.delivery()) else {
+            return Fate::Unfit;
+        };
+        let waiting = self.conns.at(index).waiting();
+        if waiting > 0 && waiting + frame.len() > self.rules_of(index).settings.outbox_max {
+            return Fate::Refused;
+        }
+        self.deliver_letter_as(index, letter, &Parcel::Shared(&frame))
     }
 
     /// Sets the user's timer to what comes next: a message expires, or the user is forgotten.
