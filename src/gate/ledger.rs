@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use super::conn::{Conn, Extra, Membership};
+use super::largest::Largest;
 use super::outbox::Outbox;
 use crate::limits::Limits;
 
@@ -118,7 +119,7 @@ impl Ceiling {
         let slots = u64::from(limits.connections) + u64::from(limits.refusals);
         let membership = (size_of::<Membership>() + size_of::<u32>()) as u64 * 2;
         let joined = u64::from(limits.topics_per_connection) * membership;
-        let conn = size_of::<Conn>() as u64 + SOCKET + QUEUED + USER;
+        let conn = (size_of::<Conn>() + Largest::COST) as u64 + SOCKET + QUEUED + USER;
         let extra = size_of::<Extra>() as u64 + joined;
         let spare = u64::from(limits.spare_outboxes) * Outbox::spare_max() as u64;
         Self {

@@ -19,6 +19,7 @@ pub(crate) mod conn;
 pub(crate) mod deadline;
 pub(crate) mod fanout;
 mod input;
+mod largest;
 mod ledger;
 mod letters;
 mod logins;
@@ -43,6 +44,7 @@ use self::clock::Clock;
 use self::conn::{Conns, Flags, Held, NONE, Phase};
 use self::fanout::Pushes;
 use self::input::Halves;
+use self::largest::Largest;
 use self::ledger::Ledger;
 use self::offline::Offline;
 use self::outbox::Outbox;
@@ -95,6 +97,7 @@ pub struct Gate {
         reason = "boxes move between here and the connections"
     )]
     outboxes: Vec<Box<Outbox>>,
+    largest: Largest,
     ledger: Ledger,
     next_id: u64,
 }
@@ -136,6 +139,7 @@ impl Gate {
             halves: Halves::default(),
             held: Vec::new(),
             outboxes: Vec::new(),
+            largest: Largest::default(),
             ledger: Ledger::default(),
             next_id: first_id(birth.wall),
             clock,

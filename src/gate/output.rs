@@ -240,7 +240,10 @@ impl Gate {
             outbox.soft_since = None;
         }
         self.ledger.output = self.ledger.output + outbox.cost() - cost_before;
+        let waiting = outbox.len();
         conn.outbox = Some(outbox);
+        self.largest.note(self.conns.id(index), waiting);
+        let conn = self.conns.at(index);
         if conn.flags.has(Flags::WRITABLE) {
             self.queues.push_dirty(&mut self.conns, index);
         } else if is_late {
@@ -265,15 +268,12 @@ impl Gate {
         }
     }
 
-    /// Ends the connections with the largest outboxes until the budget is kept. Costs a look at
-    /// every connection for each one ended, and each one frees at least the mean.
+    /// Ends the connections with the largest outboxes until the budget is kept.
     fn relieve_output(&mut self) {
         while self.ledger.output() > self.limits.output_budget {
-            let waiting = self.conns.iter().filter(|(_, conn)| conn.outbox.is_some());
-            let largest = waiting
-                .max_by_key(|(_, conn)| conn.waiting())
-                .map(|(index, _)| index);
-            let Some(largest) = largest else { return };
+            let Some(largest) = self.largest.take(&self.conns) else {
+                return;
+            };
             self.cut_at(largest, CloseReason::Overloaded);
         }
     }
