@@ -155,7 +155,7 @@ impl Judge<'_> {
     }
 
     fn binds(&mut self) {
-        let mut addrs: HashMap<SocketAddr, usize> = HashMap::new();
+        let mut taken = Taken::default();
         let mut sockets = 0;
         let name = |number: usize| &self.config.listeners[number].name;
         let mut texts = Vec::new();
@@ -166,26 +166,33 @@ impl Judge<'_> {
             }
             sockets += listener.bind.len();
             for bind in &listener.bind {
-                let holder = addrs.insert(*bind, number);
-                // Each port 0 is another one.
-                if let Some(holder) = holder.filter(|_| bind.port() != 0) {
+                if let Some((other, holder)) = taken.holder(*bind) {
                     let holder = name(holder);
-                    let text = format!("bind: {bind} is bound by listener {holder:?} already");
+                    let text = if other == *bind {
+                        format!("bind: {bind} is bound by listener {holder:?} already")
+                    } else {
+                        format!("bind: {bind} and {other} of listener {holder:?} overlap")
+                    };
                     texts.push((vec![spot], text));
                 }
+                taken.take(*bind, number);
             }
         }
         if let AdminBind::Tcp(addr) = self.config.admin.bind
-            && addr.port() != 0
-            && let Some(holder) = addrs.get(&addr)
+            && let Some((other, holder)) = taken.holder(addr)
         {
             let spots = vec![
                 Spot::Global("admin", "bind"),
-                Spot::Listener(*holder, "bind"),
+                Spot::Listener(holder, "bind"),
             ];
-            let holder = name(*holder);
+            let holder = name(holder);
+            let also = if other == addr {
+                String::new()
+            } else {
+                format!(" on {other}")
+            };
             let text = format!(
-                "bind: {addr} is for listener {holder:?} and for the admin interface; \
+                "bind: {addr} is for listener {holder:?}{also} and for the admin interface; \
                  give one of them another port"
             );
             texts.push((spots, text));
@@ -239,6 +246,41 @@ impl Judge<'_> {
             );
             let spots = ["bind", "token_file"].map(|name| Spot::Global("admin", name));
             self.complain(&spots, &text);
+        }
+    }
+}
+
+/// Which addresses are bound, by which listener.
+#[derive(Default)]
+struct Taken {
+    addrs: HashMap<SocketAddr, usize>,
+    /// By family and port: some address of those, and that of all of them.
+    some: HashMap<(bool, u16), (SocketAddr, usize)>,
+    all: HashMap<(bool, u16), (SocketAddr, usize)>,
+}
+
+impl Taken {
+    /// The address that keeps `bind` from being bound, and whose it is. Each port 0 is another one.
+    fn holder(&self, bind: SocketAddr) -> Option<(SocketAddr, usize)> {
+        if bind.port() == 0 {
+            return None;
+        }
+        let key = (bind.is_ipv6(), bind.port());
+        let same = self.addrs.get(&bind).map(|number| (bind, *number));
+        let others = if bind.ip().is_unspecified() {
+            &self.some
+        } else {
+            &self.all
+        };
+        same.or_else(|| others.get(&key).copied())
+    }
+
+    fn take(&mut self, bind: SocketAddr, number: usize) {
+        let key = (bind.is_ipv6(), bind.port());
+        self.addrs.insert(bind, number);
+        self.some.entry(key).or_insert((bind, number));
+        if bind.ip().is_unspecified() {
+            self.all.entry(key).or_insert((bind, number));
         }
     }
 }

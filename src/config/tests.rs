@@ -194,6 +194,22 @@ const FILES: &[(&str, &[&str])] = &[
         &["5: bind: 127.0.0.1:1 is bound by listener \"a\" already"],
     ),
     (
+        "[[listener]]\nname = \"a\"\nbind = [\"127.0.0.1:1\", \"[::]:1\", \"0.0.0.0:2\"]\n\
+         [[listener]]\nbind = \"0.0.0.0:1\"\n\
+         [[listener]]\nname = \"c\"\nbind = [\"127.0.0.1:2\", \"[::1]:2\"]",
+        &[
+            "5: bind: 0.0.0.0:1 and 127.0.0.1:1 of listener \"a\" overlap",
+            "8: bind: 127.0.0.1:2 and 0.0.0.0:2 of listener \"a\" overlap",
+        ],
+    ),
+    (
+        "[[listener]]\nbind = \"0.0.0.0:7374\"\nlogin = \"none\"",
+        &[
+            "2: bind: 127.0.0.1:7374 is for listener \"clients\" on 0.0.0.0:7374 and for the admin \
+             interface; give one of them another port",
+        ],
+    ),
+    (
         "[[listener]]\nbind = \"127.0.0.1:7374\"",
         &[
             "2: bind: 127.0.0.1:7374 is for listener \"clients\" and for the admin interface; \
