@@ -149,11 +149,22 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     /// # Errors
     /// As the system says; addresses bound before the one that failed stay bound.
     pub fn listen(&mut self, settings: Settings) -> io::Result<Vec<SocketAddr>> {
+        self.listen_at_each(settings).map_err(|(_, error)| error)
+    }
+
+    /// The same; an error comes with the address that it is about.
+    pub(crate) fn listen_at_each(
+        &mut self,
+        settings: Settings,
+    ) -> Result<Vec<SocketAddr>, (SocketAddr, io::Error)> {
         let (binds, socket) = (settings.bind.clone(), settings.socket.clone());
         let rules = self.gate.add_rules(settings);
         binds
             .into_iter()
-            .map(|bind| self.open_door(bind, &socket, rules))
+            .map(|bind| {
+                let opened = self.open_door(bind, &socket, rules);
+                opened.map_err(|error| (bind, error))
+            })
             .collect()
     }
 

@@ -25,7 +25,7 @@ pub enum DaemonError {
         /// The listener's name.
         name: String,
         /// The address.
-        addr: String,
+        addr: SocketAddr,
         /// What the system says.
         error: io::Error,
         /// What to do about it.
@@ -87,7 +87,7 @@ fn room(config: &Config) -> Result<Room, DaemonError> {
 }
 
 fn listen(server: &mut Server<MioNet, Door>, settings: Settings) -> Result<String, DaemonError> {
-    let (name, addrs) = (settings.name.clone(), settings.bind.clone());
+    let name = settings.name.clone();
     let dialect = match settings.dialect {
         Dialect::Gate => "gate",
         Dialect::Echo => "echo",
@@ -100,15 +100,14 @@ fn listen(server: &mut Server<MioNet, Door>, settings: Settings) -> Result<Strin
         Framing::LenHdr { .. } => "lenhdr",
         Framing::Binary(_) => "binary",
     };
-    let bound = server.listen(settings).map_err(|error| DaemonError::Bind {
-        addr: match &addrs[..] {
-            [only] => only.to_string(),
-            _ => format!("one of {}", show(&addrs)),
-        },
-        hint: hint(&error),
-        name: name.clone(),
-        error,
-    })?;
+    let bound = server
+        .listen_at_each(settings)
+        .map_err(|(addr, error)| DaemonError::Bind {
+            addr,
+            hint: hint(&error),
+            name: name.clone(),
+            error,
+        })?;
     Ok(format!("{} ({name}: {framing}, {dialect})", show(&bound)))
 }
 
