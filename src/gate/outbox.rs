@@ -87,8 +87,16 @@ impl Outbox {
     ///
     /// # Panics
     /// Where more than the last append is to be taken back.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "positions are compared by distance"
+    )]
     pub(crate) fn retract(&mut self, len: usize) {
         let surplus = self.len - len;
+        // Where there are marks, the last one ends with the last append.
+        if let Some(last) = self.marks.back_mut() {
+            last.end = last.end.wrapping_sub(surplus as u32);
+        }
         if self.tail.is_empty() {
             let piece = self.pieces.pop_back().expect("something was appended");
             assert_eq!(piece.len(), surplus, "only the last append is taken back");
@@ -236,5 +244,27 @@ impl Outbox {
     /// Most memory that a spare one holds.
     pub(crate) const fn spare_max() -> usize {
         SPARE_MAX + 16 * (size_of::<Bytes>() + size_of::<Mark>()) + size_of::<Self>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_back_leaves_no_age_behind() {
+        let mut outbox = Outbox::default();
+        let append = |outbox: &mut Outbox, bytes: usize, tick: u32| {
+            outbox.append(|tail| tail.resize(tail.len() + bytes, b'x'));
+            outbox.mark(outbox.len() as u64, Tick(tick));
+        };
+        append(&mut outbox, 100, 0);
+        append(&mut outbox, 50, 1_000);
+        outbox.retract(100);
+        append(&mut outbox, 20, 9_000);
+        outbox.advance(100);
+        outbox.unmark(100);
+        // Of the twenty bytes that wait none is older than their append.
+        assert_eq!(outbox.oldest(), Some(Tick(9_000 + MARK_TICKS - 1)));
     }
 }
