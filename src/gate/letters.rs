@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Gate;
 use super::conn::{Flags, Held, NONE};
-use super::offline::{LETTER_COST, Letter, Unacked, body_len};
+use super::offline::{LETTER_COST, Letter, Parked, Unacked, body_len};
 use super::output::{Fate, Parcel};
 use super::timers::TimerKind;
 use crate::codec::reply::Delivery;
@@ -96,9 +96,8 @@ impl Gate {
                 let other = self.users.conns(user)[place];
                 settled |= self.settle(other, id);
             }
-            let is_it = |key: &&u32| self.offline.at(**key).letter.id == id;
-            if let Some(&key) = self.users.mailbox(user).iter().find(is_it) {
-                self.unpark(key);
+            if let Ok(place) = self.place_of(user, id) {
+                self.unpark(self.users.mailbox(user)[place]);
                 settled = true;
             }
         }
@@ -281,33 +280,43 @@ impl Gate {
         let expires = letter
             .expires
             .unwrap_or_else(|| now.after(self.rules[listener].offline));
-        let id = letter.id;
-        if self
-            .users
-            .mailbox(user)
-            .iter()
-            .any(|&key| self.offline.at(key).letter.id == id)
-        {
+        let Err(place) = self.place_of(user, letter.id) else {
             return;
-        }
+        };
         if expires.is_due(now) {
             self.stats.letters.expired += 1;
             return;
         }
         self.stats.letters.parked += 1;
         let key = self.offline.insert(letter, user, expires, gave_up);
-        let offline = &self.offline;
-        self.users
-            .keep(user, key, |&held| offline.at(held).letter.id < id);
-        self.wake_user(user);
+        self.users.keep(user, key, place);
+        match self.users.at(user).timer {
+            NONE => self.wake_user(user),
+            timer => self.advance_timer(timer, expires),
+        }
+    }
+
+    /// Where message `id` stands in the user's mailbox, or would.
+    fn place_of(&self, user: u32, id: u64) -> Result<usize, usize> {
+        let mailbox = self.users.mailbox(user);
+        mailbox.binary_search_by_key(&id, |&key| self.offline.at(key).letter.id)
     }
 
     /// Takes a letter out of its mailbox.
     pub(crate) fn unpark(&mut self, key: u32) -> Arc<Letter> {
-        let parked = self.offline.remove(key);
-        self.users.unkeep(parked.user, key);
-        self.wake_user(parked.user);
+        let parked = self.take_parked(key);
+        // A timer that rings too early finds out by itself what comes next.
+        if self.users.mailbox(parked.user).is_empty() {
+            self.wake_user(parked.user);
+        }
         parked.letter
+    }
+
+    fn take_parked(&mut self, key: u32) -> Parked {
+        let Parked { user, letter, .. } = self.offline.at(key);
+        let place = self.place_of(*user, letter.id).expect("it is in a mailbox");
+        self.users.unkeep(*user, place);
+        self.offline.remove(key)
     }
 
     /// Sends parked messages, oldest first, while the outbox is below its low-water mark.
@@ -398,8 +407,7 @@ impl Gate {
             .copied()
             .collect();
         for key in keys {
-            let parked = self.offline.remove(key);
-            self.users.unkeep(parked.user, key);
+            self.take_parked(key);
             self.stats.letters.expired += 1;
         }
         let is_gone = !self.users.is_present(user) && self.users.mailbox(user).is_empty();
@@ -427,8 +435,7 @@ impl Gate {
                 return;
             };
             for key in self.users.mailbox(user).to_vec() {
-                let parked = self.offline.remove(key);
-                self.users.unkeep(parked.user, key);
+                self.take_parked(key);
                 self.stats.letters.dropped += 1;
             }
             let timer = std::mem::replace(&mut self.users.at_mut(user).timer, NONE);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use super::Gate;
+use super::conn::NONE;
 use super::fanout::Audience;
 use super::offline::Letter;
 use super::output::{Fate, Parcel};
@@ -206,7 +207,9 @@ impl Gate {
         }
         let user = self.users.find_or_make(name);
         let is_parked = self.park_for(user, &letter);
-        self.wake_user(user);
+        if self.users.at(user).timer == NONE {
+            self.wake_user(user);
+        }
         self.trim_absent();
         if is_parked {
             Ok(Receipt {

@@ -114,6 +114,13 @@ impl Gate {
         self.wheel.set(key, at);
     }
 
+    /// Moves a timer to `at` where that is earlier.
+    pub(crate) fn advance_timer(&mut self, key: u32, at: Tick) {
+        if at.is_before(self.timers.entries[entry_of(key)].at) {
+            self.move_timer(key, at);
+        }
+    }
+
     /// A timer's slot came up: what it was for where its time has come, else it is set again.
     pub(crate) fn ring(&mut self, key: u32) -> Option<TimerKind> {
         // Stopped by what another timer of the same turn did.

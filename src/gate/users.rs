@@ -180,18 +180,17 @@ impl Users {
             .map_or(&[], |mailbox| &mailbox.keys)
     }
 
-    /// Puts a parked message into the mailbox, at the place that `before` finds for it.
-    pub(crate) fn keep(&mut self, user: u32, key: u32, before: impl FnMut(&u32) -> bool) {
+    /// Puts a parked message into the mailbox, at its place in the order of ids.
+    pub(crate) fn keep(&mut self, user: u32, key: u32, place: usize) {
         let mailbox = self.entries[user as usize].mailbox.get_or_insert_default();
-        let place = mailbox.keys.partition_point(before);
         mailbox.keys.insert(place, key);
     }
 
-    /// Takes a parked message out of its mailbox.
-    pub(crate) fn unkeep(&mut self, user: u32, key: u32) {
+    /// Takes the parked message at `place` out of its mailbox.
+    pub(crate) fn unkeep(&mut self, user: u32, place: usize) {
         let entry = &mut self.entries[user as usize];
         let mailbox = entry.mailbox.as_mut().expect("the message is in it");
-        mailbox.keys.retain(|held| *held != key);
+        mailbox.keys.remove(place);
         if mailbox.keys.is_empty() {
             entry.mailbox = None;
         }

@@ -42,3 +42,37 @@ fn a_publish_that_is_refused_costs_the_same_for_many_members_as_for_one() {
     assert!(many < 3 * one, "{many:?} for many, {one:?} for one");
     drop(members);
 }
+
+#[test]
+fn parking_costs_the_same_in_a_long_mailbox_as_in_a_short_one() {
+    const COUNT: usize = 1_000;
+    let settings = Settings {
+        offline_max: 1_000_000,
+        outbox_low: 1 << 20,
+        outbox_soft: 1 << 20,
+        outbox_max: 1 << 20,
+        ..Settings::default()
+    };
+    let house = House::new((), Limits::default(), settings);
+    let park = |count: usize| {
+        house.ask(move |gate, ()| {
+            let push = Push {
+                ack: true,
+                ..Push::text("x")
+            };
+            let began = Instant::now();
+            for _ in 0..count {
+                let receipt = gate.push(Target::User("bob"), &push).unwrap();
+                assert_eq!(receipt.offline, 1);
+            }
+            began.elapsed()
+        })
+    };
+    let short = park(COUNT).min(park(COUNT));
+    park(30 * COUNT);
+    let long = park(COUNT).min(park(COUNT));
+    assert!(
+        long < 5 * short,
+        "{long:?} in a long one, {short:?} in a short one"
+    );
+}
