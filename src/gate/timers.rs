@@ -27,7 +27,10 @@ pub(crate) enum TimerKind {
 
 /// A timer that a handler has set.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct TimerId(u64);
+pub struct TimerId {
+    entry: u32,
+    serial: u32,
+}
 
 #[derive(Debug)]
 struct Timer {
@@ -40,7 +43,7 @@ struct Timer {
 pub(crate) struct Timers {
     entries: Slab<Timer>,
     handlers: u32,
-    made: u64,
+    made: u32,
 }
 
 impl Timers {
@@ -71,8 +74,11 @@ impl Gate {
             return None;
         }
         self.timers.handlers += 1;
-        self.timers.made += 1;
-        let id = TimerId(self.timers.made);
+        self.timers.made = self.timers.made.wrapping_add(1);
+        let id = TimerId {
+            entry: key_of(self.timers.entries.vacant_key()),
+            serial: self.timers.made,
+        };
         self.start_timer(
             self.clock.real().after(Span::covering(after)),
             TimerKind::Handler(id),
@@ -80,18 +86,14 @@ impl Gate {
         Some(id)
     }
 
-    /// Takes a timer back; whether it was still to come. Costs a look at all timers.
+    /// Takes a timer back; whether it was still to come.
     pub fn cancel_timer(&mut self, timer: TimerId) -> bool {
-        let is_it = |kind: TimerKind| kind == TimerKind::Handler(timer);
-        let found = self
-            .timers
-            .iter()
-            .find(|&(_, kind)| is_it(kind))
-            .map(|(key, _)| key);
-        found.is_some_and(|key| {
-            self.stop_timer(key);
-            true
-        })
+        let set = self.timers.entries.get(entry_of(timer.entry));
+        let is_set = set.is_some_and(|set| set.kind == TimerKind::Handler(timer));
+        if is_set {
+            self.stop_timer(timer.entry);
+        }
+        is_set
     }
 
     pub(crate) fn start_timer(&mut self, at: Tick, kind: TimerKind) -> u32 {

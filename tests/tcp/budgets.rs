@@ -1,8 +1,8 @@
 //! Budgets over all connections, and what is done where they are used up.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use pulsegate::{Limits, Push, Settings, Target};
+use pulsegate::{Gate, Limits, Push, Settings, Target};
 
 use crate::client::Client;
 use crate::library::House;
@@ -75,4 +75,32 @@ fn parking_costs_the_same_in_a_long_mailbox_as_in_a_short_one() {
         long < 5 * short,
         "{long:?} in a long one, {short:?} in a short one"
     );
+}
+
+#[test]
+fn taking_a_timer_back_costs_the_same_among_many_as_among_few() {
+    const COUNT: usize = 1_000;
+    let limits = Limits {
+        timers: 40 * 1_000,
+        ..Limits::default()
+    };
+    let house = House::new((), limits, Settings::default());
+    let (few, many) = house.ask(|gate, ()| {
+        let hour = Duration::from_secs(3_600);
+        let set = |gate: &mut Gate, count| -> Vec<_> {
+            (0..count).map(|_| gate.set_timer(hour).unwrap()).collect()
+        };
+        let cancel = |gate: &mut Gate| {
+            let timers = set(gate, COUNT);
+            let began = Instant::now();
+            assert!(timers.iter().all(|timer| gate.cancel_timer(*timer)));
+            let took = began.elapsed();
+            assert!(!timers.iter().any(|timer| gate.cancel_timer(*timer)));
+            took
+        };
+        let few = cancel(gate).min(cancel(gate));
+        set(gate, 30 * COUNT);
+        (few, cancel(gate).min(cancel(gate)))
+    });
+    assert!(many < 5 * few, "{many:?} among many, {few:?} among few");
 }
