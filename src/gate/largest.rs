@@ -70,7 +70,6 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::outbox::Outbox;
     use super::*;
 
     fn scan(conns: &Conns) -> usize {
@@ -87,10 +86,7 @@ mod tests {
 
     fn write(conns: &mut Conns, index: u32, bytes: usize) {
         let conn = conns.at_mut(index);
-        if let Some(mut outbox) = conn
-            .outbox
-            .take_if(|outbox: &mut Box<Outbox>| outbox.len() > 0)
-        {
+        if let Some(mut outbox) = conn.outbox.take() {
             outbox.advance(bytes.min(outbox.len()));
             conn.outbox = (!outbox.is_empty()).then_some(outbox);
         }
