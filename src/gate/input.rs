@@ -8,14 +8,22 @@ use super::conn::{Flags, Input, NONE};
 use crate::reason::CloseReason;
 use crate::session::Session;
 
-/// The list of connections with unhandled input, oldest first.
-#[derive(Debug)]
+/// The connections with unhandled input: those with a half frame, and those whose whole frames
+/// wait. Apart, so that the oldest half frame is found without a look at the others.
+#[derive(Debug, Default)]
 pub(crate) struct Halves {
+    halves: List,
+    wholes: List,
+}
+
+/// Connections with input, oldest first.
+#[derive(Clone, Copy, Debug)]
+struct List {
     oldest: u32,
     newest: u32,
 }
 
-impl Default for Halves {
+impl Default for List {
     fn default() -> Self {
         Self {
             oldest: NONE,
@@ -113,19 +121,16 @@ impl Gate {
     pub(crate) fn keep_input(&mut self, index: u32, bytes: Vec<u8>, scanned: usize, half: bool) {
         let now = self.clock.live();
         self.ledger.input += bytes.capacity();
-        let older = std::mem::replace(&mut self.halves.newest, index);
-        match older {
-            NONE => self.halves.oldest = index,
-            older => self.input_mut(older).newer = index,
-        }
         let conn = self.conns.at_mut(index);
         assert!(conn.input.is_none(), "input was taken before it is kept");
         conn.input = Some(Box::new(Input {
             bytes,
             scanned,
-            older,
+            older: NONE,
             newer: NONE,
         }));
+        self.link(index, false);
+        let conn = self.conns.at_mut(index);
         if half {
             self.begin_half(index);
         } else {
@@ -137,6 +142,10 @@ impl Gate {
 
     /// What is kept turned out to be the front of a frame.
     pub(crate) fn begin_half(&mut self, index: u32) {
+        if !self.conns.at(index).flags.has(Flags::HALF_FRAME) {
+            self.unlink(index, false);
+            self.link(index, true);
+        }
         let now = self.clock.live();
         let conn = self.conns.at_mut(index);
         conn.flags.clear(Flags::BUFFERED);
@@ -148,19 +157,46 @@ impl Gate {
 
     /// Takes the input out, to be handled.
     pub(crate) fn take_input(&mut self, index: u32) -> Option<Box<Input>> {
+        let conn = self.conns.at(index);
+        conn.input.as_ref()?;
+        self.unlink(index, conn.flags.has(Flags::HALF_FRAME));
         let conn = self.conns.at_mut(index);
-        let input = conn.input.take()?;
         conn.flags.clear(Flags::HALF_FRAME | Flags::BUFFERED);
+        let input = conn.input.take()?;
         self.ledger.input -= input.bytes.capacity();
-        match input.older {
-            NONE => self.halves.oldest = input.newer,
-            older => self.input_mut(older).newer = input.newer,
-        }
-        match input.newer {
-            NONE => self.halves.newest = input.older,
-            newer => self.input_mut(newer).older = input.older,
-        }
         Some(input)
+    }
+
+    fn list_mut(&mut self, half: bool) -> &mut List {
+        if half {
+            &mut self.halves.halves
+        } else {
+            &mut self.halves.wholes
+        }
+    }
+
+    fn link(&mut self, index: u32, half: bool) {
+        let list = self.list_mut(half);
+        let older = std::mem::replace(&mut list.newest, index);
+        match older {
+            NONE => list.oldest = index,
+            older => self.input_mut(older).newer = index,
+        }
+        self.input_mut(index).older = older;
+    }
+
+    fn unlink(&mut self, index: u32, half: bool) {
+        let input = self.input_mut(index);
+        let older = std::mem::replace(&mut input.older, NONE);
+        let newer = std::mem::replace(&mut input.newer, NONE);
+        match older {
+            NONE => self.list_mut(half).oldest = newer,
+            older => self.input_mut(older).newer = newer,
+        }
+        match newer {
+            NONE => self.list_mut(half).newest = older,
+            newer => self.input_mut(newer).older = older,
+        }
     }
 
     fn input_mut(&mut self, index: u32) -> &mut Input {
@@ -175,44 +211,35 @@ impl Gate {
     /// none, those whose whole frames have waited longest.
     fn relieve_input(&mut self) {
         while self.ledger.input > self.limits.input_budget {
-            let mut oldest = self.halves.oldest;
-            while oldest != NONE && !self.conns.at(oldest).flags.has(Flags::HALF_FRAME) {
-                oldest = self
-                    .conns
-                    .at(oldest)
-                    .input
-                    .as_ref()
-                    .map_or(NONE, |input| input.newer);
-            }
-            if oldest == NONE {
-                oldest = self.halves.oldest;
-            }
-            if oldest == NONE {
-                return;
-            }
+            let oldest = match (self.halves.halves.oldest, self.halves.wholes.oldest) {
+                (NONE, NONE) => return,
+                (NONE, whole) => whole,
+                (half, _) => half,
+            };
             self.close_at(oldest, CloseReason::Overloaded);
         }
     }
 
-    /// Full sweep: the list holds exactly the connections with input.
+    /// Full sweep: the lists hold exactly the connections with input, each in its own.
     pub(crate) fn check_input(&self) {
-        let (mut index, mut older, mut listed, mut bytes) = (self.halves.oldest, NONE, 0, 0);
-        while index != NONE {
-            let input = self
-                .conns
-                .at(index)
-                .input
-                .as_ref()
-                .expect("who is listed holds input");
-            assert_eq!(
-                input.older, older,
-                "the list of half frames is linked both ways"
-            );
-            bytes += input.bytes.capacity();
-            listed += 1;
-            (older, index) = (index, input.newer);
+        let (mut listed, mut bytes) = (0, 0);
+        let lists = [(self.halves.halves, true), (self.halves.wholes, false)];
+        for (list, is_half) in lists {
+            let (mut index, mut older) = (list.oldest, NONE);
+            while index != NONE {
+                let conn = self.conns.at(index);
+                let input = conn.input.as_ref().expect("who is listed holds input");
+                assert_eq!(
+                    (input.older, conn.flags.has(Flags::HALF_FRAME)),
+                    (older, is_half),
+                    "each list is linked both ways"
+                );
+                bytes += input.bytes.capacity();
+                listed += 1;
+                (older, index) = (index, input.newer);
+            }
+            assert_eq!(older, list.newest, "a list ends at its newest");
         }
-        assert_eq!(older, self.halves.newest, "the list ends at its newest");
         let holding = self
             .conns
             .iter()
@@ -224,5 +251,59 @@ impl Gate {
             bytes <= self.limits.input_budget,
             "input stays under its budget"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use super::super::Birth;
+    use super::*;
+    use crate::limits::Limits;
+    use crate::net::{Net, mio::MioNet};
+    use crate::settings::{Settings, UserPolicy};
+
+    /// How long it takes to end a thousand half frames beside so many connections with whole ones.
+    fn relief(wholes: u32) -> Duration {
+        let limits = Limits {
+            connections: 40_000,
+            input_budget: 100 * wholes as usize,
+            ..Limits::default()
+        };
+        let birth = Birth {
+            now: Duration::ZERO,
+            wall: Duration::ZERO,
+            key: (1, 2),
+            wheel_slots: crate::wheel::SLOTS,
+        };
+        let mut gate = Gate::new(limits, UserPolicy::Replace, birth);
+        let listener = gate.add_rules(Settings::default());
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        for index in 0..wholes {
+            gate.open(index, listener, peer);
+            gate.keep_input(index, vec![b'x'; 100], 0, false);
+        }
+        let mut net = MioNet::new(1).expect("descriptors are there");
+        let began = net.now();
+        for index in wholes..wholes + 1_000 {
+            gate.open(index, listener, peer);
+            gate.keep_input(index, vec![b'x'; 1], 1, true);
+            assert!(
+                !gate.conns.at(index).is_open(),
+                "the half frame is the victim"
+            );
+        }
+        let took = net.now() - began;
+        gate.check_input();
+        took
+    }
+
+    #[test]
+    fn ending_half_frames_costs_the_same_beside_many_whole_ones_as_beside_few() {
+        let few = relief(300).min(relief(300));
+        let many = relief(30_000).min(relief(30_000));
+        assert!(many < 10 * few, "{many:?} beside many, {few:?} beside few");
     }
 }
