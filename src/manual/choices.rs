@@ -27,8 +27,9 @@
 //! # Acknowledged messages
 //! - Messages that move to a newer connection of the user go through the mailbox; its limit does
 //!   not count for them. They are sent right after the `ok` of the login, from the first attempt.
-//! - A message that was sent `ack_attempts` times on a connection is parked, and is not sent on
-//!   that connection again.
+//! - A message that was sent `ack_attempts` times on a connection is parked once no other of the
+//!   user's connections waits for its ack, and follows at the next login, not on those that are
+//!   here by then.
 //! - Where the receiver's policy is `drop-newest`, an acknowledged message that does not fit is
 //!   parked like one for an absent user.
 //! - Unacknowledged messages in flight count against `offline_budget` as parked ones do. Over it

@@ -7,6 +7,13 @@
 //!   are drawn from the seed, limits drawn tiny. Three phases: safety under faults, liveness after
 //!   healing, teardown. `SIM_SEED=n cargo test --release --test sim` replays one seed with a
 //!   readable log, `SIM_SEEDS=from..to` sweeps a range.
+//!   The judge proves of every end that it had a cause; of every deadline that it was neither early
+//!   nor late, stops of the loop and pauses of the application counted as the contract says; that
+//!   nobody is ended as silent while its input waits; that nobody overdue stays; that newcomers
+//!   are taken within a second of there being room; that each goodbye has its share of a drain.
+//!   The clients prove order, single answers, no strangers' mail, no copy too many; the gate
+//!   recounts its books each turn. The usual seeds fail by name where they no longer reach one of
+//!   the situations in `world/marks.rs`.
 //! - **`tests/sim/planted/`**: one-line bugs, as patches. `tools/planted` applies each to a copy
 //!   and expects the sweep to fail: a test of the tests.
 //! - **`tests/tcp/`, `tests/cli/`**: real sockets on port 0, the real daemon.

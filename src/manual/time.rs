@@ -26,7 +26,8 @@
 //!
 //! Idle and frame deadlines stand still while we ourselves do not read a connection, because its
 //! output waits above the low-water mark or because the application owes it an answer. The stamps
-//! are moved by the length of the pause when reading goes on.
+//! are moved by the length of the pause when reading goes on. Whose frames were read and still wait
+//! for their turn is not silent either: they come first, then a last look at its socket.
 //!
 //! # Ticks wrap
 //! A tick is 32 bits wide: the counter wraps after 99 days. Ticks are compared by distance, no

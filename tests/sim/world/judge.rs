@@ -191,33 +191,14 @@ impl Judge {
         settings: &Settings,
         clock: Stamp,
     ) {
-        // Nor is it silence where the application takes its time; each pause is rounded to ticks.
-        let (waits, waited) = match reason {
-            CloseReason::IdleTimeout => facts.waited,
-            _ => (0, 0),
+        let deadline = Deadline {
+            conn,
+            reason,
+            clock,
+            waited: facts.waited,
+            slack: self.slack,
         };
-        let rounding = waits * 2 * MILLI;
-        let window = |span: Option<Duration>, since: Stamp, exact: bool| {
-            let span = nanos(span.unwrap_or_else(|| panic!("{conn}: {reason} is off")));
-            let passed = clock.at - since.at;
-            // What the loop slept through is nobody's silence; lifetimes go by real time.
-            let is_real = reason == CloseReason::Lifetime;
-            let stalled = if is_real {
-                0
-            } else {
-                clock.stall - since.stall
-            };
-            let uncounted = stalled + waited.saturating_sub(rounding);
-            assert!(
-                passed >= span + uncounted,
-                "{conn}: {reason} after {passed} ns, early: {span} ns, {uncounted} ns not counted"
-            );
-            let excuse = clock.lag - since.lag + self.slack;
-            assert!(
-                !exact || passed <= span + excuse,
-                "{conn}: {reason} after {passed} ns, late: {span} ns and {excuse} ns of excuses",
-            );
-        };
+        let window = |span, since, exact| deadline.judge(span, since, exact);
         let is_plain = !facts.was_blocked;
         match reason {
             CloseReason::IdleTimeout => {
@@ -444,6 +425,52 @@ impl Judge {
     /// Who is open by the books.
     pub(crate) fn open_count(&self) -> usize {
         self.open.len()
+    }
+}
+
+/// The end of a connection by a deadline.
+struct Deadline {
+    conn: ConnId,
+    reason: CloseReason,
+    clock: Stamp,
+    /// How often the application made it wait since it was heard last, and how long.
+    waited: (u64, Nanos),
+    slack: Nanos,
+}
+
+impl Deadline {
+    /// Not before `span` has passed since `since`, and where it is to be `exact`, soon after.
+    fn judge(&self, span: Option<Duration>, since: Stamp, exact: bool) {
+        let Self {
+            conn,
+            reason,
+            clock,
+            ..
+        } = *self;
+        let span = nanos(span.unwrap_or_else(|| panic!("{conn}: {reason} is off")));
+        let passed = clock.at - since.at;
+        let uncounted = self.uncounted(since);
+        assert!(
+            passed >= span + uncounted,
+            "{conn}: {reason} after {passed} ns, early: {span} ns, {uncounted} ns not counted"
+        );
+        let excuse = clock.lag - since.lag + self.slack;
+        assert!(
+            !exact || passed <= span + excuse,
+            "{conn}: {reason} after {passed} ns, late: {span} ns and {excuse} ns of excuses",
+        );
+    }
+
+    /// What is nobody's silence: what the loop slept through, and where the application took its
+    /// time, each pause rounded to ticks. A lifetime goes by real time.
+    fn uncounted(&self, since: Stamp) -> Nanos {
+        let stalled = self.clock.stall - since.stall;
+        let (waits, waited) = self.waited;
+        match self.reason {
+            CloseReason::Lifetime => 0,
+            CloseReason::IdleTimeout => stalled + waited.saturating_sub(waits * 2 * MILLI),
+            _ => stalled,
+        }
     }
 }
 
