@@ -24,11 +24,15 @@ const SPARE_MAX: usize = 4_096;
 /// Appends within so many ticks share a mark.
 const MARK_TICKS: u32 = 4;
 
+const _: () = assert!(size_of::<Piece>() == size_of::<Bytes>());
+
 /// Output that waits.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// Frozen pieces, in order.
-    pieces: VecDeque<Bytes>,
+    pieces: VecDeque<Piece>,
+    /// Memory of the pieces that are our own.
+    frozen: usize,
     /// What was appended since, in own bytes.
     tail: Vec<u8>,
     /// Written bytes of the first piece, or of the tail where there is no piece.
@@ -39,6 +43,32 @@ pub(crate) struct Outbox {
     pub(crate) stuck_since: Tick,
     /// Since when there is more than the soft limit.
     pub(crate) soft_since: Option<Tick>,
+}
+
+/// Bytes that nothing is appended to any more.
+#[derive(Debug)]
+enum Piece {
+    /// Held by this outbox alone, which pays for them.
+    Own(Vec<u8>),
+    /// Held by others as well; a charge of their own pays for them.
+    Shared(Bytes),
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Memory that goes with it.
+    fn own_capacity(&self) -> usize {
+        match self {
+            Self::Own(bytes) => bytes.capacity(),
+            Self::Shared(_) => 0,
+        }
+    }
 }
 
 /// The bytes up to `end` (a position, wrapping) were appended by `tick`.
@@ -60,7 +90,8 @@ impl Outbox {
     /// Memory it holds of its own: buffers, references and marks; shared bytes are not in it.
     pub(crate) fn cost(&self) -> usize {
         self.tail.capacity()
-            + self.pieces.capacity() * size_of::<Bytes>()
+            + self.frozen
+            + self.pieces.capacity() * size_of::<Piece>()
             + self.marks.capacity() * size_of::<Mark>()
             + size_of::<Self>()
     }
@@ -79,7 +110,7 @@ impl Outbox {
             return self.append(|tail| tail.extend_from_slice(frame));
         }
         self.freeze();
-        self.pieces.push_back(frame.clone());
+        self.pieces.push_back(Piece::Shared(frame.clone()));
         self.len += frame.len();
     }
 
@@ -99,7 +130,9 @@ impl Outbox {
         }
         if self.tail.is_empty() {
             let piece = self.pieces.pop_back().expect("something was appended");
-            assert_eq!(piece.len(), surplus, "only the last append is taken back");
+            let bytes = piece.bytes().len();
+            assert_eq!(bytes, surplus, "only the last append is taken back");
+            self.frozen -= piece.own_capacity();
         } else {
             self.tail.truncate(self.tail.len() - surplus);
         }
@@ -109,8 +142,9 @@ impl Outbox {
     /// Makes the own bytes a piece, so that something can follow them.
     fn freeze(&mut self) {
         if !self.tail.is_empty() {
-            self.pieces
-                .push_back(Bytes::from(std::mem::take(&mut self.tail)));
+            self.frozen += self.tail.capacity();
+            let piece = Piece::Own(std::mem::take(&mut self.tail));
+            self.pieces.push_back(piece);
         }
     }
 
@@ -118,7 +152,7 @@ impl Outbox {
     pub(crate) fn only(&self) -> Option<&[u8]> {
         match (self.pieces.len(), self.tail.is_empty()) {
             (0, _) => Some(&self.tail[self.head..]),
-            (1, true) => Some(&self.pieces[0][self.head..]),
+            (1, true) => Some(&self.pieces[0].bytes()[self.head..]),
             _ => None,
         }
     }
@@ -130,7 +164,7 @@ impl Outbox {
         for piece in self
             .pieces
             .iter()
-            .map(|piece| &piece[..])
+            .map(Piece::bytes)
             .chain([&self.tail[..]])
         {
             if count == SLICES_MAX || piece.len() == skip {
@@ -149,10 +183,12 @@ impl Outbox {
         self.len -= written;
         self.head += written;
         while let Some(first) = self.pieces.front() {
-            if self.head < first.len() {
+            let bytes = first.bytes().len();
+            if self.head < bytes {
                 return;
             }
-            self.head -= first.len();
+            self.head -= bytes;
+            self.frozen -= first.own_capacity();
             self.pieces.pop_front();
         }
         if self.head == self.tail.len() {
@@ -206,6 +242,7 @@ impl Outbox {
 
     /// Empties it for the next connection that needs one.
     pub(crate) fn recycle(&mut self) {
+        self.frozen = 0;
         self.tail.clear();
         if !self.pieces.is_empty() {
             self.pieces.clear();
@@ -229,21 +266,24 @@ impl Outbox {
 
     /// Full sweep: the length equals the pieces.
     pub(crate) fn check(&self) {
-        let held = self.pieces.iter().map(Bytes::len).sum::<usize>() + self.tail.len();
+        let pieces = self.pieces.iter().map(Piece::bytes);
+        let held = pieces.map(<[u8]>::len).sum::<usize>() + self.tail.len();
         assert_eq!(
             self.len,
             held - self.head,
             "an outbox's length equals its pieces"
         );
         assert!(
-            self.pieces.iter().all(|piece| !piece.is_empty()),
+            self.pieces.iter().all(|piece| !piece.bytes().is_empty()),
             "no empty piece"
         );
+        let frozen: usize = self.pieces.iter().map(Piece::own_capacity).sum();
+        assert_eq!(self.frozen, frozen, "own pieces are counted");
     }
 
     /// Most memory that a spare one holds.
     pub(crate) const fn spare_max() -> usize {
-        SPARE_MAX + 16 * (size_of::<Bytes>() + size_of::<Mark>()) + size_of::<Self>()
+        SPARE_MAX + 16 * (size_of::<Piece>() + size_of::<Mark>()) + size_of::<Self>()
     }
 }
 
