@@ -161,12 +161,7 @@ impl Outbox {
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
         let mut count = 0;
         let mut skip = self.head;
-        for piece in self
-            .pieces
-            .iter()
-            .map(Piece::bytes)
-            .chain([&self.tail[..]])
-        {
+        for piece in self.pieces.iter().map(Piece::bytes).chain([&self.tail[..]]) {
             if count == SLICES_MAX || piece.len() == skip {
                 break;
             }

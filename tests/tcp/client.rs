@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 /// How long anything may take that should come at once: generous, the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,6 +46,19 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         Self {
             stream,
+            framing,
+            ahead: Vec::new(),
+        }
+    }
+
+    /// The same with next to no room for what it does not read.
+    pub fn narrow(addr: SocketAddr, framing: Framing) -> Self {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(2_048).unwrap();
+        socket.connect_timeout(&addr.into(), PATIENCE).unwrap();
+        socket.set_tcp_nodelay(true).unwrap();
+        Self {
+            stream: socket.into(),
             framing,
             ahead: Vec::new(),
         }

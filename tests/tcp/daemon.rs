@@ -200,6 +200,15 @@ impl Daemon {
             .sum()
     }
 
+    /// Bytes of memory by the kernel's name for them: `VmRSS` now, `VmHWM` at most so far.
+    pub fn memory(&self, what: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib << 10
+    }
+
     /// How many descriptors it holds.
     pub fn descriptors(&self) -> usize {
         let path = format!("/proc/{}/fd", self.child.id());

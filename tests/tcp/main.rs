@@ -11,6 +11,7 @@
 mod acked;
 mod budgets;
 mod bursts;
+mod ceiling;
 mod child;
 mod client;
 mod closes;
