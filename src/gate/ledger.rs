@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use smol_str::SmolStr;
 
-use super::conn::{Conn, Extra, Membership};
+use super::conn::{Conn, Extra, Input, Membership};
 use super::largest::Largest;
+use super::offline::Unacked;
 use super::outbox::Outbox;
+use crate::id::ConnId;
 use crate::limits::Limits;
 
 /// Bytes in use.
@@ -71,13 +74,16 @@ impl Ledger {
 
     /// Makes a frame that many can hold, counted once.
     pub(crate) fn share(&self, bytes: Vec<u8>) -> Bytes {
-        let charge = charge(&self.shared, bytes.capacity());
+        let charge = charge(&self.shared, bytes.capacity() + SHARED_COST);
         Bytes::from_owner(SharedFrame {
             bytes,
             _charge: charge,
         })
     }
 }
+
+/// What a frame that many hold costs beyond its bytes: itself, and the count of its holders.
+const SHARED_COST: usize = size_of::<SharedFrame>() + 16;
 
 fn charge(column: &Arc<AtomicUsize>, bytes: usize) -> Charge {
     column.fetch_add(bytes, Ordering::Relaxed);
@@ -120,17 +126,19 @@ impl Ceiling {
         let membership = (size_of::<Membership>() + size_of::<u32>()) as u64 * 2;
         let joined = u64::from(limits.topics_per_connection) * membership;
         let conn = (size_of::<Conn>() + Largest::COST) as u64 + SOCKET + QUEUED + USER;
-        let extra = size_of::<Extra>() as u64 + joined;
+        // One message may be listed by many connections, and is paid for once.
+        let listed = u64::from(limits.unacked_per_connection) * size_of::<Unacked>() as u64;
+        let extra = (size_of::<Extra>() + size_of::<Input>()) as u64 + joined + listed;
+        let target = (size_of::<ConnId>() + size_of::<Option<SmolStr>>()) as u64;
         let spare = u64::from(limits.spare_outboxes) * Outbox::spare_max() as u64;
         Self {
             fixed: PROGRAM
                 + spare
                 + limits.read_bytes as u64
                 + u64::from(limits.topics) * TOPIC
-                + u64::from(limits.push_targets) * 8
+                + u64::from(limits.push_targets) * target
                 + u64::from(limits.timers) * 64,
             connections: slots * (conn + extra),
-            // A vector that grows holds up to twice what is in it while it moves.
             input: limits.input_budget as u64,
             output: limits.output_budget as u64,
             offline: limits.offline_budget as u64 + u64::from(limits.absent_users) * USER,

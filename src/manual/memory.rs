@@ -33,4 +33,8 @@
 //! # Budgets and the ceiling
 //! Half frames, waiting output and unacknowledged messages have budgets over all connections
 //! ([`Limits`](crate::Limits)). The [`Ceiling`](crate::Ceiling) adds them to what tables can reach
-//! at their limits; the daemon prints it at start.
+//! at their limits; the daemon prints it at start. A test attacks all budgets of a daemon at once.
+//!
+//! After a burst the bytes in use fall back at once, the resident memory does not: the C library's
+//! allocator keeps what was freed below the last piece in use, and the next burst is served from
+//! it. `malloc_trim` would hand it back; it can not be called without unsafe code.
