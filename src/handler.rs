@@ -25,6 +25,10 @@ pub trait Handler {
 
     /// A connection asks for something; returns the answer to give. Heartbeats, acks, malformed
     /// requests and those its listener does not allow are dealt with before.
+    ///
+    /// A panic in it ends this connection, reason [`Internal`](CloseReason::Internal), and no
+    /// other; one that leaves the gate with a broken promise ends the loop. What the handler itself
+    /// had half-done stays so. In the other methods a panic ends the loop.
     fn on_message(&mut self, gate: &mut Gate, conn: ConnId, message: Message<'_>) -> Answer {
         gate.obey(conn, message)
     }

@@ -362,6 +362,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             self.net.close(self.sockets.remove(index as usize), ending);
             self.gate.forget(index);
         }
+        if std::mem::take(&mut self.gate.is_suspect) {
+            // Going on with a torn gate would be worse than a restart: this panic is the end.
+            self.gate.check();
+        }
     }
 
     /// The gate, to look at or to change between turns.

@@ -2,7 +2,7 @@
 //! once, the handler is told in this turn; the socket follows when its output has left.
 
 use super::Gate;
-use super::conn::{Flags, Phase};
+use super::conn::{Flags, NONE, Phase};
 use super::queue::Farewell;
 use crate::codec::reply::Reply;
 use crate::id::ConnId;
@@ -45,6 +45,17 @@ impl Gate {
             self.reply(index, &Reply::Close(reason, ms), None);
         }
         self.settle_closing(index);
+    }
+
+    /// A decoder or the handler panicked over what the connection sent: a bug that ends this
+    /// connection. It may have been half-way through a change of the gate, which is swept for that
+    /// at the end of the turn.
+    pub(crate) fn survive(&mut self, index: u32) {
+        self.stats.panics += 1;
+        self.is_suspect = true;
+        self.close_at(index, CloseReason::Internal);
+        self.answering = NONE;
+        self.held.clear();
     }
 
     /// Ends a connection without a word: what it speaks is not our protocol.

@@ -84,6 +84,8 @@ pub struct Gate {
     pub(crate) leaving: Option<(ConnId, Option<SmolStr>)>,
     /// A handler or a task asked for the shutdown.
     pub(crate) is_stop_asked: bool,
+    /// Something panicked in this turn and may have left a change half-done.
+    pub(crate) is_suspect: bool,
     policy: UserPolicy,
     rules: Vec<Rules>,
     wires: Wires,
@@ -130,6 +132,7 @@ impl Gate {
             answering: NONE,
             leaving: None,
             is_stop_asked: false,
+            is_suspect: false,
             policy,
             rules: Vec::new(),
             wires: Wires::default(),

@@ -30,7 +30,8 @@ pub struct Stats {
     /// Connections whose first bytes were of another protocol, by
     /// [`Guess`](crate::codec::framing::Guess) in the order of its `ALL`.
     pub foreign: [u64; 3],
-    /// Decoders that panicked: bugs of ours, a connection each.
+    /// Panics of decoders and of [`Handler::on_message`](crate::Handler::on_message): bugs, a
+    /// connection each.
     pub panics: u64,
     /// Frames that did not fit the width of the receiver's length field, or its empty outbox.
     pub unfit: u64,

@@ -3,6 +3,7 @@
 //! was read once.
 
 use std::io::{self, IoSlice};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use log::debug;
 
@@ -10,7 +11,7 @@ use super::Server;
 use crate::gate::Gate;
 use crate::gate::conn::{Flags, Phase};
 use crate::gate::requests::Demand;
-use crate::handler::{Handler, Message};
+use crate::handler::{Answer, Handler, Message};
 use crate::id::ConnId;
 use crate::net::Net;
 use crate::reason::CloseReason;
@@ -297,8 +298,9 @@ fn act<H: Handler>(
             if let Demand::Ask(message) = gate.take(index, &parsed) {
                 let is_login = matches!(message, Message::Login { .. });
                 gate.answering = index;
-                let answer = handler.on_message(gate, conn, message);
-                gate.give(index, answer, parsed.seq.as_ref(), is_login);
+                if let Some(answer) = ask(gate, handler, conn, message) {
+                    gate.give(index, answer, parsed.seq.as_ref(), is_login);
+                }
             }
             return Some(count);
         }
@@ -310,10 +312,7 @@ fn act<H: Handler>(
             debug!("{conn} protocol error=\"{fault}\"");
             gate.close_at(index, CloseReason::Protocol);
         }
-        Step::Panicked => {
-            gate.stats.panics += 1;
-            gate.close_at(index, CloseReason::Internal);
-        }
+        Step::Panicked => gate.survive(index),
     }
     Some(0)
 }
@@ -325,8 +324,24 @@ fn frame<H: Handler>(gate: &mut Gate, handler: &mut H, conn: ConnId, body: &[u8]
             gate.echo(conn.index, body);
         }
         Dialect::Frames | Dialect::Gate => {
-            let answer = handler.on_message(gate, conn, Message::Frame(body));
-            gate.give(conn.index, answer, None, false);
+            if let Some(answer) = ask(gate, handler, conn, Message::Frame(body)) {
+                gate.give(conn.index, answer, None, false);
+            }
         }
     }
+}
+
+/// The handler's answer; none where it panicked, which ends the connection and no other.
+fn ask<H: Handler>(
+    gate: &mut Gate,
+    handler: &mut H,
+    conn: ConnId,
+    message: Message<'_>,
+) -> Option<Answer> {
+    let asked = AssertUnwindSafe(|| handler.on_message(gate, conn, message));
+    let answer = catch_unwind(asked).ok();
+    if answer.is_none() {
+        gate.survive(conn.index);
+    }
+    answer
 }

@@ -61,8 +61,7 @@ impl Session {
     ///
     /// A panic in a decoder is a bug that costs one connection, not the process.
     pub(crate) fn step<'b>(&self, input: &'b [u8], scanned: usize) -> Step<'b> {
-        let read = AssertUnwindSafe(|| self.read(input, scanned));
-        catch_unwind(read).unwrap_or(Step::Panicked)
+        guarded(|| self.read(input, scanned))
     }
 
     fn read<'b>(&self, input: &'b [u8], scanned: usize) -> Step<'b> {
@@ -114,5 +113,21 @@ impl Session {
             },
         };
         Ok(Step::Request(consumed, parsed))
+    }
+}
+
+fn guarded<'b>(read: impl FnOnce() -> Step<'b>) -> Step<'b> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or(Step::Panicked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoder_that_panics_is_a_step_like_any_other() {
+        let step = guarded(|| panic!("planted"));
+        assert!(matches!(step, Step::Panicked));
+        assert!(matches!(guarded(|| Step::Beat(1)), Step::Beat(1)));
     }
 }

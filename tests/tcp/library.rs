@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use pulsegate::codec::message::Body;
 use pulsegate::net::mio::MioNet;
 use pulsegate::{
-    Answer, CloseReason, ConnId, ErrorCode, Gate, Handler, Limits, Message, Options, Push, Remote,
-    RemoteError, Server, Settings, Target,
+    Answer, CloseReason, ConnId, Dialect, ErrorCode, Gate, Handler, Limits, Message, Options, Push,
+    Remote, RemoteError, Server, Settings, Target,
 };
 
 use crate::client::{Client, Framing, eventually};
@@ -346,4 +347,91 @@ fn a_crowd_that_comes_and_goes_leaves_nothing_behind() {
     assert_eq!(open.len(), 500);
     assert!(open.values().all(|reasons| reasons.len() == 1));
     assert!(turns < 100_000, "the loop spins: {turns} turns");
+}
+
+/// Panics over what it is told to, before and after it has changed something.
+struct Fragile;
+
+impl Handler for Fragile {
+    fn on_message(&mut self, gate: &mut Gate, conn: ConnId, message: Message<'_>) -> Answer {
+        let Message::Data { body } = message else {
+            return gate.obey(conn, message);
+        };
+        if *body == Body::Text("after".into()) {
+            let everybody = gate.push(Target::Everyone, &Push::text("half done"));
+            assert!(everybody.is_ok_and(|receipt| receipt.queued > 0));
+        }
+        if *body == Body::Text("gone".into()) {
+            assert!(gate.close(conn, CloseReason::Kicked));
+        }
+        panic!("planted");
+    }
+}
+
+#[test]
+fn a_panic_over_one_request_costs_that_connection_and_no_other() {
+    let house = House::new(Fragile, Limits::default(), Settings::default());
+    let mut other = house.line();
+    other.login("other");
+    for (round, (data, reason)) in [
+        ("before", "internal"),
+        ("after", "internal"),
+        ("gone", "kicked"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut client = house.line();
+        client.login("client");
+        client.send(format!("join t\nping\ndata {data}\nping\n"));
+        client.hears("ok");
+        client.hears("pong");
+        client.closes(reason);
+        if data == "after" {
+            assert_eq!(other.message().body, "half done");
+        }
+        other.fails("send client x", "no-such-user");
+        let panics = house.ask(|gate, _| gate.stats().panics);
+        assert_eq!(panics, round as u64 + 1);
+    }
+    let internal = house.ask(|gate, _| gate.stats().closed(CloseReason::Internal));
+    assert_eq!(internal, 2);
+    drop(other);
+    house.is_swept();
+}
+
+/// An application with a decoder of its own, which has a bug.
+struct Decoder;
+
+impl Handler for Decoder {
+    fn on_message(&mut self, gate: &mut Gate, conn: ConnId, message: Message<'_>) -> Answer {
+        if let Message::Frame(body) = message {
+            let length = usize::from(body[0]);
+            gate.send(conn, &body[1..=length]);
+        }
+        Answer::None
+    }
+}
+
+#[test]
+fn a_panic_in_an_application_s_decoder_costs_one_connection() {
+    let settings = Settings {
+        dialect: Dialect::Frames,
+        ..Settings::default()
+    };
+    let house = House::new(Decoder, Limits::default(), settings);
+    let mut other = house.line();
+    other.asks("\x02hi", "hi");
+    for _ in 0..3 {
+        let mut client = house.line();
+        client.say("\x02yo");
+        client.say("\x50too short");
+        client.hears("yo");
+        client.eof();
+        other.asks("\x02hi", "hi");
+    }
+    let stats = house.ask(|gate, _| gate.stats().clone());
+    assert_eq!((stats.panics, stats.closed(CloseReason::Internal)), (3, 3));
+    drop(other);
+    house.is_swept();
 }
