@@ -61,6 +61,13 @@ impl Daemon {
         Self::run(shell, config)
     }
 
+    /// The same in a network namespace; who binds other addresses than loopback waits for the log.
+    pub fn start_in(namespace: &str, config: &str) -> Self {
+        let mut ip = Command::new("ip");
+        ip.args(["netns", "exec", namespace]).arg(binary());
+        Self::run(ip, config)
+    }
+
     fn run(mut command: Command, config: &str) -> Self {
         let mut config = config.to_owned();
         if !config.contains("[admin]") {

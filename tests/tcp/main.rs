@@ -26,6 +26,7 @@ mod library;
 mod linger;
 mod malformed;
 mod messages;
+mod network;
 mod order;
 mod remote;
 mod rules;

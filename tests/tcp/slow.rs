@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use crate::client::{Client, eventually};
+use crate::client::{Client, Framing, eventually};
 use crate::daemon::Daemon;
 
 /// A member of a topic that does not read.
@@ -203,4 +203,48 @@ fn no_second_copy_is_sent_while_the_first_one_waits() {
     });
     // Those that came due while the first one was being read.
     assert!(copies.count() < 10);
+}
+
+/// How many messages of 1 KB go to 50 readers that are stuck before each of them is too slow, when
+/// the kernel's part of it is set so.
+fn taken(send_buffer: &str) -> usize {
+    const READERS: usize = 50;
+    let limits = format!(
+        "outbox_max = \"64KiB\"\nwrite_timeout = \"1m\"\noutput_age = \"1m\"\n\
+         send_buffer = \"{send_buffer}\""
+    );
+    let daemon = Daemon::new(&limits);
+    let mut alice = daemon.user("alice");
+    let readers: Vec<_> = (0..READERS)
+        .map(|number| {
+            let mut reader = Client::narrow(daemon.addr("line"), Framing::Line);
+            reader.login(&format!("reader{number}"));
+            reader.asks("join flood", "ok");
+            reader
+        })
+        .collect();
+    let body = "x".repeat(1_000);
+    let mut taken = 0;
+    loop {
+        alice.say(format!("pub flood {body}"));
+        let answer = alice.hear_text();
+        let queued: usize = answer.strip_prefix("ok queued=").unwrap().parse().unwrap();
+        if queued == 0 {
+            drop(readers);
+            return taken;
+        }
+        taken += queued;
+        assert!(taken < READERS * 2_000, "the kernel takes all there is");
+    }
+}
+
+#[test]
+fn what_the_kernel_holds_for_those_who_do_not_read_is_bounded_by_a_setting() {
+    // 64 in each outbox, and what the two kernels took: the setting doubled, a packet beyond it,
+    // and the reader's own little.
+    let most = |kernel: usize| 50 * (66 + kernel);
+    let (small, large) = (taken("4KiB"), taken("64KiB"));
+    assert!(small <= most(10), "{small}");
+    assert!(large <= most(100), "{large}");
+    assert!(large > small, "{large} {small}: the setting has no effect");
 }
