@@ -49,7 +49,7 @@ pub(crate) enum Audience {
     },
 }
 
-/// A message that borrows nothing, with its frames.
+/// A message that borrows nothing: for one user its body or the letter, for many the frames.
 #[derive(Debug)]
 struct Message {
     id: u64,
@@ -58,7 +58,8 @@ struct Message {
     body: Body<'static>,
     letter: Option<Arc<Letter>>,
     frames: Frames,
-    _charge: Charge,
+    /// For what it holds beside frames and letter, until it is on its way into an outbox.
+    charge: Option<Charge>,
 }
 
 /// The frames of a message, by wire format; encoded when first needed.
@@ -183,18 +184,28 @@ impl Gate {
         delivery: &Delivery<'_>,
         letter: Option<Arc<Letter>>,
     ) -> Result<Receipt, ErrorCode> {
-        let bytes = body_len(delivery.body) + size_of::<Job>();
-        if !self.has_push_room(targets, bytes) {
+        if !self.has_push_room(targets, size_of::<Job>()) {
+            return Err(ErrorCode::Overloaded);
+        }
+        // Encoded now, so that the budget is asked once: what waits needs no more later.
+        let frames = self.frames_for(&audience, delivery, letter.is_some());
+        let body = match audience {
+            Audience::User(_) if letter.is_none() => own(delivery.body),
+            Audience::User(_) | Audience::Many { .. } => Body::Text("".into()),
+        };
+        let bytes = body_len(&body) + size_of::<Job>();
+        let charge = self.ledger.charge_output(bytes);
+        if self.ledger.output() > self.limits.output_budget {
             return Err(ErrorCode::Overloaded);
         }
         let message = Message {
             id: delivery.id,
             from: delivery.from.map(SmolStr::new),
             topic: delivery.topic.map(SmolStr::new),
-            body: own(delivery.body),
+            body,
             letter,
-            frames: Frames::default(),
-            _charge: self.ledger.charge_output(bytes),
+            frames,
+            charge: Some(charge),
         };
         self.pushes.push(Job {
             message,
@@ -210,6 +221,26 @@ impl Gate {
         })
     }
 
+    /// The frames that this audience will need; a letter's are encoded for each connection.
+    fn frames_for(
+        &mut self,
+        audience: &Audience,
+        delivery: &Delivery<'_>,
+        is_letter: bool,
+    ) -> Frames {
+        let mut frames = Frames::default();
+        let Audience::Many { conns, .. } = audience else {
+            return frames;
+        };
+        for index in conns.iter().map(|conn| conn.index) {
+            if !is_letter || !self.conns.at(index).is_logged_in() {
+                let wire = self.wire_of(index);
+                frames.get(self, wire, delivery);
+            }
+        }
+        frames
+    }
+
     /// Goes on with the deliveries in progress, up to the turn's budget.
     pub(crate) fn fan(&mut self) {
         while self.fanout_left > 0
@@ -220,10 +251,6 @@ impl Gate {
                 self.advance_job(&mut job);
             }
             if job.next < job.targets {
-                if self.ledger.output() > self.limits.output_budget {
-                    // No outbox is left to pay for these: they are written again when needed.
-                    job.message.frames = Frames::default();
-                }
                 self.pushes.put_back(job);
             }
         }
@@ -238,18 +265,19 @@ impl Gate {
             body,
             letter,
             frames,
-            ..
+            charge,
         } = &mut job.message;
         let delivery = Delivery {
             id: *id,
             from: from.as_deref(),
             topic: topic.as_deref(),
-            body,
+            body: letter.as_ref().map_or(body, |letter| &letter.body),
             ack: letter.is_some(),
         };
         let letter = letter.as_ref();
         match &job.audience {
             Audience::User(name) => {
+                *charge = None;
                 job.next = job.targets;
                 self.deliver_to_name(name, &delivery, letter);
             }
