@@ -8,6 +8,7 @@ mod duplicates;
 mod errors;
 mod frames;
 mod letters;
+mod many;
 mod readers;
 mod timers;
 
