@@ -3,12 +3,15 @@
 use std::alloc::{GlobalAlloc, Layout as Block, System};
 use std::cell::Cell;
 use std::hint::black_box;
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
-use pulsegate::CloseReason;
-use pulsegate::ErrorCode;
 use pulsegate::codec::framing::{Endian, Found, FrameError, Framing, Layout};
 use pulsegate::codec::message::{Body, parse_binary, parse_json, parse_line};
 use pulsegate::codec::reply::{Delivery, Fields, Reply, encode};
+use pulsegate::net::mio::MioNet;
+use pulsegate::{CloseReason, ErrorCode, Limits, Options, Server, Settings};
 
 const JSON: Framing = Framing::LenHdr { bare_ping: true };
 const BINARY: Framing = Framing::Binary(Layout {
@@ -27,6 +30,8 @@ static ALLOCATOR: Counting = Counting;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    /// Bytes allocated and not given back.
+    static BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 #[allow(unsafe_code, reason = "an allocator can not be written without")]
@@ -34,11 +39,13 @@ thread_local! {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, block: Block) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
+        BYTES.set(BYTES.get().wrapping_add_unsigned(block.size() as u64));
         // SAFETY: the caller keeps the system allocator's contract.
         unsafe { System.alloc(block) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, block: Block) {
+        BYTES.set(BYTES.get().wrapping_sub_unsigned(block.size() as u64));
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, block) }
     }
@@ -159,4 +166,50 @@ fn writing_replies_allocates_nothing_but_the_buffer() {
             );
         }
     }
+}
+
+/// Turns until it is so.
+fn turn_until(server: &mut Server<MioNet, ()>, is_so: impl Fn(&Server<MioNet, ()>) -> bool) {
+    let began = Instant::now();
+    while !is_so(server) {
+        // So that no turn waits where nothing comes any more.
+        server.remote().post(|_, ()| {}).unwrap();
+        server.turn().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn a_stored_message_owns_its_bytes_and_the_ledger_tells_what_it_takes() {
+    const MANY: usize = 4_096;
+    let limits = Limits {
+        connections: 4,
+        ..Limits::default()
+    };
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    let mut server = Server::new(MioNet::new(16).unwrap(), (), options).unwrap();
+    let settings = Settings {
+        bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        offline_max: 5_000,
+        ..Settings::default()
+    };
+    let addr = server.listen(settings).unwrap()[0];
+    let mut client = TcpStream::connect(addr).unwrap();
+    client.write_all(b"login bob\nlogin ann\nping\n").unwrap();
+    turn_until(&mut server, |server| server.gate().absent_users() == 1);
+    let before = BYTES.get();
+    // Many a read, each of which brings a hundred messages and more.
+    let mut writer = client.try_clone().unwrap();
+    let line = format!("asend bob {}\n", "x".repeat(400));
+    let writing = std::thread::spawn(move || writer.write_all(line.repeat(MANY).as_bytes()));
+    turn_until(&mut server, |server| server.gate().parked() == MANY);
+    writing.join().unwrap().unwrap();
+    turn_until(&mut server, |server| server.gate().bytes_held()[1] == 0);
+    let real = BYTES.get() - before;
+    let told = server.gate().bytes_held()[2] as f64;
+    let error = (real as f64 - told).abs() / told;
+    assert!(error < 0.1, "{real} bytes, and {told} in the ledger");
 }
