@@ -18,6 +18,8 @@
 //!   and expects the sweep to fail: a test of the tests.
 //! - **`tests/tcp/`, `tests/cli/`**: real sockets on port 0, the real daemon.
 //! - **`tests/tidy.rs`**: the house style.
+//! - **`tests/rows.rs`**: `tests/rows.txt`, which names the tests of every promise and of every row
+//!   of the catalogue of attacks and faults, is whole and true.
 //!
 //! # Benches
 //! One file per question, run by `cargo bench --bench NAME`: `wheel` (set, re-arm and expiry at a
