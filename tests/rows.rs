@@ -88,7 +88,8 @@ fn every_test_that_a_row_names_exists() {
 #[test]
 fn every_promise_that_is_made_names_a_test_of_its_row() {
     let table = table();
-    let promises = table.iter().find(|group| group.letter == 'P').unwrap();
+    let promises = table.iter().find(|group| group.letter == 'P');
+    let promises = promises.expect("there is a group of promises");
     let manual = read("src/manual/promises.rs").replace("\n//!", "");
     let readme = read("README.md");
     for Row { id, tests, .. } in &promises.rows {

@@ -4,7 +4,7 @@
 //! every row of the catalogue of attacks and faults, stand in `tests/rows.txt`.
 //!
 //! - **P1** A silent peer is closed no earlier than its deadline and at most two ticks (4 ms) after
-//!   it on the loop's own clock: `a_silent_peer_is_closed_at_its_deadline`.
+//!   it on the loop's own clock: `no_silent_peer_is_closed_early_or_more_than_two_ticks_late`.
 //! - **P2** A peer that keeps its heartbeat is never timed out: not in a reconnect storm, not in a
 //!   broadcast, not after the machine was paused:
 //!   `a_stopped_daemon_blames_nobody_for_its_own_silence`.

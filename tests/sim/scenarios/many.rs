@@ -1,12 +1,14 @@
 //! Rows whose promise is a number: what is counted, held once, refused, or not done again.
 
+use std::time::Duration;
+
 use pulsegate::codec::framing::Guess;
 use pulsegate::{CloseReason, ErrorCode, Limits, Options, Push, Settings, Target};
 use rustix::io::Errno;
 
 use super::{Stage, ms, s};
 use crate::world::Path;
-use crate::world::agenda::SECOND;
+use crate::world::agenda::{MILLI, SECOND};
 use crate::world::dice::Rate;
 use crate::world::socket::Key;
 
@@ -174,5 +176,33 @@ fn a_kernel_that_gives_up_on_sent_bytes_is_a_write_timeout_only_where_more_waits
         stage.settle();
         assert_eq!(stage.reason(peer), Some(reason));
         assert_eq!(stage.server.gate().bytes_held(), [0, 0, 0]);
+    }
+}
+
+#[test]
+fn no_silent_peer_is_closed_early_or_more_than_two_ticks_late() {
+    // P1: last signs of life at every place within a tick, against the tick of the deadline.
+    let mut stage = stage(Limits::default());
+    let peers = crowd(&mut stage, 300, 1 << 16);
+    let mut last = Vec::new();
+    for &peer in &peers {
+        stage.say(peer, "ping\n");
+        let said = stage.now();
+        let mut heard = String::new();
+        while heard.is_empty() {
+            stage.turn();
+            stage.net().run_due();
+            heard = stage.hear(peer);
+        }
+        last.push((peer, said, stage.now()));
+        stage.pass(Duration::from_micros(1_037));
+    }
+    stage.pass(s(61));
+    for (peer, said, answered) in last {
+        let (reason, at) = stage.end(peer).expect("it was silent");
+        assert_eq!(reason, CloseReason::IdleTimeout);
+        assert!(at >= said + 60 * SECOND, "early");
+        let late = at.saturating_sub(answered + 60 * SECOND);
+        assert!(late <= 4 * MILLI, "late by {late} ns");
     }
 }
