@@ -26,6 +26,7 @@ mod logins;
 mod offline;
 pub(crate) mod outbox;
 mod output;
+mod pieces;
 mod push;
 mod queue;
 pub(crate) mod requests;

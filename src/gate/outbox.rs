@@ -13,6 +13,7 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
+use super::pieces::{Piece, Pieces};
 use crate::time::{Span, Tick};
 
 /// Frames up to this size are copied rather than shared.
@@ -21,18 +22,16 @@ pub(crate) const COPY_MAX: usize = 512;
 pub(crate) const SLICES_MAX: usize = 64;
 /// A spare outbox keeps a buffer of at most this size.
 const SPARE_MAX: usize = 4_096;
+/// And room for so many pieces and marks.
+const SPARE_PIECES: usize = 16;
 /// Appends within so many ticks share a mark.
 const MARK_TICKS: u32 = 4;
-
-const _: () = assert!(size_of::<Piece>() == size_of::<Bytes>());
 
 /// Output that waits.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// Frozen pieces, in order.
-    pieces: VecDeque<Piece>,
-    /// Memory of the pieces that are our own.
-    frozen: usize,
+    pieces: Pieces,
     /// What was appended since, in own bytes.
     tail: Vec<u8>,
     /// Written bytes of the first piece, or of the tail where there is no piece.
@@ -43,32 +42,6 @@ pub(crate) struct Outbox {
     pub(crate) stuck_since: Tick,
     /// Since when there is more than the soft limit.
     pub(crate) soft_since: Option<Tick>,
-}
-
-/// Bytes that nothing is appended to any more.
-#[derive(Debug)]
-enum Piece {
-    /// Held by this outbox alone, which pays for them.
-    Own(Vec<u8>),
-    /// Held by others as well; a charge of their own pays for them.
-    Shared(Bytes),
-}
-
-impl Piece {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Own(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
-        }
-    }
-
-    /// Memory that goes with it.
-    fn own_capacity(&self) -> usize {
-        match self {
-            Self::Own(bytes) => bytes.capacity(),
-            Self::Shared(_) => 0,
-        }
-    }
 }
 
 /// The bytes up to `end` (a position, wrapping) were appended by `tick`.
@@ -90,8 +63,7 @@ impl Outbox {
     /// Memory it holds of its own: buffers, references and marks; shared bytes are not in it.
     pub(crate) fn cost(&self) -> usize {
         self.tail.capacity()
-            + self.frozen
-            + self.pieces.capacity() * size_of::<Piece>()
+            + self.pieces.cost()
             + self.marks.capacity() * size_of::<Mark>()
             + size_of::<Self>()
     }
@@ -130,9 +102,7 @@ impl Outbox {
         }
         if self.tail.is_empty() {
             let piece = self.pieces.pop_back().expect("something was appended");
-            let bytes = piece.bytes().len();
-            assert_eq!(bytes, surplus, "only the last append is taken back");
-            self.frozen -= piece.own_capacity();
+            assert_eq!(piece.len(), surplus, "only the last append is taken back");
         } else {
             self.tail.truncate(self.tail.len() - surplus);
         }
@@ -142,9 +112,8 @@ impl Outbox {
     /// Makes the own bytes a piece, so that something can follow them.
     fn freeze(&mut self) {
         if !self.tail.is_empty() {
-            self.frozen += self.tail.capacity();
-            let piece = Piece::Own(std::mem::take(&mut self.tail));
-            self.pieces.push_back(piece);
+            let own = std::mem::take(&mut self.tail);
+            self.pieces.push_back(Piece::Own(own));
         }
     }
 
@@ -152,7 +121,7 @@ impl Outbox {
     pub(crate) fn only(&self) -> Option<&[u8]> {
         match (self.pieces.len(), self.tail.is_empty()) {
             (0, _) => Some(&self.tail[self.head..]),
-            (1, true) => Some(&self.pieces[0].bytes()[self.head..]),
+            (1, true) => self.pieces.front().map(|piece| &piece.bytes()[self.head..]),
             _ => None,
         }
     }
@@ -161,7 +130,7 @@ impl Outbox {
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
         let mut count = 0;
         let mut skip = self.head;
-        for piece in self.pieces.iter().map(Piece::bytes).chain([&self.tail[..]]) {
+        for piece in self.pieces.iter().chain([&self.tail[..]]) {
             if count == SLICES_MAX || piece.len() == skip {
                 break;
             }
@@ -178,12 +147,10 @@ impl Outbox {
         self.len -= written;
         self.head += written;
         while let Some(first) = self.pieces.front() {
-            let bytes = first.bytes().len();
-            if self.head < bytes {
+            if self.head < first.len() {
                 return;
             }
-            self.head -= bytes;
-            self.frozen -= first.own_capacity();
+            self.head -= first.len();
             self.pieces.pop_front();
         }
         if self.head == self.tail.len() {
@@ -237,21 +204,15 @@ impl Outbox {
 
     /// Empties it for the next connection that needs one.
     pub(crate) fn recycle(&mut self) {
-        self.frozen = 0;
         self.tail.clear();
-        if !self.pieces.is_empty() {
-            self.pieces.clear();
-        }
+        self.pieces.recycle(SPARE_PIECES);
         if !self.marks.is_empty() {
             self.marks.clear();
         }
         if self.tail.capacity() > SPARE_MAX {
             self.tail = Vec::new();
         }
-        if self.pieces.capacity() > 16 {
-            self.pieces = VecDeque::new();
-        }
-        if self.marks.capacity() > 16 {
+        if self.marks.capacity() > SPARE_PIECES {
             self.marks = VecDeque::new();
         }
         self.head = 0;
@@ -261,24 +222,18 @@ impl Outbox {
 
     /// Full sweep: the length equals the pieces.
     pub(crate) fn check(&self) {
-        let pieces = self.pieces.iter().map(Piece::bytes);
-        let held = pieces.map(<[u8]>::len).sum::<usize>() + self.tail.len();
+        let held = self.pieces.iter().map(<[u8]>::len).sum::<usize>() + self.tail.len();
         assert_eq!(
             self.len,
             held - self.head,
             "an outbox's length equals its pieces"
         );
-        assert!(
-            self.pieces.iter().all(|piece| !piece.bytes().is_empty()),
-            "no empty piece"
-        );
-        let frozen: usize = self.pieces.iter().map(Piece::own_capacity).sum();
-        assert_eq!(self.frozen, frozen, "own pieces are counted");
+        self.pieces.check();
     }
 
     /// Most memory that a spare one holds.
     pub(crate) const fn spare_max() -> usize {
-        SPARE_MAX + 16 * (size_of::<Piece>() + size_of::<Mark>()) + size_of::<Self>()
+        SPARE_MAX + SPARE_PIECES * (size_of::<Piece>() + size_of::<Mark>()) + size_of::<Self>()
     }
 }
 
