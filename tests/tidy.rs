@@ -102,6 +102,10 @@ const RULES: &[Rule] = &[
                 "a counting allocator cannot be written without",
             ),
             ("tests/wire/allocation.rs", "a counting allocator, again"),
+            (
+                "tools/load/src/sockopt.rs",
+                "an option that neither rustix nor socket2 wraps",
+            ),
         ],
         advice: "find the safe call (rustix, socket2), or make a case for a room of its own",
     },

@@ -19,3 +19,18 @@
 //! | signal-hook, signal-hook-mio | signals as one more source of the poll |
 //! | strsim | what a misspelt key most likely was; clap has it already |
 //! | thiserror | one small error enum per module |
+//!
+//! # The load tool
+//! `pulsegate-load` has crates of its own, none of which is in the daemon's tree:
+//!
+//! | crate | for |
+//! |---|---|
+//! | hdrhistogram | distributions that add up without loss, over workers and over runs |
+//! | base64 | the same in a JSON report |
+//! | comfy-table | the report on a terminal |
+//! | libc | the numbers of socket options that no crate wraps |
+//! | rand_xoshiro | dice that fall the same way in every release |
+//!
+//! It shares clap (here with `derive`), humantime, mio, rustix, serde, serde_json, signal-hook,
+//! socket2, thiserror and toml with the daemon; signal-hook alone because SIGINT and SIGTERM end a
+//! run with different codes.

@@ -1,0 +1,143 @@
+//! The command line: a subcommand becomes a plan, a plan becomes an exit code. This alone turns
+//! errors into text.
+
+mod args;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use args::{Common, Target};
+
+use crate::crew;
+use crate::error::{Fatal, USAGE};
+use crate::plan::{Fleet, Limits, Plan};
+use crate::report::{Progress, Report, to_stdout};
+use crate::scenario;
+use crate::verdict::Threshold;
+use crate::worker;
+
+/// Puts long connections on a server and tells what became of each.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pulsegate-load",
+    version,
+    max_term_width = 100,
+    after_help = "Try: pulsegate-load beat 127.0.0.1:7373 -c 1000 --every 1s -d 10s",
+    after_long_help = AFTER_HELP
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Open connections and keep them, silent
+    Hold(scenario::hold::Args),
+    /// A heartbeat on each connection by the clock, and how long its answer takes
+    Beat(scenario::beat::Args),
+    /// Requests and answers: as fast as they come, or at a rate
+    Echo(scenario::echo::Args),
+    /// Short connections at a rate: connect, exchange, close
+    Churn(scenario::churn::Args),
+    /// One worker process; started by the tool itself
+    #[command(hide = true)]
+    Worker,
+}
+
+/// What a subcommand asks for.
+pub(crate) struct Asked<'a> {
+    pub(crate) plan: Plan,
+    pub(crate) common: &'a Common,
+}
+
+const AFTER_HELP: &str = "\
+Durations are written 500ms, 10s, 1m30s.
+
+Thresholds are METRIC[:STATISTIC] COMPARISON VALUE: \"beat_rtt:p99<5ms\", \"errors==0\",
+\"rps>100000\". A cohort and a phase may stand before it: \"measure/healthy.beat_rtt:p99<5ms\".
+Unless they are mentioned, errors==0, lost==0 and unanswered==0 hold.
+
+Times of what is sent by the clock (beats, echo with a rate) are counted from the moment it was
+due, `response`, so that a server that stalls is seen to stall; the time from the moment it was
+really sent, `rtt`, stands beside it.
+
+Exit codes: 0 passed, 1 a threshold was broken, 2 the command line is wrong, 3 the run is invalid
+(it says nothing about the server), 4 this machine or the target does not allow it, 130 and 143
+interrupted; the report is written all the same.";
+
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { USAGE } else { 0 };
+            // Help that nobody takes is no failure.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match obey(&cli.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(fatal) => {
+            let line = format!("error: {fatal}\n");
+            let _ = std::io::stderr().write_all(line.as_bytes());
+            ExitCode::from(fatal.code())
+        }
+    }
+}
+
+fn obey(command: &Command) -> Result<u8, Fatal> {
+    match command {
+        Command::Hold(args) => run(args.plan()?),
+        Command::Beat(args) => run(args.plan()?),
+        Command::Echo(args) => run(args.plan()?),
+        Command::Churn(args) => run(args.plan()?),
+        Command::Worker => worker::main().map(|()| 0),
+    }
+}
+
+/// Checks a plan and carries it out; returns the exit code.
+fn run(asked: Asked<'_>) -> Result<u8, Fatal> {
+    let Asked { mut plan, common } = asked;
+    add_usual_thresholds(&mut plan);
+    plan.check()?;
+    let fleet = Fleet::of(&plan, Limits::of_this_machine()?)?;
+    if common.is_dry {
+        return to_stdout(plan.show(&fleet).as_bytes())
+            .map(|()| 0)
+            .map_err(|source| Fatal::System {
+                doing: String::from("writing the plan"),
+                source,
+            });
+    }
+    let mut progress = Progress {
+        is_quiet: common.is_quiet,
+        interval: plan.interval.as_secs_f64(),
+    };
+    let outcome = crew::run(&plan, &fleet, common.server_pid, &mut progress)?;
+    outcome.check_target(&plan)?;
+    let report = Report::new(&plan, &outcome, common.server_pid);
+    report.publish(&common.forms())?;
+    Ok(report.verdict.code())
+}
+
+/// What goes without saying, unless something else is said of it.
+fn add_usual_thresholds(plan: &mut Plan) {
+    for (metric, usual) in USUAL {
+        let is_about = |text: &String| {
+            let threshold: Result<Threshold, _> = text.parse();
+            threshold.is_ok_and(|threshold| threshold.is_about(metric))
+        };
+        if !plan.thresholds.iter().any(is_about) {
+            plan.thresholds.push((*usual).to_owned());
+        }
+    }
+}
+
+const USUAL: &[(&str, &str)] = &[
+    ("errors", "errors==0"),
+    ("lost", "lost==0"),
+    ("unanswered", "unanswered==0"),
+];

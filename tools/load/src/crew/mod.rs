@@ -1,0 +1,272 @@
+//! The parent: starts the workers, leads them through the phases, adds up what they report.
+//!
+//! It opens no connection to the target itself and waits in one place, [`Crew::wait`].
+
+mod member;
+mod outcome;
+mod signals;
+
+use std::io;
+use std::time::Duration;
+
+use pulsegate::net::mio::MioNet;
+use pulsegate::net::{Net, Ready};
+use pulsegate::{ConnId, ListenerId, Token};
+
+use crate::channel::{Order, Word};
+use crate::error::{Doing, Fatal};
+use crate::plan::{Fleet, Plan, Until};
+use crate::proc::Look;
+use crate::tally::Tally;
+use crate::units::nanos;
+use member::Member;
+pub(crate) use outcome::{Outcome, Sample, Stretch};
+use signals::Signals;
+
+/// Who is told how it goes, once in an interval.
+pub(crate) trait Observer {
+    fn interval(&mut self, sample: &Sample);
+}
+
+/// A run under way.
+pub(crate) struct Crew<'a> {
+    plan: &'a Plan,
+    net: MioNet,
+    signals: Signals,
+    members: Vec<Member>,
+    outcome: Outcome,
+    observer: &'a mut dyn Observer,
+    server: Option<u32>,
+    /// When the run began.
+    began: u64,
+    /// What was reported since the last sample.
+    recent: Tally,
+    next_sample: u64,
+    phase: usize,
+    ready: Vec<Ready>,
+}
+
+/// Leads a plan from its beginning to its end.
+///
+/// # Errors
+/// Where no worker can be started.
+pub(crate) fn run(
+    plan: &Plan,
+    fleet: &Fleet,
+    server: Option<u32>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, Fatal> {
+    let mut net = MioNet::new(64).doing(|| String::from("making an epoll"))?;
+    let signals = Signals::new(&mut net).doing(|| String::from("catching signals"))?;
+    let mut told = plan.clone();
+    told.sources.clone_from(&fleet.sources);
+    let mut members = Vec::new();
+    for index in 0..fleet.workers {
+        let order = Order::Plan {
+            plan: Box::new(told.clone()),
+            worker: index,
+            workers: fleet.workers,
+        };
+        let member = Member::start(&mut net, index, &order);
+        members.push(member.doing(|| String::from("starting a worker"))?);
+    }
+    let began = nanos(net.now());
+    let mut crew = Crew {
+        outcome: Outcome::new(plan, fleet.workers),
+        plan,
+        net,
+        signals,
+        members,
+        observer,
+        server,
+        began,
+        recent: Tally::new(),
+        next_sample: u64::MAX,
+        phase: 0,
+        ready: Vec::new(),
+    };
+    crew.lead()?;
+    Ok(crew.outcome)
+}
+
+impl Crew<'_> {
+    fn lead(&mut self) -> Result<(), Fatal> {
+        self.wait_for(Duration::from_secs(30), |crew| {
+            crew.members.iter().all(|member| member.is_ready)
+        })?;
+        self.look_at_server();
+        self.began = nanos(self.net.now());
+        self.next_sample = self.began + nanos(self.plan.interval);
+        for phase in 0..self.plan.phases.len() {
+            self.lead_phase(phase)?;
+            if self.is_cut_short() {
+                break;
+            }
+        }
+        self.tell(&Order::Drain);
+        let (drain, interrupted) = (self.plan.drain, self.outcome.interrupted.is_some());
+        let drain = if interrupted { Duration::ZERO } else { drain };
+        self.wait_for(drain, |crew| crew.members.iter().all(Member::is_drained))?;
+        self.tell(&Order::Stop);
+        self.wait_for(Duration::from_secs(10), |crew| {
+            crew.members.iter().all(|member| member.is_done)
+        })?;
+        self.look_at_server();
+        self.outcome.seconds = self.seconds();
+        self.members.iter_mut().for_each(Member::end);
+        Ok(())
+    }
+
+    fn lead_phase(&mut self, phase: usize) -> Result<(), Fatal> {
+        let at = nanos(self.net.now());
+        self.phase = phase;
+        self.tell(&Order::Phase { index: phase, at });
+        self.outcome.phases[phase].began = self.seconds();
+        if self.plan.phases[phase].judged {
+            let open = self.open();
+            self.outcome.ready_at_start.get_or_insert(open);
+        }
+        self.mark_cpu(phase);
+        self.look_at_server();
+        let until = self.plan.phases[phase].until;
+        self.wait_for(until.longest(), |crew| {
+            let is_settled = crew.is_settled(phase);
+            let is_deserted = is_settled && crew.open() == 0;
+            is_settled && (matches!(until, Until::Settled { .. }) || is_deserted)
+        })?;
+        self.mark_cpu(phase);
+        self.look_at_server();
+        self.outcome.phases[phase].ended = self.seconds();
+        Ok(())
+    }
+
+    /// Nobody is on the way to an open connection, as far as the workers have told.
+    fn is_settled(&self, phase: usize) -> bool {
+        self.members.iter().all(|member| {
+            member.is_done || member.pulse.phase == phase && member.pulse.under_way == 0
+        })
+    }
+
+    /// There is no point in going on.
+    fn is_cut_short(&self) -> bool {
+        let nobody = self.outcome.opened() == 0 && self.phase == 0;
+        self.outcome.interrupted.is_some() || self.outcome.is_broken || nobody && self.is_settled(0)
+    }
+
+    pub(crate) fn open(&self) -> u64 {
+        let open = self.members.iter().flat_map(|member| &member.pulse.open);
+        open.sum()
+    }
+
+    /// Time since the run began.
+    fn seconds(&mut self) -> f64 {
+        let now = nanos(self.net.now());
+        now.saturating_sub(self.began) as f64 / 1e9
+    }
+
+    fn tell(&mut self, order: &Order) {
+        for member in &mut self.members {
+            // Whoever is gone is found out by reading.
+            let _ = member.channel.send(&mut self.net, order, &[]);
+        }
+    }
+
+    /// Waits until something holds, or a time is over, or somebody wants the end.
+    fn wait_for(&mut self, at_most: Duration, holds: impl Fn(&Self) -> bool) -> Result<(), Fatal> {
+        let end = nanos(self.net.now()).saturating_add(nanos(at_most));
+        let known = self.outcome.interrupted;
+        loop {
+            let now = nanos(self.net.now());
+            if holds(self) || now >= end || self.outcome.interrupted != known {
+                return Ok(());
+            }
+            if self.outcome.is_broken && self.members.iter().all(|member| member.is_done) {
+                return Ok(());
+            }
+            let until = end.min(self.next_sample);
+            self.wait(until.saturating_sub(now))?;
+            self.sample_if_due();
+        }
+    }
+
+    fn wait(&mut self, nanos: u64) -> Result<(), Fatal> {
+        let what = || String::from("waiting for the workers");
+        self.ready.clear();
+        let timeout = Some(Duration::from_nanos(nanos));
+        self.net.wait(&mut self.ready, timeout).doing(what)?;
+        for at in 0..self.ready.len() {
+            let ready = self.ready[at];
+            match ready.token {
+                Token::Conn(ConnId { index, .. }) => self.listen(index as usize).doing(what)?,
+                Token::Listener(ListenerId(number)) if ready.readable => {
+                    self.outcome.interrupted = Some(self.signals.take(number));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what a worker says.
+    fn listen(&mut self, index: usize) -> io::Result<()> {
+        let member = &mut self.members[index];
+        let flushed = member.channel.flush(&mut self.net);
+        let filled = member.channel.fill(&mut self.net);
+        while let Some((word, bytes)) = member.channel.take()? {
+            match word {
+                Word::Hello { resident } => {
+                    member.is_ready = true;
+                    self.outcome.generator.base_bytes += resident;
+                }
+                Word::Done => member.is_done = true,
+                Word::Report(pulse) => {
+                    self.outcome.add(index, &pulse, &bytes, &mut self.recent);
+                    member.pulse = pulse;
+                }
+            }
+        }
+        if (flushed.is_err() || filled.is_err()) && !member.is_done {
+            member.is_done = true;
+            member.is_ready = true;
+            self.outcome.is_broken = true;
+        }
+        Ok(())
+    }
+
+    fn sample_if_due(&mut self) {
+        let now = nanos(self.net.now());
+        if now < self.next_sample {
+            return;
+        }
+        self.next_sample += nanos(self.plan.interval);
+        self.look_at_server();
+        let at = self.seconds();
+        let under_way = self.members.iter().map(|member| member.pulse.under_way);
+        let sample = Sample::of(
+            at,
+            &self.plan.phases[self.phase].name,
+            (self.open(), under_way.sum()),
+            &self.recent,
+            self.outcome.looks.last().map(|(_, look)| *look),
+        );
+        self.recent.reset();
+        self.observer.interval(&sample);
+        self.outcome
+            .note(sample, self.plan.phases[self.phase].judged);
+    }
+
+    fn look_at_server(&mut self) {
+        let Some(look) = self.server.and_then(Look::at) else {
+            return;
+        };
+        let at = self.seconds();
+        self.outcome.looks.push((at, look));
+    }
+
+    /// Notes what the workers have used of their processors.
+    fn mark_cpu(&mut self, phase: usize) {
+        let at = nanos(self.net.now());
+        let used: Vec<u64> = self.members.iter().map(|member| member.pulse.cpu).collect();
+        self.outcome.phases[phase].cpu.push((at, used));
+    }
+}

@@ -1,0 +1,85 @@
+//! What the kernel says of a process and of its sockets, by `/proc`.
+
+use std::fs;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// One look at a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Look {
+    /// Nanoseconds on a processor, all threads that live.
+    pub(crate) cpu: u64,
+    /// Nanoseconds in user and in kernel mode, in steps of the kernel's clock tick.
+    pub(crate) user: u64,
+    pub(crate) system: u64,
+    pub(crate) resident: u64,
+    pub(crate) files: u64,
+    /// Of the whole machine: TCP sockets in use, and the memory they take.
+    pub(crate) sockets: u64,
+    pub(crate) socket_bytes: u64,
+}
+
+/// Resident bytes of this process; zero where the kernel does not tell.
+pub(crate) fn resident_of_self() -> u64 {
+    resident("self").unwrap_or(0)
+}
+
+impl Look {
+    /// Looks at a process; `None` where there is none.
+    pub(crate) fn at(pid: u32) -> Option<Self> {
+        let pid = pid.to_string();
+        let (user, system) = user_and_system(&pid)?;
+        let (sockets, socket_bytes) = sockets().unwrap_or((0, 0));
+        Some(Self {
+            cpu: on_cpu(&pid).unwrap_or(user + system),
+            user,
+            system,
+            resident: resident(&pid)?,
+            files: fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |files| files.count() as u64),
+            sockets,
+            socket_bytes,
+        })
+    }
+}
+
+fn resident(pid: &str) -> Option<u64> {
+    let pages = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = pages.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+fn on_cpu(pid: &str) -> Option<u64> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let of = |path: std::path::PathBuf| -> Option<u64> {
+        let text = fs::read_to_string(path.join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    Some(tasks.flatten().filter_map(|task| of(task.path())).sum())
+}
+
+fn user_and_system(pid: &str) -> Option<(u64, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may hold spaces; the fields after it do not.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let tick =
+        Duration::from_secs(1) / u32::try_from(rustix::param::clock_ticks_per_second()).ok()?;
+    let mut next = || -> Option<u64> {
+        let ticks: u64 = fields.next()?.parse().ok()?;
+        Some(ticks * crate::units::nanos(tick))
+    };
+    Some((next()?, next()?))
+}
+
+/// TCP sockets in use and bytes that their buffers take, on the whole machine.
+fn sockets() -> Option<(u64, u64)> {
+    let text = fs::read_to_string("/proc/net/sockstat").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP: "))?;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let of = |name: &str| -> Option<u64> {
+        let pair = words.chunks(2).find(|pair| pair[0] == name)?;
+        pair.get(1)?.parse().ok()
+    };
+    Some((of("inuse")?, of("mem")? * rustix::param::page_size() as u64))
+}

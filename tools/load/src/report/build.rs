@@ -1,0 +1,146 @@
+//! From an outcome to a report.
+
+use std::time::SystemTime;
+
+use base64::Engine;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+
+use super::{
+    CohortReport, Connections, GeneratorReport, PhaseReport, Report, ServerReport, TimingReport,
+    VERSION,
+};
+use crate::crew::{Outcome, Stretch};
+use crate::plan::Plan;
+use crate::proc::Look;
+use crate::tally::{Count, Tally, Timing};
+use crate::verdict::Verdict;
+
+impl Report {
+    pub(crate) fn new(plan: &Plan, outcome: &Outcome, server: Option<u32>) -> Self {
+        let phases = plan.phases.iter().zip(&outcome.phases);
+        Self {
+            version: VERSION,
+            tool: env!("CARGO_PKG_NAME"),
+            tool_version: env!("CARGO_PKG_VERSION"),
+            ended: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            seconds: outcome.seconds,
+            verdict: Verdict::of(plan, outcome),
+            connections: Connections {
+                wanted: plan.connections(),
+                ready: outcome.ready_at_start,
+                trough: outcome.trough,
+            },
+            phases: phases
+                .map(|(phase, stretch)| PhaseReport {
+                    name: phase.name.clone(),
+                    began: stretch.began,
+                    seconds: stretch.seconds(),
+                    judged: phase.judged,
+                    cohorts: cohorts(plan, stretch),
+                })
+                .collect(),
+            generator: generator(plan, outcome),
+            server: server.and_then(|pid| server_report(pid, plan, outcome)),
+            timeline: outcome.timeline.clone(),
+            plan: plan.clone(),
+        }
+    }
+}
+
+fn cohorts(plan: &Plan, stretch: &Stretch) -> Vec<CohortReport> {
+    let parts = plan.cohorts.iter().zip(&stretch.tallies);
+    let silent = |tally: &Tally| tally.is_empty();
+    parts
+        .filter(|(_, tally)| !silent(tally))
+        .map(|(cohort, tally)| CohortReport {
+            name: cohort.name.clone(),
+            errors: tally.errors(),
+            rps: tally.count(Count::Answered) as f64 / stretch.seconds().max(1e-9),
+            counts: Count::ALL
+                .iter()
+                .map(|what| (what.name(), tally.count(*what)))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
+            timings: Timing::ALL
+                .iter()
+                .filter_map(|what| Some((what.name(), tally.timing(*what)?.into())))
+                .collect(),
+        })
+        .collect()
+}
+
+fn generator(plan: &Plan, outcome: &Outcome) -> GeneratorReport {
+    let judged = || {
+        let phases = plan.phases.iter().zip(&outcome.phases);
+        phases
+            .filter(|(phase, _)| phase.judged)
+            .map(|(_, stretch)| stretch)
+    };
+    let mut own = Tally::new();
+    judged().for_each(|stretch| own.merge(&stretch.own));
+    let sum = outcome.sum(|at| plan.phases[at].judged);
+    GeneratorReport {
+        workers: outcome.generator.workers,
+        cpu_seconds: outcome.generator.cpu() as f64 / 1e9,
+        busiest: judged().filter_map(Stretch::busiest).reduce(f64::max),
+        bytes_per_connection: outcome.generator.bytes_per_connection(),
+        loop_turn: own.timing(Timing::LoopTurn).map(Into::into),
+        send_late: sum.timing(Timing::SendLate).map(Into::into),
+    }
+}
+
+fn server_report(pid: u32, plan: &Plan, outcome: &Outcome) -> Option<ServerReport> {
+    let (_, before) = *outcome.looks.first()?;
+    let (_, after) = *outcome.looks.last()?;
+    let (mut cpu, mut seconds) = (0, 0.0);
+    for (phase, stretch) in plan.phases.iter().zip(&outcome.phases) {
+        let within = |at: &f64| (stretch.began..=stretch.ended + 0.05).contains(at);
+        let mut looks = outcome.looks.iter().filter(|(at, _)| within(at));
+        if let (true, Some(first), Some(last)) = (phase.judged, looks.next(), looks.next_back()) {
+            cpu += last.1.cpu.saturating_sub(first.1.cpu);
+            seconds += last.0 - first.0;
+        }
+    }
+    let answered = outcome
+        .sum(|at| plan.phases[at].judged)
+        .count(Count::Answered);
+    let peak = |of: fn(&Look) -> u64| outcome.looks.iter().map(|(_, look)| of(look)).max();
+    let open = outcome.generator.peak_open;
+    let per_connection = |of: fn(&Look) -> u64| {
+        let grown = peak(of)?.saturating_sub(of(&before));
+        (open > 0).then(|| grown as f64 / open as f64)
+    };
+    Some(ServerReport {
+        pid,
+        before,
+        after,
+        resident_peak: peak(|look| look.resident)?,
+        cpu_seconds: cpu as f64 / 1e9,
+        cpu_share: cpu as f64 / 1e9 / seconds.max(1e-9),
+        cpu_per_answer: (answered > 0).then(|| cpu as f64 / answered as f64),
+        bytes_per_connection: per_connection(|look| look.resident),
+        socket_bytes_per_connection: per_connection(|look| look.socket_bytes),
+    })
+}
+
+impl From<&Histogram<u64>> for TimingReport {
+    fn from(timing: &Histogram<u64>) -> Self {
+        let at = |quantile| timing.value_at_quantile(quantile);
+        let mut bytes = Vec::new();
+        // Writing to a vector does not fail.
+        let _ = V2DeflateSerializer::new().serialize(timing, &mut bytes);
+        Self {
+            count: timing.len(),
+            min: timing.min(),
+            mean: timing.mean(),
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            p9999: at(0.9999),
+            max: timing.max(),
+            hdr: base64::prelude::BASE64_STANDARD.encode(bytes),
+        }
+    }
+}

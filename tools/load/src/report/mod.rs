@@ -1,0 +1,178 @@
+//! What is told: one [`Report`], which is the JSON schema, and its other forms.
+//!
+//! Results go to standard output or to files, progress to standard error.
+
+mod build;
+mod csv;
+mod hgrm;
+mod progress;
+mod table;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+pub(crate) use progress::Progress;
+
+use crate::crew::Sample;
+use crate::plan::Plan;
+use crate::proc::Look;
+use crate::verdict::Verdict;
+
+/// The version of the schema: grows where a field changes its meaning or goes.
+pub(crate) const VERSION: u32 = 1;
+
+/// A run and its result.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// See [`VERSION`].
+    pub(crate) version: u32,
+    pub(crate) tool: &'static str,
+    pub(crate) tool_version: &'static str,
+    /// When the run ended, RFC 3339.
+    pub(crate) ended: String,
+    pub(crate) seconds: f64,
+    pub(crate) verdict: Verdict,
+    pub(crate) connections: Connections,
+    pub(crate) phases: Vec<PhaseReport>,
+    pub(crate) generator: GeneratorReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server: Option<ServerReport>,
+    pub(crate) timeline: Vec<Sample>,
+    pub(crate) plan: Plan,
+}
+
+/// How many there were.
+#[derive(Debug, Serialize)]
+pub(crate) struct Connections {
+    pub(crate) wanted: u64,
+    /// Open when the first judged phase began.
+    pub(crate) ready: Option<u64>,
+    /// The fewest open at any interval of a judged phase.
+    pub(crate) trough: Option<u64>,
+}
+
+/// One phase.
+#[derive(Debug, Serialize)]
+pub(crate) struct PhaseReport {
+    pub(crate) name: String,
+    pub(crate) began: f64,
+    pub(crate) seconds: f64,
+    pub(crate) judged: bool,
+    pub(crate) cohorts: Vec<CohortReport>,
+}
+
+/// One cohort in one phase.
+#[derive(Debug, Serialize)]
+pub(crate) struct CohortReport {
+    pub(crate) name: String,
+    /// All that went wrong, lost connections apart.
+    pub(crate) errors: u64,
+    /// Answers a second.
+    pub(crate) rps: f64,
+    pub(crate) counts: BTreeMap<&'static str, u64>,
+    pub(crate) timings: BTreeMap<&'static str, TimingReport>,
+}
+
+/// A distribution; times in nanoseconds.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct TimingReport {
+    pub(crate) count: u64,
+    pub(crate) min: u64,
+    pub(crate) mean: f64,
+    pub(crate) p50: u64,
+    pub(crate) p90: u64,
+    pub(crate) p99: u64,
+    pub(crate) p999: u64,
+    pub(crate) p9999: u64,
+    pub(crate) max: u64,
+    /// All of it: HdrHistogram V2, deflated, in base64.
+    pub(crate) hdr: String,
+}
+
+/// What the tool itself took.
+#[derive(Debug, Serialize)]
+pub(crate) struct GeneratorReport {
+    pub(crate) workers: u32,
+    pub(crate) cpu_seconds: f64,
+    /// The share of a processor that the busiest worker took in the judged phases.
+    pub(crate) busiest: Option<f64>,
+    /// Our own memory for each connection.
+    pub(crate) bytes_per_connection: Option<f64>,
+    /// How long the loops were busy between two waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) loop_turn: Option<TimingReport>,
+    /// How late we sent what was due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) send_late: Option<TimingReport>,
+}
+
+/// What the target took, in the judged phases where it is a cost of operations.
+#[derive(Debug, Serialize)]
+pub(crate) struct ServerReport {
+    pub(crate) pid: u32,
+    pub(crate) before: Look,
+    pub(crate) after: Look,
+    pub(crate) resident_peak: u64,
+    /// Seconds of a processor in the judged phases, and the share of them.
+    pub(crate) cpu_seconds: f64,
+    pub(crate) cpu_share: f64,
+    /// Nanoseconds of a processor for each answer of the judged phases.
+    pub(crate) cpu_per_answer: Option<f64>,
+    /// Resident bytes for each connection, from before the first to the most that were open.
+    pub(crate) bytes_per_connection: Option<f64>,
+    /// Bytes of socket buffers on the whole machine for each connection, both ends.
+    pub(crate) socket_bytes_per_connection: Option<f64>,
+}
+
+/// The forms that were asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Forms {
+    pub(crate) json: Option<std::path::PathBuf>,
+    pub(crate) csv: Option<std::path::PathBuf>,
+    pub(crate) hgrm: Option<std::path::PathBuf>,
+}
+
+impl Report {
+    /// Writes every form that was asked for, and the table.
+    ///
+    /// # Errors
+    /// Where one can not be written, with its name.
+    pub(crate) fn publish(&self, forms: &Forms) -> Result<(), crate::error::Fatal> {
+        use crate::error::Doing;
+        let write = |path: &std::path::Path, bytes: Vec<u8>| {
+            if path.as_os_str() == "-" {
+                return to_stdout(&bytes).doing(|| String::from("writing the report"));
+            }
+            std::fs::write(path, bytes).doing(|| format!("writing {}", path.display()))
+        };
+        if let Some(path) = &forms.json {
+            let mut json = serde_json::to_vec_pretty(self)
+                .doing(|| String::from("writing the report as JSON"))?;
+            json.push(b'\n');
+            write(path, json)?;
+        }
+        if let Some(path) = &forms.csv {
+            write(path, csv::of(self).into_bytes())?;
+        }
+        if let Some(path) = &forms.hgrm {
+            write(path, hgrm::of(self).into_bytes())?;
+        }
+        let all = [&forms.json, &forms.csv, &forms.hgrm];
+        let takes_stdout = |path: &&std::path::PathBuf| path.as_os_str() == "-";
+        if all.into_iter().flatten().any(|path| takes_stdout(&path)) {
+            return Ok(());
+        }
+        to_stdout(table::of(self).as_bytes()).doing(|| String::from("writing the report"))
+    }
+}
+
+/// A reader that has had enough is no error.
+pub(crate) fn to_stdout(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,133 @@
+//! The report for people: tables on standard output.
+
+use std::fmt::Write;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+
+use super::{PhaseReport, Report};
+use crate::units::{grouped, show_nanos, three_digits};
+use crate::verdict::{Judged, Means};
+
+pub(crate) fn of(report: &Report) -> String {
+    let mut text = String::new();
+    for phase in &report.phases {
+        if !phase.cohorts.is_empty() {
+            text += &of_phase(phase);
+        }
+    }
+    text += &of_both_ends(report);
+    text += &of_verdict(report);
+    text
+}
+
+fn of_phase(phase: &PhaseReport) -> String {
+    let mut text = format!("phase {} ({} s)\n", phase.name, three_digits(phase.seconds));
+    for cohort in &phase.cohorts {
+        let mut line = format!("  {}:", cohort.name);
+        if cohort.rps > 0.0 {
+            let _ = write!(line, " {} answers/s,", three_digits(cohort.rps));
+        }
+        for (name, count) in &cohort.counts {
+            let _ = write!(line, " {name} {},", grouped(*count));
+        }
+        text += line.trim_end_matches(',');
+        text.push('\n');
+        if !cohort.timings.is_empty() {
+            text += &of_timings(cohort);
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn of_timings(cohort: &super::CohortReport) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header([
+        "   ", "count", "min", "mean", "p50", "p90", "p99", "p99.9", "max",
+    ]);
+    for (name, timing) in &cohort.timings {
+        let mut cells = vec![format!("    {name}"), grouped(timing.count)];
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a mean of times, not negative"
+        )]
+        let mean = timing.mean as u64;
+        let times = [
+            timing.min,
+            mean,
+            timing.p50,
+            timing.p90,
+            timing.p99,
+            timing.p999,
+            timing.max,
+        ];
+        cells.extend(times.map(show_nanos));
+        table.add_row(cells);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt() + "\n"
+}
+
+fn of_both_ends(report: &Report) -> String {
+    let generator = &report.generator;
+    let mut text = format!(
+        "tool    {} worker(s), {} s of processor",
+        generator.workers,
+        three_digits(generator.cpu_seconds)
+    );
+    if let Some(busiest) = generator.busiest {
+        let _ = write!(text, ", busiest {:.0} %", busiest * 100.0);
+    }
+    if let Some(bytes) = generator.bytes_per_connection {
+        let _ = write!(text, ", {bytes:.0} bytes a connection");
+    }
+    if let Some(late) = &generator.send_late {
+        let _ = write!(text, ", own lateness p99 {}", show_nanos(late.p99));
+    }
+    text.push('\n');
+    if let Some(server) = &report.server {
+        let _ = write!(
+            text,
+            "server  {:.0} % of a processor, {} bytes resident",
+            server.cpu_share * 100.0,
+            grouped(server.resident_peak)
+        );
+        if let Some(nanos) = server.cpu_per_answer {
+            let _ = write!(text, ", {} us an answer", three_digits(nanos / 1e3));
+        }
+        if let Some(bytes) = server.bytes_per_connection {
+            let _ = write!(text, ", {bytes:.0} bytes a connection");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn of_verdict(report: &Report) -> String {
+    let verdict = &report.verdict;
+    let mut text = String::new();
+    for note in &verdict.notes {
+        let _ = writeln!(text, "note    {note}");
+    }
+    for judged in &verdict.thresholds {
+        let Judged {
+            threshold, shown, ..
+        } = judged;
+        let mark = if judged.is_kept { "kept  " } else { "BROKEN" };
+        let _ = writeln!(text, "{mark}  {threshold} (seen: {shown})");
+    }
+    let word = match verdict.outcome {
+        Means::Passed => "passed",
+        Means::Failed => "FAILED",
+        Means::Invalid => "INVALID",
+    };
+    let _ = writeln!(text, "{word}");
+    for reason in &verdict.reasons {
+        let _ = writeln!(text, "        {reason}");
+    }
+    text
+}

@@ -1,0 +1,144 @@
+//! The parent's orders, and the reports to it.
+
+use std::io;
+
+use pulsegate::net::{Ending, Net};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::Worker;
+use super::conn::{NEVER, State};
+use crate::channel::{Order, Pulse, Word};
+use crate::proc;
+use crate::role::{Role, Talk};
+use crate::units::{nanos, share};
+
+impl Worker {
+    /// Takes in the parent's orders; fails where there is no parent any more.
+    pub(super) fn obey(&mut self) -> io::Result<()> {
+        self.channel.flush(&mut self.desk.net)?;
+        let filled = self.channel.fill(&mut self.desk.net);
+        while let Some((order, _)) = self.channel.take()? {
+            match order {
+                Order::Phase { index, at } => self.begin(index, at)?,
+                Order::Drain => self.rest()?,
+                Order::Stop => return self.stop(),
+                Order::Plan { .. } => {}
+            }
+        }
+        filled
+    }
+
+    /// A phase begins.
+    fn begin(&mut self, phase: usize, at: u64) -> io::Result<()> {
+        if self.next_report != NEVER {
+            self.report()?;
+        }
+        self.phase = phase;
+        self.desk.phase_began = at;
+        self.next_report = at + nanos(self.desk.plan.interval);
+        self.was_busy = true;
+        for index in 0..self.conns.len() {
+            let conn = &self.conns[index];
+            let cohort = &self.desk.plan.cohorts[usize::from(conn.cohort)];
+            if conn.state != State::Off || cohort.from != phase {
+                continue;
+            }
+            let role = &self.roles[usize::from(conn.cohort)];
+            let ramp = nanos(cohort.ramp);
+            let spread = || at + share(ramp, conn.number, cohort.connections);
+            let moment = role.first_dial(conn.number, at).unwrap_or_else(spread);
+            self.wait_until(to_key(index), moment);
+        }
+        if self.desk.plan.phases[phase].disturb {
+            self.desk.disturbed = at;
+            self.each_open(|role, talk| role.disturb(talk));
+        }
+        Ok(())
+    }
+
+    /// Says nothing new from here on.
+    fn rest(&mut self) -> io::Result<()> {
+        self.report()?;
+        self.desk.is_resting = true;
+        self.was_busy = true;
+        self.each_open(|role, talk| role.rest(talk));
+        for index in 0..self.conns.len() {
+            if self.conns[index].state.is_under_way() {
+                self.leave(to_key(index), Ending::Abort);
+            }
+        }
+        Ok(())
+    }
+
+    fn each_open(&mut self, act: impl Fn(&mut dyn Role, &mut Talk<'_>)) {
+        for index in 0..self.conns.len() {
+            if self.conns[index].state == State::Open {
+                self.with_role(to_key(index), &act);
+            }
+        }
+    }
+
+    /// Counts what was never answered, closes everything and says the last words.
+    fn stop(&mut self) -> io::Result<()> {
+        self.desk.look_at_clock();
+        self.each_open(|role, talk| role.give_up(talk));
+        for index in 0..self.conns.len() {
+            self.leave(to_key(index), Ending::Graceful);
+        }
+        self.report()?;
+        self.channel.send(&mut self.desk.net, &Word::Done, &[])?;
+        while !self.channel.is_flushed() {
+            self.ready.clear();
+            self.desk.net.wait(&mut self.ready, None)?;
+            self.channel.flush(&mut self.desk.net)?;
+        }
+        self.is_over = true;
+        Ok(())
+    }
+
+    /// Reports at each interval, and when there is nothing left to do.
+    pub(super) fn report_if_due(&mut self) -> io::Result<()> {
+        let is_busy = if self.desk.is_resting {
+            self.desk.outstanding > 0
+        } else {
+            self.desk.under_way() > 0
+        };
+        let is_done = self.was_busy && !is_busy;
+        if self.desk.now < self.next_report && !is_done {
+            return Ok(());
+        }
+        self.was_busy = is_busy;
+        self.report()
+    }
+
+    fn report(&mut self) -> io::Result<()> {
+        let interval = nanos(self.desk.plan.interval);
+        while self.next_report <= self.desk.now {
+            self.next_report += interval;
+        }
+        let cpu = clock_gettime(ClockId::ProcessCPUTime);
+        let pulse = Pulse {
+            phase: self.phase,
+            under_way: self.desk.under_way(),
+            open: self.desk.open(),
+            outstanding: self.desk.outstanding,
+            is_resting: self.desk.is_resting,
+            cpu: nanos(cpu.try_into().unwrap_or_default()),
+            resident: proc::resident_of_self(),
+        };
+        let mut bytes = Vec::new();
+        self.desk.own.encode(&mut bytes);
+        self.desk.own.reset();
+        for tally in &mut self.desk.tallies {
+            tally.encode(&mut bytes);
+            tally.reset();
+        }
+        let word = Word::Report(pulse);
+        self.channel.send(&mut self.desk.net, &word, &bytes)
+    }
+}
+
+/// The agenda's key of a connection: there are fewer than 2^31.
+fn to_key(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
