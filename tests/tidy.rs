@@ -102,10 +102,7 @@ const RULES: &[Rule] = &[
                 "a counting allocator cannot be written without",
             ),
             ("tests/wire/allocation.rs", "a counting allocator, again"),
-            (
-                "tools/load/src/sockopt.rs",
-                "an option that neither rustix nor socket2 wraps",
-            ),
+            ("tools/load/src/sockopt.rs", "an option that no crate wraps"),
         ],
         advice: "find the safe call (rustix, socket2), or make a case for a room of its own",
     },

@@ -120,7 +120,7 @@ impl Worker {
             State::Open => {
                 let inbox = std::mem::take(&mut self.inbox);
                 self.with_role(index, |role, talk| {
-                    role.heard(talk, &heard, &inbox[..count])
+                    role.heard(talk, &heard, &inbox[..count]);
                 });
                 self.inbox = inbox;
             }

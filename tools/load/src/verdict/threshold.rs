@@ -1,47 +1,13 @@
-//! What a run means: passed, failed, or invalid because it says nothing about the server.
+//! What must hold for a run to pass: `errors==0`, `beat_rtt:p99<5ms`.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
-
+use super::{Judged, ready_wanted};
 use crate::crew::Outcome;
-use crate::error::{FAILED, INVALID, PASSED};
 use crate::plan::Plan;
 use crate::tally::{Count, Tally, Timing};
 use crate::units::{nanos, read_span, show_nanos, three_digits};
-
-/// The judgement, as the report has it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Verdict {
-    pub(crate) outcome: Means,
-    /// Why it is invalid; notes where it is not.
-    pub(crate) reasons: Vec<String>,
-    pub(crate) notes: Vec<String>,
-    pub(crate) thresholds: Vec<Judged>,
-    /// The signal that ended the run early.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) interrupted: Option<i32>,
-}
-
-/// One of three words.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Means {
-    Passed,
-    Failed,
-    Invalid,
-}
-
-/// A threshold and what became of it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Judged {
-    pub(crate) threshold: String,
-    /// `None` where nothing of the kind was seen.
-    pub(crate) value: Option<f64>,
-    pub(crate) shown: String,
-    pub(crate) is_kept: bool,
-}
 
 /// `[PHASE/][COHORT.]METRIC[:STATISTIC] COMPARISON VALUE`.
 #[derive(Clone, PartialEq, Debug)]
@@ -85,107 +51,6 @@ enum Comparison {
     Unequal,
 }
 
-impl Verdict {
-    pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> Self {
-        let thresholds: Vec<Threshold> = plan
-            .thresholds
-            .iter()
-            .filter_map(|text| text.parse().ok())
-            .collect();
-        let judged: Vec<Judged> = thresholds
-            .iter()
-            .map(|threshold| threshold.judge(plan, outcome))
-            .collect();
-        let states_ready = |threshold: &Threshold| threshold.metric == Metric::ReadyRatio;
-        let mut reasons = why_invalid(plan, outcome, thresholds.iter().any(states_ready));
-        if outcome.interrupted.is_some() {
-            reasons.push(String::from("it was interrupted"));
-        }
-        let means = if !reasons.is_empty() {
-            Means::Invalid
-        } else if judged.iter().all(|judged| judged.is_kept) {
-            Means::Passed
-        } else {
-            Means::Failed
-        };
-        Self {
-            outcome: means,
-            reasons,
-            notes: notes(plan, outcome),
-            thresholds: judged,
-            interrupted: outcome.interrupted,
-        }
-    }
-
-    pub(crate) fn code(&self) -> u8 {
-        if let Some(signal) = self.interrupted {
-            return 128 + u8::try_from(signal).unwrap_or(0);
-        }
-        match self.outcome {
-            Means::Passed => PASSED,
-            Means::Failed => FAILED,
-            Means::Invalid => INVALID,
-        }
-    }
-}
-
-/// Everything by which the run says nothing about the server.
-fn why_invalid(plan: &Plan, outcome: &Outcome, is_ratio_stated: bool) -> Vec<String> {
-    let mut reasons = Vec::new();
-    if outcome.is_broken {
-        reasons.push(String::from("a worker of the tool ended on its own"));
-    }
-    let (ready, wanted) = (outcome.ready_at_start, ready_wanted(plan));
-    if let Some(ready) = ready.filter(|ready| *ready < wanted && !is_ratio_stated) {
-        reasons.push(format!(
-            "only {ready} of {wanted} connections were open when the judged phase began"
-        ));
-    }
-    let judged = judged_sum(plan, outcome);
-    if let Some(late) = judged.timing(Timing::SendLate) {
-        let late = late.value_at_quantile(0.99);
-        if late > nanos(plan.late_limit) {
-            reasons.push(format!(
-                "the tool was the bottleneck: its own sends were {} late (99th percentile; at \
-                 most {} is allowed by --late-limit)",
-                show_nanos(late),
-                show_nanos(nanos(plan.late_limit))
-            ));
-        }
-    }
-    reasons
-}
-
-/// What a reader of the figures should know.
-fn notes(plan: &Plan, outcome: &Outcome) -> Vec<String> {
-    let mut notes = Vec::new();
-    for (phase, stretch) in plan.phases.iter().zip(&outcome.phases) {
-        let busiest = stretch
-            .busiest()
-            .filter(|share| phase.judged && *share > 0.95);
-        if let Some(share) = busiest {
-            notes.push(format!(
-                "in phase {} a worker had {:.0} % of a processor: the rate may be the tool's own",
-                phase.name,
-                share * 100.0
-            ));
-        }
-    }
-    notes
-}
-
-/// Connections that should be open when the first judged phase begins.
-fn ready_wanted(plan: &Plan) -> u64 {
-    let first = plan.phases.iter().position(|phase| phase.judged);
-    let is_in = |from: usize| first.is_some_and(|first| from < first);
-    let cohorts = plan.cohorts.iter().filter(|cohort| is_in(cohort.from));
-    cohorts.map(|cohort| u64::from(cohort.connections)).sum()
-}
-
-fn judged_sum(plan: &Plan, outcome: &Outcome) -> Tally {
-    outcome.sum(|at| plan.phases[at].judged)
-}
-
 impl Threshold {
     /// Whether it speaks of this metric, under whatever name.
     pub(crate) fn is_about(&self, name: &str) -> bool {
@@ -210,7 +75,7 @@ impl Threshold {
 
     /// Counts are over the whole run, times and rates over the judged phases, unless a phase is
     /// named.
-    fn judge(&self, plan: &Plan, outcome: &Outcome) -> Judged {
+    pub(super) fn judge(&self, plan: &Plan, outcome: &Outcome) -> Judged {
         let is_count = matches!(self.metric, Metric::Count(_) | Metric::Errors);
         let is_asked = |at: usize| match &self.phase {
             Some(name) => plan.phases[at].name == *name,
