@@ -37,10 +37,10 @@ impl Plan {
         if self.interval < Duration::from_millis(10) {
             return wrong(String::from("the interval must be at least 10ms"));
         }
+        self.speech.check().map_err(Fatal::Usage)?;
         for cohort in &self.cohorts {
             self.check_cohort(cohort)?;
         }
-        self.speech.check().map_err(Fatal::Usage)?;
         for threshold in &self.thresholds {
             let threshold: Threshold = threshold.parse().map_err(Fatal::Usage)?;
             threshold.check(self).map_err(Fatal::Usage)?;

@@ -1,0 +1,84 @@
+//! A pulsegate on a thread.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use pulsegate::net::mio::MioNet;
+use pulsegate::{Handler, Options, Remote, Server, Settings};
+
+/// Does what the gate does by itself.
+pub(crate) struct Plain;
+
+impl Handler for Plain {}
+
+/// A server; it ends with this value.
+pub(crate) struct House {
+    pub(crate) addr: SocketAddr,
+    remote: Remote<Plain>,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl House {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let net = MioNet::new(1_024).unwrap();
+        let options = Options {
+            drain_timeout: Duration::from_millis(100),
+            ..Options::default()
+        };
+        let mut server = Server::new(net, Plain, options).unwrap();
+        let bind = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        let addr = server.listen(Settings { bind, ..settings }).unwrap()[0];
+        let remote = server.remote();
+        let thread = std::thread::spawn(move || server.run());
+        Self {
+            addr,
+            remote,
+            thread: Some(thread),
+        }
+    }
+
+    /// The address as an argument.
+    pub(crate) fn target(&self) -> String {
+        self.addr.to_string()
+    }
+
+    /// Waits until so many connections are open.
+    pub(crate) fn wait_for(&self, connections: u32) {
+        for _ in 0..10_000 {
+            let open = self.remote.call(|gate, _| gate.sockets()).unwrap();
+            if open >= connections {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        panic!("{connections} connections did not come");
+    }
+
+    /// Stops serving until the sender is dropped.
+    pub(crate) fn stall(&self) -> Sender<()> {
+        let (sender, receiver) = channel::<()>();
+        let stalled = self.remote.post(move |_, _| {
+            let _ = receiver.recv_timeout(Duration::from_secs(10));
+        });
+        stalled.unwrap();
+        sender
+    }
+
+    /// Ends the server in the middle of everything.
+    pub(crate) fn shut_down(&mut self) {
+        self.remote.post(|gate, _| gate.shut_down()).unwrap();
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap().unwrap();
+        }
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.shut_down();
+        }
+    }
+}

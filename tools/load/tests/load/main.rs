@@ -1,0 +1,9 @@
+//! The load tool as its users run it: the real binary against a server on a thread of the test.
+
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
+
+mod house;
+mod refusals;
+mod results;
+mod scenarios;
+mod tool;

@@ -1,0 +1,149 @@
+//! Each scenario against pulsegate, and what it counts.
+
+use std::time::Duration;
+
+use pulsegate::codec::framing::{Endian, Framing, Layout};
+use pulsegate::{Dialect, Settings};
+
+use crate::house::House;
+use crate::tool::{count, end, read, report, start, timing};
+
+#[test]
+fn hold_opens_them_all_and_loses_none() {
+    let house = House::new(Settings::default());
+    let target = house.target();
+    let (run, report) = report(&[
+        "hold",
+        &target,
+        "-c",
+        "300",
+        "-d",
+        "200ms",
+        "--workers",
+        "2",
+    ]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(count(&report, "opened"), 300);
+    assert_eq!(report["connections"]["ready"], 300);
+    assert_eq!(report["generator"]["workers"], 2);
+    assert_eq!(report["verdict"]["outcome"], "passed");
+    assert_eq!(timing(&report, "ramp", "idle", "connect")["count"], 300);
+}
+
+#[test]
+fn every_beat_is_answered_and_timed_twice() {
+    let house = House::new(Settings::default());
+    let target = house.target();
+    let args = [
+        "beat", &target, "-c", "50", "--every", "50ms", "-d", "500ms",
+    ];
+    let (run, report) = report(&args);
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    let sent = count(&report, "sent");
+    assert!((450..=600).contains(&sent), "ten a connection: {sent}");
+    assert_eq!(count(&report, "answered"), sent);
+    let of = |name| timing(&report, "measure", "beating", name);
+    assert_eq!(of("beat_rtt")["count"], of("beat_response")["count"]);
+    let median = |name| of(name)["p50"].as_u64().unwrap();
+    assert!(median("beat_rtt") <= median("beat_response"));
+}
+
+#[test]
+fn a_stalled_server_is_seen_to_stall() {
+    let house = House::new(Settings::default());
+    let target = house.target();
+    let args = ["beat", &target, "-c", "10", "--every", "20ms", "-d", "1s"];
+    let child = start(&[&args, crate::tool::JSON].concat());
+    house.wait_for(10);
+    let stalled = house.stall();
+    std::thread::park_timeout(Duration::from_millis(400));
+    drop(stalled);
+    let run = end(child);
+    let report = read(&run);
+    let response = timing(&report, "measure", "beating", "beat_response");
+    // A quarter of the run was stalled: a tool that waits for answers would see ten slow ones.
+    let (slow, max) = (
+        response["p90"].as_u64().unwrap(),
+        response["max"].as_u64().unwrap(),
+    );
+    assert!(max >= 300_000_000, "{max}");
+    assert!(slow >= 100_000_000, "{slow}");
+    assert!(count(&report, "overlapped") > 50);
+}
+
+#[test]
+fn an_echo_is_the_same_on_every_framing() {
+    let binary = |width| {
+        Framing::Binary(Layout {
+            width,
+            endian: Endian::Big,
+            offset: 0,
+            adjust: 0,
+            strip: None,
+        })
+    };
+    for (name, framing) in [
+        ("raw", Framing::Raw),
+        ("line", Framing::Line),
+        ("lenhdr", Framing::LenHdr { bare_ping: false }),
+        ("binary", binary(4)),
+        ("binary2", binary(2)),
+    ] {
+        for (word, dialect) in [("gate", Dialect::Gate), ("echo", Dialect::Echo)] {
+            if framing == Framing::Raw && dialect == Dialect::Gate {
+                continue;
+            }
+            let house = House::new(Settings {
+                framing,
+                dialect,
+                ..Settings::default()
+            });
+            let target = house.target();
+            let args = ["echo", &target, "-c", "20", "-D", "8", "-d", "150ms"];
+            let more = ["--framing", name, "--dialect", word];
+            let (run, report) = report(&[&args[..], &more].concat());
+            assert_eq!(run.code, Some(0), "{name} {word}: {}", run.stdout);
+            assert!(count(&report, "answered") > 500, "{name} {word}");
+            assert_eq!(count(&report, "garbled"), 0, "{name} {word}");
+        }
+    }
+}
+
+#[test]
+fn a_rate_is_kept() {
+    let house = House::new(Settings::default());
+    let target = house.target();
+    let (run, report) = report(&["echo", &target, "-c", "20", "-r", "2000", "-d", "1s"]);
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    let response = timing(&report, "measure", "asking", "response");
+    let answered = response["count"].as_u64().unwrap();
+    assert!((1_900..=2_150).contains(&answered), "{answered}");
+}
+
+#[test]
+fn users_log_in_before_anything_else() {
+    let house = House::new(Settings {
+        login: pulsegate::Login::Required,
+        ..Settings::default()
+    });
+    let target = house.target();
+    let args = ["echo", &target, "-c", "10", "-d", "100ms"];
+    let (run, report) = report(&[&args[..], &["--user", "load"]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    assert!(count(&report, "answered") > 10);
+}
+
+#[test]
+fn churn_opens_at_its_rate_and_leaves_nobody_behind() {
+    let house = House::new(Settings::default());
+    let target = house.target();
+    let args = [
+        "churn", &target, "-c", "20", "-r", "500", "-d", "1s", "--reset",
+    ];
+    let (run, report) = report(&args);
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    let opened = count(&report, "opened");
+    assert!((450..=540).contains(&opened), "{opened}");
+    assert_eq!(count(&report, "answered"), opened);
+    assert_eq!(count(&report, "lost"), 0);
+}
