@@ -70,6 +70,16 @@ words! {
         NoPorts = "no_ports",
         NoFiles = "no_files",
         ConnectOther = "connect_other",
+        /// Connections that left in a disturbance, to come back.
+        Left = "left",
+        /// Connections that died as they were meant to.
+        Died = "died",
+        /// Connections that the server closed, as it should.
+        Closed = "closed",
+        /// The same before it should have.
+        ClosedEarly = "closed_early",
+        /// A death that the kernel did not allow us.
+        NotDead = "not_dead",
         /// The connection ended before its greeting was answered.
         GreetingFailed = "greeting_failed",
     }
@@ -94,6 +104,10 @@ words! {
         SendLate = "send_late",
         /// How long the loop was busy between two waits: our own, too.
         LoopTurn = "loop_turn",
+        /// From the moment the server should have closed to the end it made.
+        CloseLate = "close_late",
+        /// From the moment we began to misbehave to the end the server made.
+        ClosedAfter = "closed_after",
         /// From a disturbance to a connection that is open again.
         Back = "back",
         /// From the intended moment of a connect to the end of what was done with it.
@@ -114,6 +128,8 @@ impl Count {
         Self::NoFiles,
         Self::ConnectOther,
         Self::GreetingFailed,
+        Self::ClosedEarly,
+        Self::NotDead,
     ];
 }
 

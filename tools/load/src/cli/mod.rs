@@ -2,13 +2,15 @@
 //! errors into text.
 
 mod args;
+mod places;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use args::{Common, Target};
+pub(crate) use args::{Common, Outputs, Target};
+pub(crate) use places::resolve;
 
 use crate::crew;
 use crate::error::{Fatal, USAGE};
@@ -42,6 +44,16 @@ enum Command {
     Echo(scenario::echo::Args),
     /// Short connections at a rate: connect, exchange, close
     Churn(scenario::churn::Args),
+    /// Connections die in known ways: how late does the server notice
+    Die(scenario::die::Args),
+    /// Everybody leaves at once and comes back: how long until all are served again
+    Storm(scenario::storm::Args),
+    /// Some do not read: what the others notice of it
+    Slow(scenario::slow::Args),
+    /// Frames glued, dripped, half, giant, nonsense: what the server does with each
+    Torn(scenario::torn::Args),
+    /// A plan of your own: cohorts and phases from a file
+    Run(scenario::run::Args),
     /// One worker process; started by the tool itself
     #[command(hide = true)]
     Worker,
@@ -50,7 +62,7 @@ enum Command {
 /// What a subcommand asks for.
 pub(crate) struct Asked<'a> {
     pub(crate) plan: Plan,
-    pub(crate) common: &'a Common,
+    pub(crate) outputs: &'a Outputs,
 }
 
 const AFTER_HELP: &str = "\
@@ -94,17 +106,22 @@ fn obey(command: &Command) -> Result<u8, Fatal> {
         Command::Beat(args) => run(args.plan()?),
         Command::Echo(args) => run(args.plan()?),
         Command::Churn(args) => run(args.plan()?),
+        Command::Die(args) => run(args.plan()?),
+        Command::Storm(args) => run(args.plan()?),
+        Command::Slow(args) => run(args.plan()?),
+        Command::Torn(args) => run(args.plan()?),
+        Command::Run(args) => run(args.plan()?),
         Command::Worker => worker::main().map(|()| 0),
     }
 }
 
 /// Checks a plan and carries it out; returns the exit code.
 fn run(asked: Asked<'_>) -> Result<u8, Fatal> {
-    let Asked { mut plan, common } = asked;
+    let Asked { mut plan, outputs } = asked;
     add_usual_thresholds(&mut plan);
     plan.check()?;
     let fleet = Fleet::of(&plan, Limits::of_this_machine()?)?;
-    if common.is_dry {
+    if outputs.is_dry {
         return to_stdout(plan.show(&fleet).as_bytes())
             .map(|()| 0)
             .map_err(|source| Fatal::System {
@@ -113,13 +130,13 @@ fn run(asked: Asked<'_>) -> Result<u8, Fatal> {
             });
     }
     let mut progress = Progress {
-        is_quiet: common.is_quiet,
+        is_quiet: outputs.is_quiet,
         interval: plan.interval.as_secs_f64(),
     };
-    let outcome = crew::run(&plan, &fleet, common.server_pid, &mut progress)?;
+    let outcome = crew::run(&plan, &fleet, outputs.server_pid, &mut progress)?;
     outcome.check_target(&plan)?;
-    let report = Report::new(&plan, &outcome, common.server_pid);
-    report.publish(&common.forms())?;
+    let report = Report::new(&plan, &outcome, outputs.server_pid);
+    report.publish(&outputs.forms())?;
     Ok(report.verdict.code())
 }
 

@@ -131,8 +131,11 @@ impl Crew<'_> {
         let until = self.plan.phases[phase].until;
         self.wait_for(until.longest(), |crew| {
             let is_settled = crew.is_settled(phase);
-            let is_deserted = is_settled && crew.open() == 0;
-            is_settled && (matches!(until, Until::Settled { .. }) || is_deserted)
+            match until {
+                Until::Settled { .. } => is_settled,
+                Until::Deserted { .. } | Until::Elapsed { .. } => is_settled && crew.open() == 0,
+                Until::Watched { .. } => false,
+            }
         })?;
         self.mark_cpu(phase);
         self.look_at_server();

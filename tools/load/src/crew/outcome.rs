@@ -202,7 +202,8 @@ impl Generator {
     /// Bytes of our memory for each connection, at the peak.
     pub(crate) fn bytes_per_connection(&self) -> Option<f64> {
         let grown = self.peak_bytes.saturating_sub(self.base_bytes);
-        (self.peak_open > 0).then(|| grown as f64 / self.peak_open as f64)
+        // What does not grow with connections would be shared among too few of them.
+        (self.peak_open >= 1_000).then(|| grown as f64 / self.peak_open as f64)
     }
 }
 

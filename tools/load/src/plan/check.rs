@@ -58,7 +58,11 @@ impl Plan {
             return wrong("it begins in a phase that does not exist");
         }
         match cohort.role {
-            Part::Beat { every, .. } | Part::Rated { every } | Part::Churn { every, .. }
+            Part::Beat { every, .. }
+            | Part::Rated { every }
+            | Part::Churn { every, .. }
+            | Part::Die { every, .. }
+            | Part::Publish { every, .. }
                 if every.is_zero() =>
             {
                 wrong("`every` must be longer than nothing")

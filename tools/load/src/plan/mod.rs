@@ -24,6 +24,7 @@ pub(crate) struct Plan {
     /// What it is called in the report.
     pub(crate) scenario: String,
     /// Connections go to them in turn.
+    #[serde(default)]
     pub(crate) targets: Vec<SocketAddr>,
     /// Connections come from them in turn; empty leaves it to the kernel.
     #[serde(default)]
@@ -87,6 +88,9 @@ pub(crate) struct Cohort {
     /// What a connection does that did not come about or was lost.
     #[serde(default)]
     pub(crate) reconnect: Policy,
+    /// At a disturbed phase everybody leaves, and comes back by `reconnect`.
+    #[serde(default)]
+    pub(crate) leaves: bool,
 }
 
 /// What a connection does.
@@ -116,8 +120,61 @@ pub(crate) enum Part {
         every: Duration,
         requests: u32,
         /// Closes by a reset, which leaves no TIME_WAIT.
+        #[serde(default)]
         reset: bool,
     },
+    /// Says a heartbeat once in `every` until a disturbed phase begins, and then dies.
+    Die {
+        how: Death,
+        #[serde(with = "span")]
+        every: Duration,
+        /// The server's idle timeout: it is late from then on.
+        #[serde(with = "span")]
+        expect: Duration,
+    },
+    /// Asks without end and reads so many bytes a second of the answers.
+    Slow { bytes_per_second: u32 },
+    /// Sends what no decent client sends.
+    Torn { trick: Trick },
+    /// Joins a topic and checks what comes.
+    Receive,
+    /// Publishes to the topic of the receivers, once in `every`.
+    Publish {
+        #[serde(with = "span")]
+        every: Duration,
+        /// Bytes of a message.
+        size: u32,
+    },
+}
+
+/// How a connection dies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Death {
+    /// Says nothing more; our kernel still acknowledges
+    Silent,
+    /// Says that nothing more comes, and listens on
+    Fin,
+    /// Reset
+    Rst,
+    /// Gone without a packet, as by a pulled plug (needs CAP_NET_ADMIN)
+    Vanish,
+}
+
+/// What a torn connection sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Trick {
+    /// Sixteen requests in one segment.
+    Glued,
+    /// A request byte by byte.
+    Dripped,
+    /// Half a request, and nothing more.
+    Half,
+    /// A frame that announces, or is, more than anybody takes.
+    Giant,
+    /// Bytes that mean nothing.
+    Garbage,
 }
 
 /// What follows a connect that failed or a connection that was lost.
@@ -166,7 +223,17 @@ pub(crate) enum Until {
         #[serde(with = "span")]
         within: Duration,
     },
-    /// So much later.
+    /// Nobody is open any more, nor on the way; at the latest then.
+    Deserted {
+        #[serde(with = "span")]
+        within: Duration,
+    },
+    /// So much later, even if nobody is left: the server is watched.
+    Watched {
+        #[serde(rename = "for", with = "span")]
+        span: Duration,
+    },
+    /// So much later, or when nobody is left.
     Elapsed {
         #[serde(rename = "for", with = "span")]
         span: Duration,
@@ -185,8 +252,8 @@ impl Until {
     /// When it ends at the latest.
     pub(crate) fn longest(self) -> Duration {
         match self {
-            Self::Settled { within } => within,
-            Self::Elapsed { span } => span,
+            Self::Settled { within } | Self::Deserted { within } => within,
+            Self::Elapsed { span } | Self::Watched { span } => span,
         }
     }
 }

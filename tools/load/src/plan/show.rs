@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Cohort, Fleet, Part, Phase, Plan, Policy, Until};
-use crate::units::{grouped, show_nanos};
+use crate::units::grouped;
 
 impl Plan {
     /// Every connection and every phase, one line each.
@@ -74,6 +74,19 @@ impl Part {
             }
             Self::Echo { depth } => format!("{depth} request(s) under way on each"),
             Self::Rated { every } => format!("a request each {}", span(every)),
+            Self::Die { how, every, expect } => format!(
+                "a heartbeat each {} until they die ({how:?}); closed after {}",
+                span(every),
+                span(expect)
+            ),
+            Self::Slow { bytes_per_second } => {
+                format!("asking without end, reading {bytes_per_second} bytes a second")
+            }
+            Self::Torn { trick } => format!("torn: {trick:?}"),
+            Self::Receive => String::from("receiving"),
+            Self::Publish { every, size } => {
+                format!("publishing {size} bytes each {}", span(every))
+            }
             Self::Churn {
                 every,
                 requests,
@@ -106,9 +119,15 @@ impl Phase {
         let until = match self.until {
             Until::Settled { within } => format!(
                 "until everybody is open, at most {}",
-                show_nanos(crate::units::nanos(within))
+                humantime::format_duration(within)
             ),
-            Until::Elapsed { span } => format!("for {}", humantime::format_duration(span)),
+            Until::Deserted { within } => format!(
+                "until nobody is open, at most {}",
+                humantime::format_duration(within)
+            ),
+            Until::Elapsed { span } | Until::Watched { span } => {
+                format!("for {}", humantime::format_duration(span))
+            }
         };
         let disturb = if self.disturb { ", disturbed" } else { "" };
         let judged = if self.judged { ", judged" } else { "" };

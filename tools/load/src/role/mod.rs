@@ -4,10 +4,13 @@
 //! [`Conn`]. It is told what happens and acts through a [`Talk`].
 
 mod churn;
+mod die;
 mod echo;
 mod hold;
 mod paced;
+mod slow;
 mod talk;
+mod torn;
 
 pub(crate) use talk::{Talk, Wish, send};
 
@@ -29,6 +32,13 @@ pub(crate) trait Role {
     /// Something was heard; messages lie in `input`.
     fn heard(&mut self, talk: &mut Talk<'_>, heard: &Heard, input: &[u8]) {
         let _ = (talk, heard, input);
+    }
+
+    /// The peer has ended the connection. Whether that is what should have happened: then it is no
+    /// loss.
+    fn ended(&mut self, talk: &mut Talk<'_>) -> bool {
+        let _ = talk;
+        false
     }
 
     /// A disturbed phase begins; told for every open connection.
@@ -71,6 +81,10 @@ pub(crate) fn of(plan: &Plan, cohort: &Cohort) -> Box<dyn Role> {
         }
         Part::Rated { every } => Box::new(paced::Paced::request(cohort, every)),
         Part::Echo { depth } => Box::new(echo::Echo { depth }),
+        Part::Die { how, every, expect } => Box::new(die::Die::new(cohort, how, every, expect)),
+        Part::Slow { bytes_per_second } => Box::new(slow::Slow::new(bytes_per_second)),
+        Part::Torn { trick } => Box::new(torn::Torn::new(trick, plan)),
+        Part::Receive | Part::Publish { .. } => Box::new(hold::Hold),
         Part::Churn {
             every,
             requests,

@@ -69,6 +69,29 @@ impl Talk<'_> {
         }
     }
 
+    /// Sends bytes that are no request.
+    pub(crate) fn say(&mut self, bytes: &[u8]) {
+        if send(&mut self.desk.net, self.conn, bytes).is_err() {
+            self.desk.fallen.push(self.index);
+        }
+        self.tally().add(Count::BytesOut, bytes.len() as u64);
+    }
+
+    /// Reads at most so many bytes, and throws them away.
+    pub(crate) fn sip(&mut self, bytes: usize) {
+        let mut buffer = [0; 1_024];
+        let bytes = bytes.min(buffer.len());
+        let Some(stream) = &mut self.conn.stream else {
+            return;
+        };
+        match self.desk.net.read(stream, &mut buffer[..bytes]) {
+            Ok(0) => self.desk.fallen.push(self.index),
+            Ok(count) => self.tally().add(Count::BytesIn, count as u64),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => self.desk.fallen.push(self.index),
+        }
+    }
+
     /// Counts so many answers and times them, from the oldest request on.
     pub(crate) fn answered(&mut self, mut count: u32, rtt: Timing, response: Option<Timing>) {
         let now = self.desk.now;

@@ -28,6 +28,7 @@ impl Args {
         let (every, jitter) = (self.every, self.jitter);
         plan.cohorts = vec![target.cohort("beating", Part::Beat { every, jitter })];
         plan.phases = vec![target.ramp_phase(common), target.measure_phase()];
-        Ok(Asked { plan, common })
+        let outputs = &common.outputs;
+        Ok(Asked { plan, outputs })
     }
 }

@@ -33,6 +33,7 @@ impl Args {
         };
         plan.cohorts = vec![target.cohort("passing", role)];
         plan.phases = vec![target.measure_phase()];
-        Ok(Asked { plan, common })
+        let outputs = &common.outputs;
+        Ok(Asked { plan, outputs })
     }
 }

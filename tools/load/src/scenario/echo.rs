@@ -39,6 +39,7 @@ impl Args {
         };
         plan.cohorts = vec![target.cohort("asking", role)];
         plan.phases = vec![target.ramp_phase(common), target.measure_phase()];
-        Ok(Asked { plan, common })
+        let outputs = &common.outputs;
+        Ok(Asked { plan, outputs })
     }
 }

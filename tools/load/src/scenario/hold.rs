@@ -18,6 +18,7 @@ impl Args {
         let mut plan = target.plan("hold", common)?;
         plan.cohorts = vec![target.cohort("idle", Part::Hold)];
         plan.phases = vec![target.ramp_phase(common), target.measure_phase()];
-        Ok(Asked { plan, common })
+        let outputs = &common.outputs;
+        Ok(Asked { plan, outputs })
     }
 }

@@ -2,8 +2,13 @@
 
 pub(crate) mod beat;
 pub(crate) mod churn;
+pub(crate) mod die;
 pub(crate) mod echo;
 pub(crate) mod hold;
+pub(crate) mod run;
+pub(crate) mod slow;
+pub(crate) mod storm;
+pub(crate) mod torn;
 
 use std::time::Duration;
 

@@ -97,6 +97,16 @@ impl Manner {
         }
     }
 
+    /// A frame that announces more than anybody takes or, where nothing is announced, is so long.
+    pub(crate) fn giant(&self) -> Vec<u8> {
+        let is_framed = matches!(self.dialect, Dialect::Gate | Dialect::Echo | Dialect::Sink);
+        match (is_framed, self.framing) {
+            (true, Wire::Lenhdr) => b"length:9999999999999".to_vec(),
+            (true, Wire::Binary) => vec![0xFF; 4],
+            _ => vec![b'x'; GIANT],
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
         self.speech().map(drop)
     }
@@ -141,6 +151,9 @@ impl fmt::Display for Manner {
         Ok(())
     }
 }
+
+/// Bytes without an end.
+const GIANT: usize = 1 << 20;
 
 /// The word of a choice on the command line.
 fn word(choice: impl clap::ValueEnum) -> String {

@@ -85,7 +85,6 @@ impl Speech {
     }
 
     /// One request.
-    #[cfg(test)]
     pub(crate) fn request(&self) -> &[u8] {
         &self.request
     }

@@ -8,8 +8,8 @@ pub(crate) use threshold::Threshold;
 
 use crate::crew::Outcome;
 use crate::error::{FAILED, INVALID, PASSED};
-use crate::plan::Plan;
-use crate::tally::{Tally, Timing};
+use crate::plan::{Plan, Until};
+use crate::tally::Timing;
 use crate::units::{nanos, show_nanos};
 
 /// The judgement, as the report has it.
@@ -94,14 +94,19 @@ fn why_invalid(plan: &Plan, outcome: &Outcome, is_ratio_stated: bool) -> Vec<Str
     if outcome.is_broken {
         reasons.push(String::from("a worker of the tool ended on its own"));
     }
+    if outcome.opened() == 0 {
+        reasons.push(String::from("no connection came about"));
+    }
     let (ready, wanted) = (outcome.ready_at_start, ready_wanted(plan));
     if let Some(ready) = ready.filter(|ready| *ready < wanted && !is_ratio_stated) {
         reasons.push(format!(
             "only {ready} of {wanted} connections were open when the judged phase began"
         ));
     }
-    let judged = judged_sum(plan, outcome);
-    if let Some(late) = judged.timing(Timing::SendLate) {
+    // While connections are opened as fast as they can be, everything else is late.
+    let is_opening = |at: usize| matches!(plan.phases[at].until, Until::Settled { .. });
+    let steady = outcome.sum(|at| plan.phases[at].judged && !is_opening(at));
+    if let Some(late) = steady.timing(Timing::SendLate) {
         let late = late.value_at_quantile(0.99);
         if late > nanos(plan.late_limit) {
             reasons.push(format!(
@@ -139,8 +144,4 @@ fn ready_wanted(plan: &Plan) -> u64 {
     let is_in = |from: usize| first.is_some_and(|first| from < first);
     let cohorts = plan.cohorts.iter().filter(|cohort| is_in(cohort.from));
     cohorts.map(|cohort| u64::from(cohort.connections)).sum()
-}
-
-fn judged_sum(plan: &Plan, outcome: &Outcome) -> Tally {
-    outcome.sum(|at| plan.phases[at].judged)
 }

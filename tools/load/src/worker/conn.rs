@@ -1,4 +1,4 @@
-//! One connection: 160 bytes, and buffers only while something waits in them.
+//! One connection: at most 168 bytes, and buffers only while something waits in them.
 
 use std::collections::VecDeque;
 
@@ -20,8 +20,8 @@ pub(crate) struct Conn {
     pub(crate) greeting: u32,
     /// Bytes are left unread.
     pub(crate) is_deaf: bool,
-    /// It was open when the disturbance began.
-    pub(crate) is_disturbed: bool,
+    /// When it left or was lost, until it is back; [`NEVER`] otherwise.
+    pub(crate) left: u64,
     /// When the agenda is to ask; [`NEVER`] otherwise.
     pub(crate) due: u64,
     /// The moment that the next step was meant for.
@@ -86,7 +86,7 @@ impl Conn {
             attempts: 0,
             greeting: 0,
             is_deaf: false,
-            is_disturbed: false,
+            left: NEVER,
             due: NEVER,
             intended: 0,
             began: 0,
@@ -107,4 +107,4 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 // In debug builds mio's stream is larger.
 #[cfg(not(debug_assertions))]
-const _: () = assert!(size_of::<Conn>() <= 160, "a connection's share of memory");
+const _: () = assert!(size_of::<Conn>() <= 168, "a connection's share of memory");

@@ -22,8 +22,6 @@ pub(crate) struct Desk {
     pub(crate) now: u64,
     /// When the present phase began.
     pub(crate) phase_began: u64,
-    /// When the last disturbance began; [`NEVER`] before.
-    pub(crate) disturbed: u64,
     /// Nothing new is to be said.
     pub(crate) is_resting: bool,
     /// Of the loop itself.
@@ -57,7 +55,6 @@ impl Desk {
             dice,
             plan,
             phase_began: 0,
-            disturbed: NEVER,
             is_resting: false,
             own: Tally::new(),
             tallies: vec![Tally::new(); cohorts],

@@ -31,6 +31,7 @@ use crate::units::nanos;
 use agenda::Agenda;
 use conn::{Conn, NEVER};
 use desk::Desk;
+use obey::Busy;
 
 /// A worker between its plan and its end.
 pub(crate) struct Worker {
@@ -46,8 +47,8 @@ pub(crate) struct Worker {
     /// The phase that is counted for.
     phase: usize,
     next_report: u64,
-    /// What the last report said was left to do, so that its end is told at once.
-    was_busy: bool,
+    /// What was left to do when that was last looked at.
+    busy: Busy,
     is_over: bool,
     /// The one buffer that is read into.
     inbox: Box<[u8]>,
@@ -132,7 +133,7 @@ impl Worker {
             queue: VecDeque::new(),
             phase: 0,
             next_report: NEVER,
-            was_busy: false,
+            busy: Busy::ALL,
             is_over: false,
             inbox: vec![0; INBOX].into(),
             heard: Heard::default(),
@@ -221,7 +222,7 @@ fn raise_files() {
 /// What the net calls the channel and the alarm: neither is a connection.
 const CHANNEL: Token = Token::Listener(ListenerId(0));
 const ALARM: Token = Token::Listener(ListenerId(1));
-/// Events fetched by one wait.
-const EVENTS: u32 = 1_024;
+/// Events fetched by one wait: who is due must not wait for more.
+const EVENTS: u32 = 128;
 /// Bytes taken by one read.
 const INBOX: usize = 256 * 1_024;

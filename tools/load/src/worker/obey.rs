@@ -36,7 +36,7 @@ impl Worker {
         self.phase = phase;
         self.desk.phase_began = at;
         self.next_report = at + nanos(self.desk.plan.interval);
-        self.was_busy = true;
+        self.busy = Busy::ALL;
         for index in 0..self.conns.len() {
             let conn = &self.conns[index];
             let cohort = &self.desk.plan.cohorts[usize::from(conn.cohort)];
@@ -50,17 +50,27 @@ impl Worker {
             self.wait_until(to_key(index), moment);
         }
         if self.desk.plan.phases[phase].disturb {
-            self.desk.disturbed = at;
-            self.each_open(|role, talk| role.disturb(talk));
+            self.disturb();
         }
         Ok(())
+    }
+
+    fn disturb(&mut self) {
+        self.each_open(|role, talk| role.disturb(talk));
+        for index in 0..self.conns.len() {
+            let conn = &self.conns[index];
+            let leaves = self.desk.plan.cohorts[usize::from(conn.cohort)].leaves;
+            if leaves && conn.state == State::Open {
+                self.storm_out(to_key(index));
+            }
+        }
     }
 
     /// Says nothing new from here on.
     fn rest(&mut self) -> io::Result<()> {
         self.report()?;
         self.desk.is_resting = true;
-        self.was_busy = true;
+        self.busy = Busy::ALL;
         self.each_open(|role, talk| role.rest(talk));
         for index in 0..self.conns.len() {
             if self.conns[index].state.is_under_way() {
@@ -98,16 +108,20 @@ impl Worker {
 
     /// Reports at each interval, and when there is nothing left to do.
     pub(super) fn report_if_due(&mut self) -> io::Result<()> {
-        let is_busy = if self.desk.is_resting {
-            self.desk.outstanding > 0
-        } else {
-            self.desk.under_way() > 0
+        // Before the first phase nothing has begun, and so nothing is over.
+        if self.next_report == NEVER {
+            return Ok(());
+        }
+        let busy = Busy {
+            is_opening: self.desk.under_way() > 0,
+            is_open: self.desk.open().iter().any(|open| *open > 0),
+            is_asking: !self.desk.is_resting || self.desk.outstanding > 0,
         };
-        let is_done = self.was_busy && !is_busy;
+        let is_done = busy.has_less_than(self.busy);
         if self.desk.now < self.next_report && !is_done {
             return Ok(());
         }
-        self.was_busy = is_busy;
+        self.busy = busy;
         self.report()
     }
 
@@ -135,6 +149,29 @@ impl Worker {
         }
         let word = Word::Report(pulse);
         self.channel.send(&mut self.desk.net, &word, &bytes)
+    }
+}
+
+/// What a worker still has to do; the end of each is told at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Busy {
+    is_opening: bool,
+    is_open: bool,
+    is_asking: bool,
+}
+
+impl Busy {
+    /// Whatever it is, its end has not been told.
+    pub(super) const ALL: Self = Self {
+        is_opening: true,
+        is_open: true,
+        is_asking: true,
+    };
+
+    fn has_less_than(self, before: Self) -> bool {
+        before.is_opening && !self.is_opening
+            || before.is_open && !self.is_open
+            || before.is_asking && !self.is_asking
     }
 }
 

@@ -38,7 +38,10 @@ impl Worker {
 
     /// Begins as many connects as may be under way.
     pub(super) fn dial(&mut self) {
-        while self.desk.in_flight < self.dial_max {
+        for _ in 0..DIALS {
+            if self.desk.in_flight >= self.dial_max {
+                return;
+            }
             let Some(index) = self.queue.pop_front() else {
                 return;
             };
@@ -120,8 +123,9 @@ impl Worker {
         let tally = self.desk.tally(conn);
         tally.add(Count::Opened, 1);
         tally.record(Timing::Ready, now.saturating_sub(intended), 1);
-        if std::mem::take(&mut conn.is_disturbed) {
-            let back = now.saturating_sub(self.desk.disturbed);
+        let left = std::mem::replace(&mut conn.left, NEVER);
+        if left != NEVER {
+            let back = now.saturating_sub(left);
             self.desk.tally(conn).record(Timing::Back, back, 1);
         }
         self.with_role(index, |role, talk| role.ready(talk));
@@ -140,16 +144,39 @@ impl Worker {
     pub(super) fn lose(&mut self, index: u32, ending: Ending) {
         let conn = &self.conns[index as usize];
         match conn.state {
-            State::Open => {
-                let intended = conn.intended;
-                self.desk.tally(conn).add(Count::Lost, 1);
-                self.leave(index, ending);
-                self.come_back(index, intended);
-            }
+            State::Open => self.lose_open(index, ending),
             State::Greeting => self.failed(index, Count::GreetingFailed),
             State::Dialing => self.failed(index, Count::ConnectReset),
             State::Off | State::Waiting | State::Queued | State::Gone => {}
         }
+    }
+
+    fn lose_open(&mut self, index: u32, ending: Ending) {
+        let mut is_meant = false;
+        self.with_role(index, |role, talk| is_meant = role.ended(talk));
+        let conn = &mut self.conns[index as usize];
+        if conn.state != State::Open {
+            return;
+        }
+        let intended = conn.intended;
+        if !is_meant {
+            conn.left = self.desk.now;
+            self.desk.tally(conn).add(Count::Lost, 1);
+        }
+        self.leave(index, ending);
+        if !is_meant {
+            self.come_back(index, intended);
+        }
+    }
+
+    /// Leaves in a disturbance, to come back by the cohort's policy.
+    pub(super) fn storm_out(&mut self, index: u32) {
+        let conn = &mut self.conns[index as usize];
+        conn.left = self.desk.phase_began;
+        let intended = conn.intended;
+        self.desk.tally(conn).add(Count::Left, 1);
+        self.leave(index, Ending::Abort);
+        self.come_back(index, intended);
     }
 
     /// Closes a connection, and forgets what belonged to it.
@@ -209,5 +236,7 @@ impl Worker {
     }
 }
 
+/// Connects begun in a turn: who is due must not wait for all of them.
+const DIALS: u32 = 16;
 /// The pause between immediate attempts after the first: 1 ms.
 const IMMEDIATELY: u64 = 1_000_000;

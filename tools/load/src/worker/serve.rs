@@ -55,7 +55,7 @@ impl Worker {
         loop {
             let conn = &self.conns[index as usize];
             // What was read may have led to the end of the connection, or to its silence.
-            if conn.serial != serial || conn.is_deaf {
+            if conn.serial != serial || conn.is_deaf && !is_closed {
                 return;
             }
             match self.read_once(index) {

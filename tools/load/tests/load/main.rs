@@ -7,3 +7,4 @@ mod refusals;
 mod results;
 mod scenarios;
 mod tool;
+mod trouble;

@@ -1,0 +1,127 @@
+//! Lives an orderly life until a disturbed phase begins, and then dies in one of the known ways.
+//!
+//! The server should close the silent `expect` after it heard their last byte, and those that say
+//! FIN at once. A reset or a plug that was pulled shows us nothing more: whether the server has
+//! noticed is seen in its descriptors (`--server-pid`).
+
+use std::time::Duration;
+
+use pulsegate::net::{Ending, Net};
+
+use super::paced::Paced;
+use super::{Role, Talk, Wish};
+use crate::plan::{Cohort, Death};
+use crate::sockopt;
+use crate::speech::Heard;
+use crate::tally::{Count, Timing};
+use crate::units::nanos;
+use crate::worker::conn::NEVER;
+
+/// Who will die.
+pub(crate) struct Die {
+    life: Paced,
+    how: Death,
+    expect: u64,
+    /// By index of a connection: when it is to be closed; zero while it lives.
+    deadlines: Vec<u64>,
+}
+
+impl Die {
+    pub(crate) fn new(cohort: &Cohort, how: Death, every: Duration, expect: Duration) -> Self {
+        Self {
+            life: Paced::beat(cohort, every, 0.0, true),
+            how,
+            expect: nanos(expect),
+            deadlines: Vec::new(),
+        }
+    }
+
+    /// Notes that the server should close by `deadline`.
+    fn set_deadline(&mut self, talk: &Talk<'_>, deadline: u64) {
+        let index = talk.index as usize;
+        if index >= self.deadlines.len() {
+            self.deadlines.resize(index + 1, 0);
+        }
+        self.deadlines[index] = deadline;
+    }
+
+    fn deadline(&self, talk: &Talk<'_>) -> u64 {
+        let deadline = self.deadlines.get(talk.index as usize);
+        deadline.copied().unwrap_or(0)
+    }
+}
+
+impl Role for Die {
+    fn ready(&mut self, talk: &mut Talk<'_>) {
+        self.life.ready(talk);
+        // The first byte: from here on there is a last one.
+        talk.conn.began = talk.now();
+        if !talk.desk.is_resting {
+            talk.note(talk.now(), 1);
+            talk.request(1);
+        }
+    }
+
+    fn due(&mut self, talk: &mut Talk<'_>) {
+        // Before the bytes leave: the server's timeout can not have begun any earlier.
+        talk.conn.began = talk.now();
+        self.life.due(talk);
+    }
+
+    fn heard(&mut self, talk: &mut Talk<'_>, heard: &Heard, input: &[u8]) {
+        self.life.heard(talk, heard, input);
+    }
+
+    fn disturb(&mut self, talk: &mut Talk<'_>) {
+        talk.wake_at(NEVER);
+        talk.tally().add(Count::Died, 1);
+        let now = talk.desk.look_at_clock();
+        match self.how {
+            Death::Silent => self.set_deadline(talk, talk.conn.began + self.expect),
+            Death::Fin => {
+                self.set_deadline(talk, now);
+                if let Some(stream) = &mut talk.conn.stream {
+                    // Where it fails the peer is gone, which will be read.
+                    let _ = talk.desk.net.shutdown_write(stream);
+                }
+            }
+            Death::Rst => {
+                talk.forget();
+                talk.wish = Some(Wish::Leave(Ending::Abort));
+            }
+            Death::Vanish => {
+                talk.forget();
+                let stream = talk.conn.stream.as_ref();
+                // A socket under repair is closed without a word.
+                let repair = |stream| sockopt::set(stream, libc::IPPROTO_TCP, libc::TCP_REPAIR, 1);
+                if stream.map(repair).is_some_and(|done| done.is_err()) {
+                    talk.tally().add(Count::NotDead, 1);
+                }
+                talk.wish = Some(Wish::Leave(Ending::Graceful));
+            }
+        }
+    }
+
+    fn ended(&mut self, talk: &mut Talk<'_>) -> bool {
+        let deadline = self.deadline(talk);
+        if deadline == 0 {
+            return false;
+        }
+        let now = talk.now();
+        talk.forget();
+        talk.tally().add(Count::Closed, 1);
+        match now.checked_sub(deadline) {
+            Some(late) => talk.tally().record(Timing::CloseLate, late, 1),
+            None => talk.tally().add(Count::ClosedEarly, 1),
+        }
+        true
+    }
+
+    fn rest(&mut self, talk: &mut Talk<'_>) {
+        self.life.rest(talk);
+    }
+
+    fn give_up(&mut self, talk: &mut Talk<'_>) {
+        talk.forget();
+    }
+}
