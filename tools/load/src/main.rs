@@ -8,6 +8,7 @@
 //! - [`crew`]: the parent; starts workers, leads them through the phases, adds up their tallies
 //! - [`worker`]: one process, one loop; [`dial`] opens connections, a [`role`] decides what each
 //!   one does, a [`speech`] knows how the protocol is spoken
+//! - [`spread`]: what became of one published message at all of its receivers
 //! - [`tally`]: counters and histograms, [`channel`]: how they reach the parent
 //! - [`proc`]: what the kernel says of the server and of us
 //! - [`verdict`], [`report`]: what it all means, and how it is told
@@ -29,6 +30,7 @@ mod role;
 mod scenario;
 mod sockopt;
 mod speech;
+mod spread;
 mod tally;
 mod units;
 mod verdict;

@@ -55,6 +55,16 @@ words! {
         Overlapped = "overlapped",
         /// Messages that nobody had asked for.
         Messages = "messages",
+        /// Messages published.
+        Published = "published",
+        /// How many receivers should have got them, in all.
+        Expected = "expected",
+        /// How many did.
+        Delivered = "delivered",
+        /// Messages that a receiver got once more.
+        Duplicates = "duplicates",
+        /// Messages that came after one published later.
+        Reordered = "reordered",
         /// The server said that it will close.
         Goodbyes = "goodbyes",
         /// The server asked whether we live.
@@ -104,6 +114,12 @@ words! {
         SendLate = "send_late",
         /// How long the loop was busy between two waits: our own, too.
         LoopTurn = "loop_turn",
+        /// From the moment a message was due to be published to a receiver.
+        Delivery = "delivery",
+        /// From the first receiver of a message to the last.
+        Skew = "skew",
+        /// From the moment a message was due to be published to its last receiver.
+        ToLast = "to_last",
         /// From the moment the server should have closed to the end it made.
         CloseLate = "close_late",
         /// From the moment we began to misbehave to the end the server made.

@@ -14,7 +14,7 @@ pub(crate) use places::resolve;
 
 use crate::crew;
 use crate::error::{Fatal, USAGE};
-use crate::plan::{Fleet, Limits, Plan};
+use crate::plan::{Cohort, Fleet, Limits, Part, Plan};
 use crate::report::{Progress, Report, to_stdout};
 use crate::scenario;
 use crate::verdict::Threshold;
@@ -46,6 +46,8 @@ enum Command {
     Churn(scenario::churn::Args),
     /// Connections die in known ways: how late does the server notice
     Die(scenario::die::Args),
+    /// Messages through the server to many receivers: did all arrive, once, in order
+    Push(scenario::push::Args),
     /// Everybody leaves at once and comes back: how long until all are served again
     Storm(scenario::storm::Args),
     /// Some do not read: what the others notice of it
@@ -70,7 +72,8 @@ Durations are written 500ms, 10s, 1m30s.
 
 Thresholds are METRIC[:STATISTIC] COMPARISON VALUE: \"beat_rtt:p99<5ms\", \"errors==0\",
 \"rps>100000\". A cohort and a phase may stand before it: \"measure/healthy.beat_rtt:p99<5ms\".
-Unless they are mentioned, errors==0, lost==0 and unanswered==0 hold.
+Unless they are mentioned, errors==0, lost==0 and unanswered==0 hold, and where messages are
+received missing==0, duplicates==0 and reordered==0.
 
 Times of what is sent by the clock (beats, echo with a rate) are counted from the moment it was
 due, `response`, so that a server that stalls is seen to stall; the time from the moment it was
@@ -107,6 +110,7 @@ fn obey(command: &Command) -> Result<u8, Fatal> {
         Command::Echo(args) => run(args.plan()?),
         Command::Churn(args) => run(args.plan()?),
         Command::Die(args) => run(args.plan()?),
+        Command::Push(args) => run(args.plan()?),
         Command::Storm(args) => run(args.plan()?),
         Command::Slow(args) => run(args.plan()?),
         Command::Torn(args) => run(args.plan()?),
@@ -142,7 +146,13 @@ fn run(asked: Asked<'_>) -> Result<u8, Fatal> {
 
 /// What goes without saying, unless something else is said of it.
 fn add_usual_thresholds(plan: &mut Plan) {
-    for (metric, usual) in USUAL {
+    let receives = |cohort: &Cohort| matches!(cohort.role, Part::Receive { .. });
+    let messages = if plan.cohorts.iter().any(receives) {
+        USUAL_OF_MESSAGES
+    } else {
+        &[]
+    };
+    for (metric, usual) in USUAL.iter().chain(messages) {
         let is_about = |text: &String| {
             let threshold: Result<Threshold, _> = text.parse();
             threshold.is_ok_and(|threshold| threshold.is_about(metric))
@@ -157,4 +167,10 @@ const USUAL: &[(&str, &str)] = &[
     ("errors", "errors==0"),
     ("lost", "lost==0"),
     ("unanswered", "unanswered==0"),
+];
+
+const USUAL_OF_MESSAGES: &[(&str, &str)] = &[
+    ("missing", "missing==0"),
+    ("duplicates", "duplicates==0"),
+    ("reordered", "reordered==0"),
 ];

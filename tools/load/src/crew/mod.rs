@@ -106,12 +106,15 @@ impl Crew<'_> {
         self.tell(&Order::Drain);
         let (drain, interrupted) = (self.plan.drain, self.outcome.interrupted.is_some());
         let drain = if interrupted { Duration::ZERO } else { drain };
-        self.wait_for(drain, |crew| crew.members.iter().all(Member::is_drained))?;
+        self.wait_for(drain, |crew| {
+            crew.members.iter().all(Member::is_drained) && crew.outcome.missing() == 0
+        })?;
         self.tell(&Order::Stop);
         self.wait_for(Duration::from_secs(10), |crew| {
             crew.members.iter().all(|member| member.is_done)
         })?;
         self.look_at_server();
+        self.outcome.give_up(self.plan);
         self.outcome.seconds = self.seconds();
         self.members.iter_mut().for_each(Member::end);
         Ok(())
@@ -223,7 +226,8 @@ impl Crew<'_> {
                 }
                 Word::Done => member.is_done = true,
                 Word::Report(pulse) => {
-                    self.outcome.add(index, &pulse, &bytes, &mut self.recent);
+                    let news = (index, &pulse);
+                    self.outcome.add(self.plan, news, &bytes, &mut self.recent);
                     member.pulse = pulse;
                 }
             }

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::channel::Pulse;
 use crate::error::Fatal;
-use crate::plan::Plan;
+use crate::plan::{Part, Plan};
 use crate::proc::Look;
+use crate::spread::Spreads;
 use crate::tally::{Count, Tally, Timing};
 
 /// All that was seen.
@@ -16,6 +17,8 @@ pub(crate) struct Outcome {
     /// Looks at the server, with their seconds since the beginning.
     pub(crate) looks: Vec<(f64, Look)>,
     pub(crate) generator: Generator,
+    /// Messages on their way to their receivers.
+    spreads: Spreads,
     /// Open connections when the first judged phase began.
     pub(crate) ready_at_start: Option<u64>,
     /// The fewest that were open at any sample of a judged phase.
@@ -103,6 +106,7 @@ impl Outcome {
                 cpu: vec![0; workers as usize],
                 ..Generator::default()
             },
+            spreads: Spreads::default(),
             ready_at_start: None,
             trough: None,
             interrupted: None,
@@ -112,7 +116,13 @@ impl Outcome {
     }
 
     /// Adds a worker's report.
-    pub(crate) fn add(&mut self, worker: usize, pulse: &Pulse, bytes: &[u8], recent: &mut Tally) {
+    pub(crate) fn add(
+        &mut self,
+        plan: &Plan,
+        (worker, pulse): (usize, &Pulse),
+        bytes: &[u8],
+        recent: &mut Tally,
+    ) {
         let mut input = bytes;
         let stretch = &mut self.phases[pulse.phase];
         if let Some(own) = Tally::decode(&mut input) {
@@ -124,8 +134,32 @@ impl Outcome {
                 recent.merge(&news);
             }
         }
+        for (cohort, tally) in plan.cohorts.iter().zip(&mut stretch.tallies) {
+            if matches!(cohort.role, Part::Receive { .. }) {
+                // What is cut off is missing, and counted so.
+                let _ = self.spreads.decode(&mut input, plan, tally);
+            }
+        }
         self.generator
             .note(worker, pulse.resident, pulse.open.iter().sum(), pulse.cpu);
+    }
+
+    /// Messages that receivers should have got and have not.
+    pub(crate) fn missing(&self) -> u64 {
+        let tallies = || self.phases.iter().flat_map(|stretch| &stretch.tallies);
+        let of = |what| -> u64 { tallies().map(|tally| tally.count(what)).sum() };
+        of(Count::Expected).saturating_sub(of(Count::Delivered))
+    }
+
+    /// Times the messages that never reached everybody.
+    pub(crate) fn give_up(&mut self, plan: &Plan) {
+        let receiving = |cohort: &crate::plan::Cohort| matches!(cohort.role, Part::Receive { .. });
+        let Some(cohort) = plan.cohorts.iter().position(receiving) else {
+            return;
+        };
+        if let Some(last) = self.phases.last_mut() {
+            self.spreads.give_up(&mut last.tallies[cohort]);
+        }
     }
 
     pub(crate) fn note(&mut self, sample: Sample, is_judged: bool) {

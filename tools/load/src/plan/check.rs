@@ -70,6 +70,9 @@ impl Plan {
             Part::Beat { jitter, .. } if !(0.0..=1.0).contains(&jitter) => {
                 wrong("`jitter` is a share between 0 and 1")
             }
+            Part::Receive { .. } | Part::Publish { .. } if !self.speech.knows_topics() => {
+                wrong("this dialect knows no topics: use gate, nats, mqtt or redis")
+            }
             Part::Echo { depth: 0 } => wrong("at least one request must be under way"),
             Part::Echo { depth } if depth > 65_536 => {
                 wrong("at most 65536 requests may be under way on a connection")

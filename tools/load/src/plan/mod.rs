@@ -136,14 +136,15 @@ pub(crate) enum Part {
     Slow { bytes_per_second: u32 },
     /// Sends what no decent client sends.
     Torn { trick: Trick },
-    /// Joins a topic and checks what comes.
-    Receive,
-    /// Publishes to the topic of the receivers, once in `every`.
+    /// Joins one of so many topics, in turn, and checks what comes.
+    Receive { topics: u32 },
+    /// Publishes to one of so many topics, in turn, once in `every`.
     Publish {
         #[serde(with = "span")]
         every: Duration,
         /// Bytes of a message.
         size: u32,
+        topics: u32,
     },
 }
 
@@ -241,6 +242,13 @@ pub(crate) enum Until {
 }
 
 impl Plan {
+    /// The highest number of connections in a cohort that publishes.
+    pub(crate) fn publishers(&self) -> u32 {
+        let publishing = |cohort: &&Cohort| matches!(cohort.role, Part::Publish { .. });
+        let cohorts = self.cohorts.iter().filter(publishing);
+        cohorts.map(|cohort| cohort.connections).max().unwrap_or(0)
+    }
+
     /// Connections of all cohorts.
     pub(crate) fn connections(&self) -> u64 {
         let each = self.cohorts.iter().map(|cohort| cohort.connections);

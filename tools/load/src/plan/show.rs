@@ -83,8 +83,8 @@ impl Part {
                 format!("asking without end, reading {bytes_per_second} bytes a second")
             }
             Self::Torn { trick } => format!("torn: {trick:?}"),
-            Self::Receive => String::from("receiving"),
-            Self::Publish { every, size } => {
+            Self::Receive { topics } => format!("receiving from one of {topics} topic(s)"),
+            Self::Publish { every, size, .. } => {
                 format!("publishing {size} bytes each {}", span(every))
             }
             Self::Churn {

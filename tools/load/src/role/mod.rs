@@ -8,6 +8,8 @@ mod die;
 mod echo;
 mod hold;
 mod paced;
+mod publish;
+mod receive;
 mod slow;
 mod talk;
 mod torn;
@@ -15,10 +17,24 @@ mod torn;
 pub(crate) use talk::{Talk, Wish, send};
 
 use crate::plan::{Cohort, Part, Plan};
-use crate::speech::Heard;
+use crate::speech::{Heard, Speech};
+use crate::spread::Spreads;
+use crate::worker::conn::Conn;
 
 /// What the connections of a cohort do.
 pub(crate) trait Role {
+    /// Appends what the role needs said before the connection counts as open, behind the speech's
+    /// own greeting; returns how many answers that takes.
+    fn greet(&self, conn: &Conn, speech: &Speech, out: &mut Vec<u8>) -> u32 {
+        let _ = (conn, speech, out);
+        0
+    }
+
+    /// How messages spread, where the role receives any.
+    fn spreads(&mut self) -> Option<&mut Spreads> {
+        None
+    }
+
     /// The connection has opened, and its greeting is done.
     fn ready(&mut self, talk: &mut Talk<'_>) {
         let _ = talk;
@@ -84,7 +100,12 @@ pub(crate) fn of(plan: &Plan, cohort: &Cohort) -> Box<dyn Role> {
         Part::Die { how, every, expect } => Box::new(die::Die::new(cohort, how, every, expect)),
         Part::Slow { bytes_per_second } => Box::new(slow::Slow::new(bytes_per_second)),
         Part::Torn { trick } => Box::new(torn::Torn::new(trick, plan)),
-        Part::Receive | Part::Publish { .. } => Box::new(hold::Hold),
+        Part::Receive { topics } => Box::new(receive::Receive::new(topics, plan.publishers())),
+        Part::Publish {
+            every,
+            size,
+            topics,
+        } => Box::new(publish::Publish::new(plan, cohort, every, size, topics)),
         Part::Churn {
             every,
             requests,

@@ -55,7 +55,7 @@ impl Paced {
         offset + periods * self.every
     }
 
-    fn set_next(&self, talk: &mut Talk<'_>, after: u64) {
+    pub(super) fn set_next(&self, talk: &mut Talk<'_>, after: u64) {
         let place = self.place_after(talk.conn.number, after);
         let late = if self.jitter == 0 {
             0

@@ -5,6 +5,7 @@ pub(crate) mod churn;
 pub(crate) mod die;
 pub(crate) mod echo;
 pub(crate) mod hold;
+pub(crate) mod push;
 pub(crate) mod run;
 pub(crate) mod slow;
 pub(crate) mod storm;

@@ -74,27 +74,63 @@ struct Gate {
     user: Option<String>,
 }
 
+impl Gate {
+    /// Appends a message in the encoding of the framing; its texts are short enough for every
+    /// length field, and need no escapes.
+    fn say(&self, opcode: u8, word: &str, texts: &[(&str, &str)], out: &mut Vec<u8>) {
+        let mut body = Vec::new();
+        match self.encoding {
+            Wire::Lenhdr => {
+                body.extend(format!("{{\"type\":\"{word}\"").into_bytes());
+                for (key, text) in texts {
+                    body.extend(format!(",\"{key}\":\"{text}\"").into_bytes());
+                }
+                body.push(b'}');
+            }
+            Wire::Raw | Wire::Line => {
+                body.extend(word.as_bytes());
+                for (_, text) in texts {
+                    body.push(b' ');
+                    body.extend(text.as_bytes());
+                }
+            }
+            Wire::Binary | Wire::Binary2 => {
+                body.push(opcode);
+                for (key, text) in texts {
+                    // The last field of a message with a body has no length.
+                    if *key != "body" {
+                        let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+                        body.extend(length.to_be_bytes());
+                    }
+                    body.extend(text.as_bytes());
+                }
+                if word == "login" {
+                    // An empty token.
+                    body.extend([0, 0]);
+                }
+            }
+        }
+        let _ = self.framing.encode(&body, out);
+    }
+}
+
 impl Tongue for Gate {
     fn greet(&self, number: u32, out: &mut Vec<u8>) -> u32 {
         let Some(user) = &self.user else { return 0 };
         let name = format!("{user}-{number}");
-        let body = match self.encoding {
-            Wire::Lenhdr => serde_json::json!({"type": "login", "user": name})
-                .to_string()
-                .into_bytes(),
-            Wire::Raw | Wire::Line => format!("login {name}").into_bytes(),
-            Wire::Binary | Wire::Binary2 => {
-                let mut body = vec![0x03];
-                for text in [name.as_str(), ""] {
-                    body.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
-                    body.extend(text.as_bytes());
-                }
-                body
-            }
-        };
-        // A login is short: it fits every length field.
-        let _ = self.framing.encode(&body, out);
+        self.say(0x03, "login", &[("user", &name)], out);
         1
+    }
+
+    fn join(&self, topic: &str, out: &mut Vec<u8>) -> Option<u32> {
+        self.say(0x05, "join", &[("topic", topic)], out);
+        Some(1)
+    }
+
+    fn publish(&self, topic: &str, body: &[u8], out: &mut Vec<u8>) -> Option<u32> {
+        let text = std::str::from_utf8(body).ok()?;
+        self.say(0x07, "pub", &[("topic", topic), ("body", text)], out);
+        Some(1)
     }
 
     fn next(&self, input: &[u8], at: usize, heard: &mut Heard) -> Result<Option<usize>, Garbled> {

@@ -97,6 +97,19 @@ impl Manner {
         }
     }
 
+    /// Whether messages can be published to topics.
+    pub(crate) fn knows_topics(&self) -> bool {
+        let speech = self.speech();
+        speech.is_ok_and(|speech| speech.join("topic", &mut Vec::new()).is_some())
+    }
+
+    /// Gives everybody a name, where publishing needs one.
+    pub(crate) fn login_by_default(&mut self) {
+        if self.dialect == Dialect::Gate {
+            self.user.get_or_insert_with(|| String::from("load"));
+        }
+    }
+
     /// A frame that announces more than anybody takes or, where nothing is announced, is so long.
     pub(crate) fn giant(&self) -> Vec<u8> {
         let is_framed = matches!(self.dialect, Dialect::Gate | Dialect::Echo | Dialect::Sink);

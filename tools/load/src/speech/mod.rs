@@ -36,6 +36,19 @@ pub(crate) trait Tongue {
         0
     }
 
+    /// Appends what makes us a member of a topic; returns how many answers that takes, `None` where
+    /// the protocol knows no topics.
+    fn join(&self, topic: &str, out: &mut Vec<u8>) -> Option<u32> {
+        let _ = (topic, out);
+        None
+    }
+
+    /// Appends what publishes to a topic; returns as [`join`](Self::join) does.
+    fn publish(&self, topic: &str, body: &[u8], out: &mut Vec<u8>) -> Option<u32> {
+        let _ = (topic, body, out);
+        None
+    }
+
     /// Reads the first thing in `input`, adds it to `heard`, and returns how many bytes it takes;
     /// `None` where it is not whole yet.
     ///
@@ -103,6 +116,14 @@ impl Speech {
 
     pub(crate) fn greet(&self, number: u32, out: &mut Vec<u8>) -> u32 {
         self.tongue.greet(number, out)
+    }
+
+    pub(crate) fn join(&self, topic: &str, out: &mut Vec<u8>) -> Option<u32> {
+        self.tongue.join(topic, out)
+    }
+
+    pub(crate) fn publish(&self, topic: &str, body: &[u8], out: &mut Vec<u8>) -> Option<u32> {
+        self.tongue.publish(topic, body, out)
     }
 
     /// Reads everything whole in `input` into `heard`, which is cleared first.

@@ -19,6 +19,32 @@ impl Tongue for Mqtt {
         1
     }
 
+    fn join(&self, topic: &str, out: &mut Vec<u8>) -> Option<u32> {
+        let length = u8::try_from(topic.len()).ok()?;
+        out.extend([0x82, 5 + length, 0, 1, 0, length]);
+        out.extend(topic.as_bytes());
+        out.push(0);
+        Some(1)
+    }
+
+    /// At most once: without an answer.
+    fn publish(&self, topic: &str, body: &[u8], out: &mut Vec<u8>) -> Option<u32> {
+        let length = u8::try_from(topic.len()).ok()?;
+        out.push(0x30);
+        let mut rest = 2 + topic.len() + body.len();
+        loop {
+            let low = u8::try_from(rest & 0x7F).ok()?;
+            rest >>= 7;
+            out.push(low | if rest > 0 { 0x80 } else { 0 });
+            if rest == 0 {
+                break;
+            }
+        }
+        out.extend([0, length]);
+        out.extend([topic.as_bytes(), body].concat());
+        Some(0)
+    }
+
     fn next(&self, input: &[u8], at: usize, heard: &mut Heard) -> Result<Option<usize>, Garbled> {
         let Some((header, length)) = header(input)? else {
             return Ok(None);
@@ -37,7 +63,7 @@ impl Tongue for Mqtt {
             3 => {
                 let topic = input.get(header..header + 2).ok_or(Garbled)?;
                 let topic = usize::from(u16::from_be_bytes([topic[0], topic[1]]));
-                let body = (header + 2 + topic).min(consumed);
+                let body = header.saturating_add(2 + topic).min(consumed);
                 heard.messages.push(at + body..at + consumed);
             }
             // PUBACK, SUBACK, UNSUBACK, PINGRESP

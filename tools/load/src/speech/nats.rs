@@ -14,6 +14,18 @@ impl Tongue for Nats {
         1
     }
 
+    /// A subscription has no answer of its own: the PING behind it has.
+    fn join(&self, topic: &str, out: &mut Vec<u8>) -> Option<u32> {
+        out.extend(format!("SUB {topic} 1\r\nPING\r\n").into_bytes());
+        Some(1)
+    }
+
+    fn publish(&self, topic: &str, body: &[u8], out: &mut Vec<u8>) -> Option<u32> {
+        out.extend(format!("PUB {topic} {}\r\n", body.len()).into_bytes());
+        out.extend([body, b"\r\n"].concat());
+        Some(0)
+    }
+
     fn next(&self, input: &[u8], at: usize, heard: &mut Heard) -> Result<Option<usize>, Garbled> {
         let Some(end) = line_end(input) else {
             return Ok(None);

@@ -111,6 +111,9 @@ fn foreign_protocols_are_understood() {
     let redis = of(Dialect::Redis, Wire::Line);
     let stream = b"+PONG\r\n-ERR no\r\n$5\r\nab\ncd\r\n:3\r\n$-1\r\n+PONG\r\n";
     agree(&redis, stream, &(6, 1, 0, 0, Vec::new()));
+    let stream = b"*3\r\n$9\r\nsubscribe\r\n$1\r\nt\r\n:1\r\n\
+                   *3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$2\r\nhi\r\n+PONG\r\n";
+    agree(&redis, stream, &(2, 0, 0, 0, vec![String::from("hi")]));
     let memcached = of(Dialect::Memcached, Wire::Line);
     agree(
         &memcached,

@@ -25,6 +25,8 @@ enum Metric {
     Count(Count),
     /// All that went wrong, lost connections apart.
     Errors,
+    /// Messages that receivers should have got and have not.
+    Missing,
     /// Answers a second.
     Rate,
     /// The share of connections that was open when the judged phase began.
@@ -76,7 +78,10 @@ impl Threshold {
     /// Counts are over the whole run, times and rates over the judged phases, unless a phase is
     /// named.
     pub(super) fn judge(&self, plan: &Plan, outcome: &Outcome) -> Judged {
-        let is_count = matches!(self.metric, Metric::Count(_) | Metric::Errors);
+        let is_count = matches!(
+            self.metric,
+            Metric::Count(_) | Metric::Errors | Metric::Missing
+        );
         let is_asked = |at: usize| match &self.phase {
             Some(name) => plan.phases[at].name == *name,
             None => is_count || plan.phases[at].judged,
@@ -99,6 +104,10 @@ impl Threshold {
         let value = match self.metric {
             Metric::Count(what) => Some(tally.count(what) as f64),
             Metric::Errors => Some(tally.errors() as f64),
+            Metric::Missing => {
+                let expected = tally.count(Count::Expected);
+                Some(expected.saturating_sub(tally.count(Count::Delivered)) as f64)
+            }
             Metric::Rate => Some(tally.count(Count::Answered) as f64 / seconds.max(1e-9)),
             Metric::ReadyRatio => outcome
                 .ready_at_start
@@ -173,11 +182,12 @@ impl Metric {
         }
         match (name, Count::of_name(name)) {
             ("errors", _) => Ok(Self::Errors),
+            ("missing", _) => Ok(Self::Missing),
             ("rps", _) => Ok(Self::Rate),
             ("ready_ratio", _) => Ok(Self::ReadyRatio),
             (_, Some(count)) => Ok(Self::Count(count)),
             (_, None) => Err(format!(
-                "there is no metric {name:?}; there are errors, rps, ready_ratio, {} and the times \
+                "there is no metric {name:?}; there are errors, missing, rps, ready_ratio, {} and the times \
                  {}",
                 names(Count::ALL.iter().map(|count| count.name())),
                 timings()
@@ -189,6 +199,7 @@ impl Metric {
         match self {
             Self::Count(what) => what.name(),
             Self::Errors => "errors",
+            Self::Missing => "missing",
             Self::Rate => "rps",
             Self::ReadyRatio => "ready_ratio",
             Self::Timing(what, _) => what.name(),

@@ -81,6 +81,13 @@ impl Desk {
         }
     }
 
+    /// A connection's number over all cohorts.
+    pub(crate) fn id_of(&self, conn: &Conn) -> u32 {
+        let before = self.plan.cohorts.iter().take(conn.cohort.into());
+        let before: u32 = before.map(|cohort| cohort.connections).sum();
+        before + conn.number
+    }
+
     /// Counts a new connection, which is off.
     pub(crate) fn welcome(&mut self, conn: &Conn) {
         self.states[usize::from(conn.cohort)][conn.state as usize] += 1;

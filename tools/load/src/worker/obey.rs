@@ -70,6 +70,7 @@ impl Worker {
     fn rest(&mut self) -> io::Result<()> {
         self.report()?;
         self.desk.is_resting = true;
+        self.next_report = self.desk.now + RESTING;
         self.busy = Busy::ALL;
         self.each_open(|role, talk| role.rest(talk));
         for index in 0..self.conns.len() {
@@ -126,7 +127,11 @@ impl Worker {
     }
 
     fn report(&mut self) -> io::Result<()> {
-        let interval = nanos(self.desk.plan.interval);
+        let mut interval = nanos(self.desk.plan.interval);
+        if self.desk.is_resting {
+            // The parent waits to hear that nothing is missing any more.
+            interval = interval.min(RESTING);
+        }
         while self.next_report <= self.desk.now {
             self.next_report += interval;
         }
@@ -147,10 +152,18 @@ impl Worker {
             tally.encode(&mut bytes);
             tally.reset();
         }
+        for role in &mut self.roles {
+            if let Some(spreads) = role.spreads() {
+                spreads.encode(&mut bytes);
+            }
+        }
         let word = Word::Report(pulse);
         self.channel.send(&mut self.desk.net, &word, &bytes)
     }
 }
+
+/// Between two reports at the end: 50 ms.
+const RESTING: u64 = 50_000_000;
 
 /// What a worker still has to do; the end of each is told at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -63,10 +63,13 @@ impl Worker {
             index,
             serial: conn.serial,
         });
-        let dialed = self.routes.dial(conn.number).and_then(|mut stream| {
-            self.desk.net.register(&mut stream, token)?;
-            Ok(stream)
-        });
+        let dialed = self
+            .routes
+            .dial(self.desk.id_of(conn))
+            .and_then(|mut stream| {
+                self.desk.net.register(&mut stream, token)?;
+                Ok(stream)
+            });
         match dialed {
             Ok(stream) => {
                 conn.stream = Some(stream);
@@ -91,7 +94,11 @@ impl Worker {
                 self.desk.in_flight -= 1;
                 self.desk.shift(conn, State::Greeting);
                 let mut greeting = Vec::new();
-                conn.greeting = self.desk.speech.greet(conn.number, &mut greeting);
+                let id = self.desk.id_of(conn);
+                let speech = &self.desk.speech;
+                let role = &self.roles[usize::from(conn.cohort)];
+                conn.greeting = speech.greet(id, &mut greeting);
+                conn.greeting += role.greet(conn, speech, &mut greeting);
                 if !greeting.is_empty() && send(&mut self.desk.net, conn, &greeting).is_err() {
                     return self.failed(index, Count::GreetingFailed);
                 }

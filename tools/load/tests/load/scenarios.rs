@@ -147,3 +147,74 @@ fn churn_opens_at_its_rate_and_leaves_nobody_behind() {
     assert_eq!(count(&report, "answered"), opened);
     assert_eq!(count(&report, "lost"), 0);
 }
+
+#[test]
+fn every_message_reaches_every_receiver_once_and_in_order() {
+    for (framing, workers) in [
+        ("line", "1"),
+        ("line", "3"),
+        ("lenhdr", "1"),
+        ("binary", "2"),
+    ] {
+        let house = House::new(Settings {
+            framing: match framing {
+                "line" => Framing::Line,
+                "lenhdr" => Framing::LenHdr { bare_ping: false },
+                _ => Framing::Binary(Layout {
+                    width: 4,
+                    endian: Endian::Big,
+                    offset: 0,
+                    adjust: 0,
+                    strip: None,
+                }),
+            },
+            ..Settings::default()
+        });
+        let target = house.target();
+        let args = [
+            "push",
+            &target,
+            "-c",
+            "31",
+            "--publishers",
+            "4",
+            "--topics",
+            "2",
+        ];
+        let more = [
+            "-r",
+            "100",
+            "-d",
+            "500ms",
+            "--framing",
+            framing,
+            "--workers",
+            workers,
+        ];
+        let (run, report) = report(&[&args[..], &more].concat());
+        assert_eq!(run.code, Some(0), "{framing}: {}", run.stdout);
+        let published = count(&report, "published");
+        assert!((40..=60).contains(&published), "{framing}: {published}");
+        let (expected, delivered) = (count(&report, "expected"), count(&report, "delivered"));
+        assert_eq!(expected, delivered, "{framing}");
+        assert!(
+            (published * 15..=published * 16).contains(&expected),
+            "{framing}"
+        );
+        assert_eq!(
+            count(&report, "duplicates") + count(&report, "reordered"),
+            0
+        );
+        let of = |name| {
+            let phases = report["phases"].as_array().unwrap().iter();
+            let cohorts = phases.flat_map(|phase| phase["cohorts"].as_array().unwrap());
+            let counts = cohorts.filter_map(|cohort| cohort["timings"][name]["count"].as_u64());
+            counts.sum::<u64>()
+        };
+        assert_eq!(
+            (of("skew"), of("to_last")),
+            (published, published),
+            "{framing}"
+        );
+    }
+}
