@@ -187,8 +187,8 @@ impl Metric {
             ("ready_ratio", _) => Ok(Self::ReadyRatio),
             (_, Some(count)) => Ok(Self::Count(count)),
             (_, None) => Err(format!(
-                "there is no metric {name:?}; there are errors, missing, rps, ready_ratio, {} and the times \
-                 {}",
+                "there is no metric {name:?}; there are errors, missing, rps, ready_ratio, {} and \
+                 the times {}",
                 names(Count::ALL.iter().map(|count| count.name())),
                 timings()
             )),

@@ -60,6 +60,7 @@ pub(crate) struct Worker {
 /// Runs a worker; its standard input is the channel to the parent.
 pub(crate) fn main() -> Result<(), Fatal> {
     let what = || String::from("starting a worker");
+    let resident = proc::resident_of_self();
     raise_files();
     let mut net = MioNet::new(EVENTS).doing(what)?;
     let end = io::stdin().as_fd().try_clone_to_owned().doing(what)?;
@@ -83,9 +84,7 @@ pub(crate) fn main() -> Result<(), Fatal> {
         }
     };
     let mut worker = Worker::new(net, channel, plan, worker, workers)?;
-    let hello = Word::Hello {
-        resident: proc::resident_of_self(),
-    };
+    let hello = Word::Hello { resident };
     // Where the parent is gone there is nobody left to tell.
     let Ok(()) = worker.channel.send(&mut worker.desk.net, &hello, &[]) else {
         return Ok(());
