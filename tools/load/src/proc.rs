@@ -18,6 +18,8 @@ pub(crate) struct Look {
     /// Of the whole machine: TCP sockets in use, and the memory they take.
     pub(crate) sockets: u64,
     pub(crate) socket_bytes: u64,
+    /// Of the whole machine, since it was started: connects dropped at a full listen queue.
+    pub(crate) listen_drops: u64,
 }
 
 /// Resident bytes of this process; zero where the kernel does not tell.
@@ -39,8 +41,22 @@ impl Look {
             files: fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |files| files.count() as u64),
             sockets,
             socket_bytes,
+            listen_drops: listen_drops().unwrap_or(0),
         })
     }
+}
+
+/// A counter of `/proc/net/netstat`: names on one line, numbers on the next.
+fn listen_drops() -> Option<u64> {
+    let text = fs::read_to_string("/proc/net/netstat").ok()?;
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let mut pairs = names.split_whitespace().zip(numbers.split_whitespace());
+    pairs
+        .find(|(name, _)| *name == "ListenDrops")?
+        .1
+        .parse()
+        .ok()
 }
 
 fn resident(pid: &str) -> Option<u64> {

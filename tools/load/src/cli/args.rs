@@ -28,13 +28,7 @@ pub(crate) struct Target {
     #[arg(long, default_value = "0", value_parser = read_span, value_name = "TIME")]
     pub(crate) ramp: Duration,
     /// What is spoken
-    #[arg(
-        long,
-        visible_alias = "preset",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true
-    )]
+    #[arg(long, visible_alias = "preset", value_enum, default_value_t)]
     dialect: Dialect,
     /// How pulsegate's own dialects are framed
     #[arg(long, value_enum, default_value_t)]

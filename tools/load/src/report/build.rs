@@ -7,8 +7,8 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 use super::{
-    CohortReport, Connections, GeneratorReport, PhaseReport, Report, ServerReport, TimingReport,
-    VERSION,
+    CohortReport, Connections, GeneratorReport, PhaseReport, Recovery, Report, ServerReport,
+    TimingReport, VERSION,
 };
 use crate::crew::{Outcome, Stretch};
 use crate::plan::Plan;
@@ -66,8 +66,34 @@ fn cohorts(plan: &Plan, stretch: &Stretch) -> Vec<CohortReport> {
                 .iter()
                 .filter_map(|what| Some((what.name(), tally.timing(*what)?.into())))
                 .collect(),
+            recovery: recovery(tally),
         })
         .collect()
+}
+
+fn recovery(tally: &Tally) -> Option<Recovery> {
+    let left = tally.count(Count::Left);
+    if left == 0 {
+        return None;
+    }
+    let timing = tally.timing(Timing::Back);
+    let back = timing.map_or(0, Histogram::len);
+    let to = |percent: u64| {
+        let rank = (left * percent).div_ceil(100);
+        let share = rank as f64 / back.max(1) as f64;
+        timing
+            .filter(|_| rank <= back)
+            .map(|timing| timing.value_at_quantile(share))
+    };
+    Some(Recovery {
+        left,
+        back,
+        to_50: to(50),
+        to_95: to(95),
+        to_99: to(99),
+        to_100: to(100),
+        wasted: tally.errors(),
+    })
 }
 
 fn generator(plan: &Plan, outcome: &Outcome) -> GeneratorReport {
@@ -120,6 +146,7 @@ fn server_report(pid: u32, plan: &Plan, outcome: &Outcome) -> Option<ServerRepor
         cpu_share: cpu as f64 / 1e9 / seconds.max(1e-9),
         cpu_per_answer: (answered > 0).then(|| cpu as f64 / answered as f64),
         bytes_per_connection: per_connection(|look| look.resident),
+        listen_drops: after.listen_drops.saturating_sub(before.listen_drops),
         socket_bytes_per_connection: per_connection(|look| look.socket_bytes),
     })
 }
@@ -136,6 +163,7 @@ impl From<&Histogram<u64>> for TimingReport {
             mean: timing.mean(),
             p50: at(0.5),
             p90: at(0.9),
+            p95: at(0.95),
             p99: at(0.99),
             p999: at(0.999),
             p9999: at(0.9999),

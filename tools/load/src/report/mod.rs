@@ -73,6 +73,22 @@ pub(crate) struct CohortReport {
     pub(crate) rps: f64,
     pub(crate) counts: BTreeMap<&'static str, u64>,
     pub(crate) timings: BTreeMap<&'static str, TimingReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recovery: Option<Recovery>,
+}
+
+/// The way back from a disturbance: nanoseconds until so many of a hundred were served again;
+/// `None` where it never came so far.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Recovery {
+    pub(crate) left: u64,
+    pub(crate) back: u64,
+    pub(crate) to_50: Option<u64>,
+    pub(crate) to_95: Option<u64>,
+    pub(crate) to_99: Option<u64>,
+    pub(crate) to_100: Option<u64>,
+    /// Connects that came to nothing.
+    pub(crate) wasted: u64,
 }
 
 /// A distribution; times in nanoseconds.
@@ -83,6 +99,7 @@ pub(crate) struct TimingReport {
     pub(crate) mean: f64,
     pub(crate) p50: u64,
     pub(crate) p90: u64,
+    pub(crate) p95: u64,
     pub(crate) p99: u64,
     pub(crate) p999: u64,
     pub(crate) p9999: u64,
@@ -122,6 +139,9 @@ pub(crate) struct ServerReport {
     pub(crate) cpu_per_answer: Option<f64>,
     /// Resident bytes for each connection, from before the first to the most that were open.
     pub(crate) bytes_per_connection: Option<f64>,
+    /// Connects that the kernel dropped since the beginning because a listen queue was full, on the
+    /// whole machine.
+    pub(crate) listen_drops: u64,
     /// Bytes of socket buffers on the whole machine for each connection, both ends.
     pub(crate) socket_bytes_per_connection: Option<f64>,
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
-use super::{PhaseReport, Report};
+use super::{PhaseReport, Recovery, Report};
 use crate::units::{grouped, show_nanos, three_digits};
 use crate::verdict::{Judged, Means};
 
@@ -36,9 +36,27 @@ fn of_phase(phase: &PhaseReport) -> String {
         if !cohort.timings.is_empty() {
             text += &of_timings(cohort);
         }
+        if let Some(recovery) = &cohort.recovery {
+            text += &of_recovery(recovery);
+        }
     }
     text.push('\n');
     text
+}
+
+fn of_recovery(recovery: &Recovery) -> String {
+    let show = |time: Option<u64>| time.map_or_else(|| String::from("never"), show_nanos);
+    format!(
+        "    {} of {} back; 50 % after {}, 95 % after {}, 99 % after {}, all after {}; {} connects \
+         wasted\n",
+        grouped(recovery.back),
+        grouped(recovery.left),
+        show(recovery.to_50),
+        show(recovery.to_95),
+        show(recovery.to_99),
+        show(recovery.to_100),
+        grouped(recovery.wasted)
+    )
 }
 
 fn of_timings(cohort: &super::CohortReport) -> String {

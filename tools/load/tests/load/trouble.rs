@@ -83,6 +83,13 @@ fn everybody_comes_back_from_a_storm_by_each_policy() {
         assert_eq!(count(&report, "left"), 200, "{policy}");
         let back = timing(&report, "storm", "returning", "back");
         assert_eq!(back["count"], 200, "{policy}");
+        let recovery = &report["phases"][2]["cohorts"][0]["recovery"];
+        assert_eq!(
+            (&recovery["left"], &recovery["back"]),
+            (&200.into(), &200.into())
+        );
+        assert!(recovery["to_50"].as_u64() <= recovery["to_100"].as_u64());
+        assert!(recovery["to_100"].as_u64().is_some());
         let least = back["min"].as_u64().unwrap();
         assert!(policy != "fixed" || least >= 100_000_000, "{least}");
     }
