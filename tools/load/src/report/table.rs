@@ -120,6 +120,10 @@ fn of_both_ends(report: &Report) -> String {
         if let Some(bytes) = server.bytes_per_connection {
             let _ = write!(text, ", {bytes:.0} bytes a connection");
         }
+        if server.listen_drops > 0 {
+            let drops = grouped(server.listen_drops);
+            let _ = write!(text, ", {drops} connects dropped at a full listen queue");
+        }
         text.push('\n');
     }
     text

@@ -46,14 +46,22 @@ impl House {
 
     /// Waits until so many connections are open.
     pub(crate) fn wait_for(&self, connections: u32) {
+        self.wait_until("connections did not come", |open| open >= connections);
+    }
+
+    /// Waits until nobody is connected.
+    pub(crate) fn wait_for_none(&self) {
+        self.wait_until("connections did not go", |open| open == 0);
+    }
+
+    fn wait_until(&self, otherwise: &str, holds: impl Fn(u32) -> bool) {
         for _ in 0..10_000 {
-            let open = self.remote.call(|gate, _| gate.sockets()).unwrap();
-            if open >= connections {
+            if holds(self.remote.call(|gate, _| gate.sockets()).unwrap()) {
                 return;
             }
             std::thread::park_timeout(Duration::from_millis(1));
         }
-        panic!("{connections} connections did not come");
+        panic!("{otherwise}");
     }
 
     /// Stops serving until the sender is dropped.

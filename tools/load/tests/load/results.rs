@@ -3,6 +3,7 @@
 use crate::house::House;
 use crate::tool::{count, end, read, report, run, start};
 use pulsegate::Settings;
+use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn a_broken_threshold_fails_and_is_named() {
@@ -58,7 +59,6 @@ fn a_target_that_dies_in_mid_run_fails_it() {
 
 #[test]
 fn an_interrupted_run_still_reports() {
-    use rustix::process::{Pid, Signal, kill_process};
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let house = House::new(Settings::default());
         let target = house.target();
@@ -112,4 +112,41 @@ fn every_form_of_the_report_is_written() {
     let hgrm = read(&hgrm);
     assert!(hgrm.contains("#[measure/beating.beat_response]"), "{hgrm}");
     assert!(hgrm.contains("#[Max "), "{hgrm}");
+}
+
+/// The worker of a tool that has one.
+fn worker_of(tool: u32) -> Pid {
+    let path = format!("/proc/{tool}/task/{tool}/children");
+    let children = std::fs::read_to_string(path).unwrap();
+    let pid = children.split_whitespace().next().unwrap().parse().unwrap();
+    Pid::from_raw(pid).unwrap()
+}
+
+#[test]
+fn a_worker_that_is_killed_makes_the_run_invalid() {
+    let house = House::new(Settings::default());
+    let target = house.target();
+    let child = start(
+        &[
+            &["hold", &target, "-c", "10", "-d", "60s"][..],
+            crate::tool::JSON,
+        ]
+        .concat(),
+    );
+    house.wait_for(10);
+    kill_process(worker_of(child.id()), Signal::KILL).unwrap();
+    let run = end(child);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    assert!(run.stdout.contains("ended on its own"), "{}", run.stdout);
+}
+
+#[test]
+fn a_parent_that_is_killed_takes_its_workers_along() {
+    let house = House::new(Settings::default());
+    let target = house.target();
+    let mut child = start(&["hold", &target, "-c", "10", "-d", "60s", "-q"]);
+    house.wait_for(10);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    house.wait_for_none();
 }
