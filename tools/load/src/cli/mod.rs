@@ -15,6 +15,7 @@ pub(crate) use places::resolve;
 use crate::crew;
 use crate::error::{Fatal, USAGE};
 use crate::plan::{Cohort, Fleet, Limits, Part, Plan};
+use crate::proc::Look;
 use crate::report::{Progress, Report, to_stdout};
 use crate::scenario;
 use crate::verdict::Threshold;
@@ -132,6 +133,11 @@ fn run(asked: Asked<'_>) -> Result<u8, Fatal> {
                 doing: String::from("writing the plan"),
                 source,
             });
+    }
+    if let Some(pid) = outputs.server_pid.filter(|pid| Look::at(*pid).is_none()) {
+        return Err(Fatal::Environment(format!(
+            "--server-pid {pid}: there is no such process, or it may not be looked at"
+        )));
     }
     let mut progress = Progress {
         is_quiet: outputs.is_quiet,

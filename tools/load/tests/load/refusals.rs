@@ -65,6 +65,8 @@ fn what_makes_no_sense_is_a_usage_error() {
 fn what_the_machine_does_not_allow_is_told_before_anything_is_opened() {
     let many = ["hold", TARGET, "-c", "4000000", "--workers", "1"];
     refuses(&many, 4, "--workers");
+    let nobody = ["hold", TARGET, "-c", "1", "--server-pid", "4194999"];
+    refuses(&nobody, 4, "no such process");
     let one_source = ["hold", TARGET, "-c", "100000", "--source", "127.0.0.1"];
     refuses(&one_source, 4, "--source");
 }
