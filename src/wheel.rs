@@ -24,8 +24,8 @@
 //!   counts for nothing when it comes up: an entry says which tick its key hangs at, and any place
 //!   of another tick is stale. There are never more places than twice the keys and the slots.
 //! - A deadline beyond the turn hangs at the last slot of the turn, and from there at the next.
-//! - A deadline at or before `now` joins the due list at once: it can be neither lost for a turn nor
-//!   overtake what has waited longer.
+//! - A deadline at or before `now` joins the due list at once: it can neither be lost for a turn
+//!   nor overtake what has waited longer.
 //!
 //! Costs: 8 bytes for each key below the largest one used, 5 for each place in a full chunk and 64
 //! in one of its own, 8 for each slot. `set`, `remove`, `get` and `next` are O(1), `set` amortized:
