@@ -59,6 +59,8 @@ pub struct Wheel {
     mask: u32,
     slots: Vec<List>,
     occupied: Occupied,
+    /// Ticks from `now` to the first occupied slot; more than a turn where all are empty.
+    ahead: u32,
     /// What is at or before `now`, and how far its first chunk is taken.
     due: List,
     taken: u32,
@@ -97,6 +99,7 @@ impl Wheel {
             mask: slots - 1,
             slots: vec![List::EMPTY; slots as usize],
             occupied: Occupied::new(slots),
+            ahead: NEVER,
             due: List::EMPTY,
             taken: 0,
             places: Places::new(keys),
@@ -161,8 +164,7 @@ impl Wheel {
         if let Some(tick) = self.places.first_tick(&self.due) {
             return Some(tick.min(self.now));
         }
-        let slot = self.first_slot()?;
-        Some(self.now.after(Span(self.ahead(slot))))
+        (self.ahead != NEVER).then(|| self.now.after(Span(self.ahead)))
     }
 
     /// When `key` is to be asked: what was [`set`](Self::set).
@@ -191,12 +193,15 @@ impl Wheel {
         if gap > u32::MAX - self.mask {
             return;
         }
-        while let Some(slot) = self.first_slot()
-            && self.ahead(slot) <= gap
-        {
+        while self.ahead <= gap && self.ahead != NEVER {
+            let slot = self.now.after(Span(self.ahead)).0 & self.mask;
             self.occupied.clear(slot);
             let fallen = mem::replace(&mut self.slots[slot as usize], List::EMPTY);
             self.places.join(&mut self.due, fallen);
+            self.ahead = self.first_ahead();
+        }
+        if self.ahead != NEVER {
+            self.ahead -= gap;
         }
         self.now = now;
     }
@@ -232,6 +237,7 @@ impl Wheel {
         } else {
             let slot = tick.0 & self.mask;
             self.occupied.set(slot);
+            self.ahead = self.ahead.min(tick.since(self.now).0);
             &mut self.slots[slot as usize]
         };
         self.places.append(list, key, tick);
@@ -249,6 +255,7 @@ impl Wheel {
         self.places.clear();
         self.slots.fill(List::EMPTY);
         self.occupied = Occupied::new(self.mask + 1);
+        self.ahead = NEVER;
         (self.due, self.taken) = (List::EMPTY, 0);
         for range in [0, Self::TIMER] {
             for number in 0..self.entries[place(range).0].len() {
@@ -264,13 +271,14 @@ impl Wheel {
         }
     }
 
-    /// The occupied slot that comes up first.
-    fn first_slot(&self) -> Option<u32> {
-        self.occupied.first_from(self.now.0 & self.mask)
+    /// Ticks from now to the occupied slot that comes up first.
+    fn first_ahead(&self) -> u32 {
+        let slot = self.occupied.first_from(self.now.0 & self.mask);
+        slot.map_or(NEVER, |slot| self.ahead_of(slot))
     }
 
     /// Ticks from now until a slot comes up.
-    fn ahead(&self, slot: u32) -> u32 {
+    fn ahead_of(&self, slot: u32) -> u32 {
         slot.wrapping_sub(self.now.0) & self.mask
     }
 
@@ -298,7 +306,7 @@ impl Wheel {
         }
         for (slot, list) in (0..).zip(&self.slots) {
             assert_eq!(self.occupied.get(slot), !list.is_empty(), "slot {slot}");
-            let ahead = self.ahead(slot);
+            let ahead = self.ahead_of(slot);
             for (key, tick) in self.places.iter(*list, 0) {
                 assert_eq!(tick, self.now.after(Span(ahead)), "slot of key {key}");
                 see(key, tick, ahead);
@@ -313,6 +321,7 @@ impl Wheel {
         let set = entries().filter(|entry| entry.is_set()).count();
         assert_eq!(set, self.len, "keys set, and the count");
         self.occupied.check();
+        assert_eq!(self.ahead, self.first_ahead(), "the first occupied slot");
     }
 
     /// With more places than this, some are stale for sure.
@@ -330,6 +339,9 @@ fn place(key: u32) -> (usize, usize) {
 fn distance(now: Tick, at: Tick, mask: u32) -> u32 {
     at.since(now).0.min(mask)
 }
+
+/// No slot is occupied.
+const NEVER: u32 = u32::MAX;
 
 /// A place that is looked at so many ticks (25 days) late: whether its deadline lies before or
 /// behind can no longer be told, and the key is asked.
