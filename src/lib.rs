@@ -154,7 +154,7 @@ pub mod wheel;
 
 pub use codec::message::Body;
 pub use codec::reply::Fields;
-pub use gate::{Ceiling, Gate, Letters, Push, Receipt, Stats, Target, TimerId};
+pub use gate::{Ceiling, Death, Gate, Letters, Push, Receipt, Stats, Target, TimerId};
 pub use handler::{Answer, Handler, Message};
 pub use id::{ConnId, ListenerId, Token};
 pub use limits::Limits;

@@ -55,6 +55,9 @@ pub struct Limits {
     /// Empty output buffers kept for the next connection that needs one.
     pub spare_outboxes: u32,
 
+    /// Records kept of how connections ended, the latest ones.
+    pub deaths: u32,
+
     /// Bytes a closing connection may still send us before we stop listening to it.
     pub linger_bytes: u32,
 }
@@ -85,6 +88,7 @@ impl Default for Limits {
             push_targets: 1 << 20,
             timers: 4_096,
             spare_outboxes: 1_024,
+            deaths: 4_096,
             linger_bytes: 64 * 1_024,
         }
     }

@@ -48,6 +48,7 @@ impl Gate {
         );
         assert_eq!(self.answering, NONE, "no request is in hand between phases");
         self.check_letters();
+        self.check_deaths();
     }
 
     fn check_conn(&self, index: u32, conn: &Conn) {

@@ -78,6 +78,7 @@ impl Gate {
         if !self.conns.at(index).is_open() {
             return false;
         }
+        self.bury(index, reason);
         drop(self.take_input(index));
         while let Some(held) = self.conns.at(index).topics().last().copied() {
             self.topics.leave(&mut self.conns, held.topic, index);

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use smol_str::SmolStr;
 
 use super::conn::{Conn, Extra, Input, Membership};
+use super::deaths::DEATH_COST;
 use super::largest::Largest;
 use super::offline::Unacked;
 use super::outbox::Outbox;
@@ -135,6 +136,7 @@ impl Ceiling {
             fixed: PROGRAM
                 + spare
                 + limits.read_bytes as u64
+                + u64::from(limits.deaths) * DEATH_COST as u64
                 + u64::from(limits.topics) * TOPIC
                 + u64::from(limits.push_targets) * target
                 + u64::from(limits.timers) * 64,

@@ -17,6 +17,7 @@ mod clock;
 mod close;
 pub(crate) mod conn;
 pub(crate) mod deadline;
+mod deaths;
 pub(crate) mod fanout;
 mod input;
 mod largest;
@@ -43,6 +44,7 @@ use smol_str::SmolStr;
 
 use self::clock::Clock;
 use self::conn::{Conns, Flags, Held, NONE, Phase};
+use self::deaths::Deaths;
 use self::fanout::Pushes;
 use self::input::Halves;
 use self::largest::Largest;
@@ -61,6 +63,7 @@ use crate::settings::{Settings, UserPolicy};
 use crate::time::Span;
 use crate::wheel::Wheel;
 
+pub use self::deaths::Death;
 pub use self::ledger::Ceiling;
 pub use self::push::{Push, Receipt, Target};
 pub use self::stats::{Letters, Stats};
@@ -101,6 +104,7 @@ pub struct Gate {
     )]
     outboxes: Vec<Box<Outbox>>,
     largest: Largest,
+    deaths: Deaths,
     ledger: Ledger,
     next_id: u64,
 }
@@ -144,6 +148,7 @@ impl Gate {
             held: Vec::new(),
             outboxes: Vec::new(),
             largest: Largest::default(),
+            deaths: Deaths::default(),
             ledger: Ledger::default(),
             next_id: first_id(birth.wall),
             clock,
