@@ -3,7 +3,7 @@
 //! It keeps a model of who is here under which name, fed by the handler's diary, and compares it
 //! with the gate and with the kernel after each turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pulsegate::{CloseReason, ConnId, Gate, Settings, UserPolicy};
@@ -29,6 +29,8 @@ pub(crate) struct Judge {
     open: BTreeMap<ConnId, Option<String>>,
     /// The connections of each name, oldest login first.
     owners: BTreeMap<String, Vec<ConnId>>,
+    /// Who has seen a newer login under its own name, even if that one has moved on since.
+    outdone: BTreeSet<ConnId>,
     /// Since when there are ends that the handler was not told of yet.
     behind: Option<Stamp>,
     /// When there was no room for a newcomer last.
@@ -59,6 +61,7 @@ impl Judge {
             slack: 10 * MILLI,
             open: BTreeMap::new(),
             owners: BTreeMap::new(),
+            outdone: BTreeSet::new(),
             behind: None,
             full: Stamp::default(),
             opened: 0,
@@ -118,7 +121,10 @@ impl Judge {
                 .or_default()
                 .retain(|&other| other != conn);
         }
-        self.owners.entry(user).or_default().push(conn);
+        let owners = self.owners.entry(user).or_default();
+        self.outdone.extend(owners.iter());
+        owners.push(conn);
+        self.outdone.remove(&conn);
     }
 
     fn on_close(&mut self, conn: ConnId, reason: CloseReason, kernel: &mut Kernel) {
@@ -129,14 +135,14 @@ impl Judge {
             .remove(&conn)
             .unwrap_or_else(|| panic!("{conn} closed, never opened"));
         if let Some(user) = &name {
-            let owners = self.owners.entry(user.clone()).or_default();
-            let has_newer = owners.last().is_some_and(|&last| last != conn);
             assert!(
-                reason != CloseReason::Replaced || has_newer,
-                "{conn} was replaced, and nobody newer is {user}",
+                reason != CloseReason::Replaced || self.outdone.contains(&conn),
+                "{conn} was replaced, and nobody newer was {user}",
             );
+            let owners = self.owners.entry(user.clone()).or_default();
             owners.retain(|&other| other != conn);
         }
+        self.outdone.remove(&conn);
         let clock = kernel.clock;
         let Some(key) = kernel.find(conn) else {
             panic!("{conn} has no socket when its end is told");
