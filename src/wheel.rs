@@ -102,7 +102,7 @@ impl Wheel {
             ahead: NEVER,
             due: List::EMPTY,
             taken: 0,
-            places: Places::new(keys),
+            places: Places::new(places_max(keys, slots as usize), slots as usize),
             entries: [Vec::with_capacity(keys), Vec::new()],
             len: 0,
         }
@@ -326,8 +326,13 @@ impl Wheel {
 
     /// With more places than this, some are stale for sure.
     fn places_max(&self) -> usize {
-        2 * (self.entries[0].len() + self.entries[1].len()) + self.slots.len()
+        let keys = self.entries[0].len() + self.entries[1].len();
+        places_max(keys, self.slots.len())
     }
+}
+
+fn places_max(keys: usize, slots: usize) -> usize {
+    2 * keys + slots
 }
 
 /// The range that `key` lies in, and its place there.

@@ -207,8 +207,11 @@ const LIMITS: &[Key<Config>] = &[
     number! { "topics", limits.topics, u32, 1, 100_000_000, "topics at most, all together" },
 ];
 
-const LOOP: &[Key<Config>] = &[off_span! { "coalesce", coalesce, value::STEP, COALESCE_END,
-"a latency budget: with little ready the loop rests so long between turns" }];
+const LOOP: &[Key<Config>] = &[
+    key! { "coalesce", "", Duration, coalesce, |v| value::latency(v, COALESCE_END),
+    |span: &Option<Duration>| value::show_optional(*span),
+    "a latency budget: with little ready the loop rests so long between turns" },
+];
 
 const USERS: &[Key<Config>] = &[
     key! { "policy", "user_policy", Word, users, read_policy, show_policy,
@@ -232,4 +235,4 @@ const DRAIN: &[Key<Config>] = &[
 /// More than any machine has: sums of budgets must not overflow.
 const BUDGET_MAX: usize = 1 << 50;
 /// A loop that rests longer is no longer one that answers.
-const COALESCE_END: Duration = Duration::from_millis(1_010);
+const COALESCE_END: Duration = Duration::from_millis(1_001);

@@ -1,6 +1,7 @@
 //! Values as they stand in a file, a variable or a flag, and how each kind is read.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -22,6 +23,8 @@ pub(crate) enum Value {
 
 /// Durations are multiples of this.
 pub(crate) const STEP: Duration = Duration::from_millis(10);
+/// Latencies, which are shorter, of this.
+pub(crate) const BRIEF_STEP: Duration = Duration::from_millis(1);
 /// No duration is as long as this.
 pub(crate) const SPAN_END: Duration = Duration::from_secs(49 * 86_400);
 
@@ -78,12 +81,8 @@ fn expected(value: &Value, what: &str) -> Wrong {
 
 /// A duration of at least `least` and less than `end`, rounded up to [`STEP`].
 pub(crate) fn duration(value: &Value, least: Duration, end: Duration) -> Result<Duration, Wrong> {
-    read_duration(
-        value,
-        r#"a duration; write "500ms", "60s", "10m""#,
-        least,
-        end,
-    )
+    let what = r#"a duration; write "500ms", "60s", "10m""#;
+    read_duration(value, what, STEP, least..end)
 }
 
 /// The same, or `"off"`.
@@ -92,18 +91,31 @@ pub(crate) fn optional_duration(
     least: Duration,
     end: Duration,
 ) -> Result<Option<Duration>, Wrong> {
-    const WHAT: &str = r#"a duration; write "off", "500ms", "60s", "10m""#;
-    if matches!(value, Value::Text(text) if text == "off") {
+    let what = r#"a duration; write "off", "500ms", "60s", "10m""#;
+    if is_off(value) {
         return Ok(None);
     }
-    read_duration(value, WHAT, least, end).map(Some)
+    read_duration(value, what, STEP, least..end).map(Some)
+}
+
+/// A latency of at least a millisecond and less than `end`, rounded up to [`BRIEF_STEP`], or `"off"`.
+pub(crate) fn latency(value: &Value, end: Duration) -> Result<Option<Duration>, Wrong> {
+    let what = r#"a duration; write "off", "2ms", "10ms""#;
+    if is_off(value) {
+        return Ok(None);
+    }
+    read_duration(value, what, BRIEF_STEP, BRIEF_STEP..end).map(Some)
+}
+
+fn is_off(value: &Value) -> bool {
+    matches!(value, Value::Text(text) if text == "off")
 }
 
 fn read_duration(
     value: &Value,
     what: &str,
-    least: Duration,
-    end: Duration,
+    step: Duration,
+    bounds: Range<Duration>,
 ) -> Result<Duration, Wrong> {
     let text = match value {
         Value::Text(text) => text,
@@ -111,15 +123,15 @@ fn read_duration(
         _ => return Err(expected(value, what)),
     };
     let exact = humantime::parse_duration(text).map_err(|_| expected(value, what))?;
-    let steps = exact.as_nanos().div_ceil(STEP.as_nanos());
-    let millis = u64::try_from(steps * STEP.as_millis()).unwrap_or(u64::MAX);
+    let steps = exact.as_nanos().div_ceil(step.as_nanos());
+    let millis = u64::try_from(steps * step.as_millis()).unwrap_or(u64::MAX);
     let rounded = Duration::from_millis(millis);
-    if rounded < least {
-        let least = show_duration(least);
+    if rounded < bounds.start {
+        let least = show_duration(bounds.start);
         return Err(format!("{text:?} is too short; at least {least}"));
     }
-    if rounded >= end {
-        let most = show_duration(end - STEP);
+    if rounded >= bounds.end {
+        let most = show_duration(bounds.end - step);
         return Err(format!("{text:?} is too long; at most {most}"));
     }
     Ok(rounded)
@@ -313,6 +325,11 @@ mod tests {
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }
+        let brief = |text| latency(&text_value(text), Duration::from_millis(1_001));
+        assert_eq!(brief("4100us"), Ok(Some(Duration::from_millis(5))));
+        assert_eq!(brief("1s"), Ok(Some(Duration::from_secs(1))));
+        assert_eq!(brief("off"), Ok(None));
+        assert!(brief("0ms").is_err() && brief("1001ms").is_err());
         let wrong = duration(&Value::Number(60), STEP, SPAN_END);
         assert_eq!(wrong, Err("60 has no unit; write \"60s\"".to_owned()));
         assert_eq!(show_duration(Duration::ZERO), "\"0s\"");

@@ -53,10 +53,10 @@ impl List {
 }
 
 impl Places {
-    /// A pool with room for so many keys in full chunks.
-    pub(super) fn new(keys: usize) -> Self {
+    /// A pool with room for so many keys in `lists` lists, the last chunk of each with a single one.
+    pub(super) fn new(keys: usize, lists: usize) -> Self {
         Self {
-            chunks: Vec::with_capacity(keys.div_ceil(CHUNK_KEYS)),
+            chunks: Vec::with_capacity(keys.div_ceil(CHUNK_KEYS) + lists),
             free: NIL,
             len: 0,
         }
