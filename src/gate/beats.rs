@@ -21,7 +21,14 @@ pub(crate) struct Beats {
     pongs: Vec<u8>,
     ping: usize,
     pong: usize,
+    /// So many answers stay below the low-water mark of the output.
+    at_once: usize,
+    /// The first and the last bytes of a ping that is no longer than both together.
+    ends: Option<([u8; END], [u8; END])>,
 }
+
+/// Bytes that are compared at once.
+const END: usize = 4;
 
 impl Beats {
     /// `None` where the listener's rules know no ping or would not take it.
@@ -41,6 +48,8 @@ impl Beats {
         is_ping.then(|| Self {
             ping: ping.len(),
             pong: pong.len(),
+            at_once: settings.outbox_low / pong.len(),
+            ends: ends(&ping),
             pings: ping.repeat(GLUED_MAX),
             pongs: pong.repeat(GLUED_MAX),
         })
@@ -50,7 +59,11 @@ impl Beats {
     #[inline]
     fn count(&self, bytes: &[u8], max: usize) -> usize {
         if bytes.len() == self.ping {
-            return usize::from(bytes == &self.pings[..self.ping]).min(max);
+            let is_ping = match self.ends {
+                Some(_) => ends(bytes) == self.ends,
+                None => bytes == &self.pings[..self.ping],
+            };
+            return usize::from(is_ping).min(max);
         }
         let most = (bytes.len() / self.ping).min(GLUED_MAX).min(max);
         let glued = most * self.ping;
@@ -60,6 +73,13 @@ impl Beats {
         let pairs = bytes.iter().zip(&self.pings);
         pairs.take_while(|(byte, ping)| byte == ping).count() / self.ping
     }
+}
+
+/// The ends of bytes that are no longer than both together.
+#[inline]
+fn ends(bytes: &[u8]) -> Option<([u8; END], [u8; END])> {
+    let is_short = bytes.len() <= 2 * END;
+    is_short.then_some((*bytes.first_chunk()?, *bytes.last_chunk()?))
 }
 
 /// Whether the frame means a ping under every limit of the listener.
@@ -89,42 +109,53 @@ pub(crate) struct Pongs<'g> {
 
 impl Gate {
     /// The answer to `bytes` where they are nothing but heartbeats, and nothing keeps it from being
-    /// written at once: no output waits, the socket has room, no budget is passed.
+    /// written at once: no input or output waits, the socket has room, no budget is passed.
     ///
     /// What is written this way is no different from what takes the way through the outbox; it
     /// only costs half as much.
     #[inline]
     pub(crate) fn pongs(&self, index: u32, bytes: &[u8]) -> Option<Pongs<'_>> {
+        /// Of these a connection that can be answered at once has only that it has room.
+        const FACTS: u16 = Flags::WRITABLE
+            | Flags::EOF
+            | Flags::CLOSED_HINT
+            | Flags::CHOKED
+            | Flags::AWAITING
+            | Flags::PINGED;
         let conn = self.conns.at(index);
-        let rules = &self.rules[usize::from(conn.listener.0)];
-        let beats = rules.beats.as_deref()?;
-        let count = beats.count(bytes, self.limits.frames as usize);
-        let answer = count * beats.pong;
+        let is_free = conn.flags.of(FACTS) == Flags::WRITABLE
+            && conn.is_open()
+            && conn.input.is_none()
+            && conn.outbox.is_none();
+        let beats = self.rules[usize::from(conn.listener.0)].beats.as_deref()?;
+        let count = beats.count(bytes, (self.limits.frames as usize).min(beats.at_once));
         let is_all = count > 0 && count * beats.ping == bytes.len();
-        let is_free = conn.is_open()
-            && conn.outbox.is_none()
-            && conn.flags.has(Flags::WRITABLE)
-            && !conn.is_paused();
-        (is_all && is_free && answer <= rules.settings.outbox_low).then(|| Pongs {
+        (is_all && is_free).then(|| Pongs {
             count: u32::try_from(count).expect("at most a budget"),
-            bytes: &beats.pongs[..answer],
+            bytes: &beats.pongs[..count * beats.pong],
         })
     }
 
-    /// So many heartbeats were answered, and the socket took `written` bytes of that.
+    /// So many heartbeats, which were all that was to be read, were answered; the socket took
+    /// `written` bytes of that.
     #[inline]
-    pub(crate) fn ponged(&mut self, index: u32, count: u32, written: usize) {
+    pub(crate) fn ponged(&mut self, index: u32, beats: u32, read: usize, written: usize) {
         let now = self.clock.live();
+        let (beats, read, written) = (u64::from(beats), read as u64, written as u64);
         let conn = self.conns.at_mut(index);
+        conn.flags.clear(Flags::READABLE);
         conn.flags.set(Flags::GREETED);
-        conn.frames_in += u64::from(count);
-        conn.frames_out += u64::from(count);
-        conn.bytes_out += written as u64;
-        conn.last_out = now;
-        self.stats.frames_in += u64::from(count);
-        self.stats.frames_out += u64::from(count);
-        self.stats.beats += u64::from(count);
-        self.stats.bytes_out += written as u64;
+        conn.bytes_in += read;
+        conn.frames_in += beats;
+        conn.frames_out += beats;
+        conn.bytes_out += written;
+        (conn.last_in, conn.last_out) = (now, now);
+        let stats = &mut self.stats;
+        stats.bytes_in += read;
+        stats.frames_in += beats;
+        stats.frames_out += beats;
+        stats.beats += beats;
+        stats.bytes_out += written;
     }
 
     /// The socket took only `written` bytes of the answer to `count` heartbeats: the rest waits.

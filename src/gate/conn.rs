@@ -123,6 +123,11 @@ impl Flags {
         self.0 & flag != 0
     }
 
+    /// Those of `flags` that are set.
+    pub(crate) fn of(self, flags: u16) -> u16 {
+        self.0 & flags
+    }
+
     pub(crate) fn set(&mut self, flag: u16) {
         self.0 |= flag;
     }

@@ -119,7 +119,11 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         match self.net.read(stream, &mut self.scratch) {
             Ok(0) => self.gate.ended(index),
             Ok(count) => {
-                self.gate.received(index, count, count < self.scratch.len());
+                let is_drained = count < self.scratch.len();
+                if is_drained && self.answer_beats(index, count) {
+                    return;
+                }
+                self.gate.received(index, count, is_drained);
                 self.feed(index, count);
             }
             Err(error) => self.read_failed(index, &error),
@@ -143,9 +147,6 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             self.gate.extend_input(index, &self.scratch[..count]);
             return self.handle_kept(index);
         }
-        if self.answer_beats(index, count) {
-            return;
-        }
         let bytes = &self.scratch[..count];
         let rest = handle(&mut self.gate, &mut self.handler, index, bytes);
         let left = &bytes[rest.taken..];
@@ -156,26 +157,23 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         }
     }
 
-    /// Answers what was read at once, where it is nothing but heartbeats and nothing waits to be
-    /// written before the answer: whether it was so.
+    /// Answers what was read at once, where it is nothing but heartbeats and nothing stands in the
+    /// way: whether it was so. No more was to be read.
+    #[inline]
     fn answer_beats(&mut self, index: u32, count: usize) -> bool {
         let Some(pongs) = self.gate.pongs(index, &self.scratch[..count]) else {
             return false;
         };
         let (beats, bytes) = (pongs.count, pongs.bytes.len());
         let stream = &mut self.sockets[index as usize];
-        match self.net.write(stream, &[IoSlice::new(pongs.bytes)]) {
-            Ok(written) => {
-                self.gate.ponged(index, beats, written);
-                if written < bytes {
-                    self.gate.owe_pongs(index, beats, written);
-                    self.gate.blocked(index);
-                }
-            }
-            Err(error) => {
-                self.gate.ponged(index, beats, 0);
-                self.gate.owe_pongs(index, beats, 0);
-                self.write_failed(index, &error);
+        let offer = self.net.write(stream, &[IoSlice::new(pongs.bytes)]);
+        let written = *offer.as_ref().unwrap_or(&0);
+        self.gate.ponged(index, beats, count, written);
+        if written < bytes {
+            self.gate.owe_pongs(index, beats, written);
+            match offer {
+                Ok(_) => self.gate.blocked(index),
+                Err(error) => self.write_failed(index, &error),
             }
         }
         true
