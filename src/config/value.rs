@@ -98,7 +98,7 @@ pub(crate) fn optional_duration(
     read_duration(value, what, STEP, least..end).map(Some)
 }
 
-/// A latency of at least a millisecond and less than `end`, rounded up to [`BRIEF_STEP`], or `"off"`.
+/// A latency of at least [`BRIEF_STEP`] and less than `end`, rounded up to it, or `"off"`.
 pub(crate) fn latency(value: &Value, end: Duration) -> Result<Option<Duration>, Wrong> {
     let what = r#"a duration; write "off", "2ms", "10ms""#;
     if is_off(value) {

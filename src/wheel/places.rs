@@ -53,7 +53,7 @@ impl List {
 }
 
 impl Places {
-    /// A pool with room for so many keys in `lists` lists, the last chunk of each with a single one.
+    /// A pool with room for so many keys in `lists` lists, each with a chunk that is nearly empty.
     pub(super) fn new(keys: usize, lists: usize) -> Self {
         Self {
             chunks: Vec::with_capacity(keys.div_ceil(CHUNK_KEYS) + lists),
