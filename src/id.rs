@@ -28,6 +28,15 @@ pub enum Token {
     Conn(ConnId),
     /// A listening socket.
     Listener(ListenerId),
+    /// A connection to the admin interface: its slot there, and the use of it.
+    Admin {
+        /// The slot.
+        slot: u16,
+        /// The use of the slot, 30 bits.
+        serial: u32,
+    },
+    /// The listening socket of the admin interface.
+    AdminDoor,
     /// Another thread handed in a task.
     Waker,
     /// A signal arrived.
@@ -71,6 +80,10 @@ impl fmt::Debug for ConnId {
 const OTHER: u64 = 1 << 63;
 const WAKER: u64 = OTHER | 1 << 32;
 const SIGNAL: u64 = OTHER | 2 << 32;
+const ADMIN_DOOR: u64 = OTHER | 3 << 32;
+const ADMIN: u64 = OTHER | 1 << 62;
+/// The bits of an admin connection that are not used.
+const ADMIN_SPARE: u64 = 0xFFFF << 16;
 
 impl Token {
     /// The 64 bits for the kernel.
@@ -79,6 +92,8 @@ impl Token {
         match self {
             Self::Conn(conn) => conn.to_u64(),
             Self::Listener(listener) => OTHER | u64::from(listener.0),
+            Self::Admin { slot, serial } => ADMIN | u64::from(serial) << 32 | u64::from(slot),
+            Self::AdminDoor => ADMIN_DOOR,
             Self::Waker => WAKER,
             Self::Signal => SIGNAL,
         }
@@ -90,7 +105,13 @@ impl Token {
         match bits {
             WAKER => Some(Self::Waker),
             SIGNAL => Some(Self::Signal),
+            ADMIN_DOOR => Some(Self::AdminDoor),
             _ if bits & OTHER == 0 => ConnId::from_u64(bits).map(Self::Conn),
+            _ if bits & ADMIN == ADMIN => {
+                let serial = u32::try_from((bits & !ADMIN) >> 32).ok()?;
+                let slot = u16::try_from(bits & 0xFFFF).ok()?;
+                (bits & ADMIN_SPARE == 0).then_some(Self::Admin { slot, serial })
+            }
             _ => u16::try_from(bits & !OTHER)
                 .ok()
                 .map(|n| Self::Listener(ListenerId(n))),
@@ -112,6 +133,12 @@ mod tests {
         for token in [
             Token::Listener(ListenerId(0)),
             Token::Listener(ListenerId(u16::MAX)),
+            Token::Admin { slot: 0, serial: 0 },
+            Token::Admin {
+                slot: u16::MAX,
+                serial: (1 << 30) - 1,
+            },
+            Token::AdminDoor,
             Token::Waker,
             Token::Signal,
         ] {

@@ -9,6 +9,7 @@
 //! - [`Gate`]: every fact about connections, users, topics and deadlines; no sockets
 //! - [`Handler`]: what an application implements; [`Remote`]: the way in from other threads
 //! - [`codec`]: bytes to frames to messages and back, pure
+//! - `admin`: what operators and backends ask for, by HTTP
 //! - [`wheel`], [`time`]: the timing wheel and its units
 //! - [`cli`], [`config`], [`daemon`], [`mod@log`]: what makes it a program
 //! - [`manual`]: why it is as it is
@@ -133,6 +134,7 @@
 //! # }
 //! ```
 
+mod admin;
 pub mod cli;
 pub mod codec;
 pub mod config;
@@ -152,9 +154,12 @@ mod settings;
 pub mod time;
 pub mod wheel;
 
+pub use admin::{AdminAccess, AdminLimits};
 pub use codec::message::Body;
 pub use codec::reply::Fields;
-pub use gate::{Ceiling, Death, Gate, Letters, Push, Receipt, Stats, Target, TimerId};
+pub use gate::{
+    Ceiling, Death, Gate, Histogram, Letters, Pace, Push, Receipt, Stats, Target, TimerId,
+};
 pub use handler::{Answer, Handler, Message};
 pub use id::{ConnId, ListenerId, Token};
 pub use limits::Limits;

@@ -3,6 +3,8 @@
 //! Whatever loops, queues, buffers or remembers has its maximum here as a field, so that the
 //! simulation can make it tiny and the ledger can add it up.
 
+use crate::admin::AdminLimits;
+
 /// Bounds on tables, on bytes, and on the work of one turn.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -60,6 +62,9 @@ pub struct Limits {
 
     /// Bytes a closing connection may still send us before we stop listening to it.
     pub linger_bytes: u32,
+
+    /// Bounds of the admin interface.
+    pub admin: AdminLimits,
 }
 
 impl Default for Limits {
@@ -90,6 +95,7 @@ impl Default for Limits {
             spare_outboxes: 1_024,
             deaths: 4_096,
             linger_bytes: 64 * 1_024,
+            admin: AdminLimits::default(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! [`reap`](Server::reap), so no event of a turn meets a slot that was reused in it.
 
 mod accept;
+mod admin;
 mod drain;
 mod expire;
 mod flush;
@@ -19,6 +20,7 @@ use log::{info, warn};
 use slab::Slab;
 
 use self::accept::Door;
+use self::admin::Office;
 use self::drain::Drain;
 use crate::gate::conn::{Flags, Phase};
 use crate::gate::{Birth, Gate};
@@ -64,6 +66,8 @@ pub struct Server<N: Net, H: Handler> {
     coalesce: Option<Duration>,
     drain: Drain,
     stopping: Stopping,
+    /// The admin interface, where there is one.
+    office: Option<Box<Office<N>>>,
 }
 
 /// How a server is set up, beyond its listeners.
@@ -140,6 +144,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             coalesce: options.coalesce,
             drain: Drain::new(options.drain_over, options.drain_timeout),
             stopping: Stopping::No,
+            office: None,
             net,
         })
     }
@@ -176,6 +181,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         while !self.is_done() {
             self.turn()?;
         }
+        self.close_office();
         Ok(())
     }
 
@@ -188,6 +194,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         self.mark(); //   readiness becomes flags and queues; what is stale is dropped
         self.accept(); // newcomers, so many a listener
         self.serve(); //  each ready connection: one read, its frames, the handler
+        self.administer(); // requests of operators, so many rows
         self.expire(); // the wheel asks "is it time?": re-arm, or end
         self.flush(); //  each connection with output: one write
         self.reap(); //   the handler is told of ends, sockets are closed, slots are free
@@ -203,6 +210,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         }
         info!("shutting down connections={}", self.gate.connections());
         self.stopping = Stopping::Drains;
+        self.gate.is_draining = true;
         // Who has connected by now is told as well.
         self.doors.iter_mut().for_each(Door::release);
         self.accept();
@@ -215,7 +223,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     pub fn is_done(&self) -> bool {
         match self.stopping {
             Stopping::No => false,
-            Stopping::Drains => self.sockets.is_empty() && self.gate.queues.are_empty(),
+            Stopping::Drains => {
+                self.sockets.is_empty() && self.gate.queues.are_empty() && self.has_told_admin()
+            }
             Stopping::Now => true,
         }
     }
@@ -223,7 +233,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     fn wait(&mut self) -> io::Result<()> {
         self.refresh();
         let mut timeout = self.gate.sleep_max();
-        let has_work = self.has_tasks || self.gate.is_stop_asked;
+        self.gate.pace_turn();
+        let has_work = self.has_tasks || self.gate.is_stop_asked || self.admin_has_work();
         if has_work || self.doors.iter().any(Door::is_ready) {
             timeout = Some(Duration::ZERO);
         }
@@ -235,6 +246,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         self.ready.clear();
         self.net.wait(&mut self.ready, timeout)?;
         self.gate.clock.advance(self.net.now(), timeout);
+        self.gate.pace.woke = self.gate.clock.elapsed();
+        self.gate.stats.events += self.ready.len() as u64;
         self.gate.fanout_left = self.gate.limits.fanout;
         self.gate.stats.turns += 1;
         Ok(())
@@ -268,6 +281,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
                         door.mark();
                     }
                 }
+                Token::Admin { slot, serial } => self.mark_admin(slot, serial, ready),
+                Token::AdminDoor => self.release_admin(),
                 Token::Waker => self.has_tasks = true,
                 Token::Signal => self.obey_signals(),
             }

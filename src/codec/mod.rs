@@ -4,6 +4,7 @@
 //! - [`framing`]: where a frame ends, and how one is wrapped
 //! - [`message`]: the messages of dialect `gate`, and the parser for each encoding
 //! - [`reply`]: what the server says, encoded for each framing
+//! - [`http`]: heads of requests and answers of the admin interface
 //! - [`name`]: what a user or a topic may be called
 //!
 //! One file for each encoding holds both of its directions: `line`, `binary`, and for JSON `json`
@@ -17,6 +18,7 @@
 mod binary;
 mod foreign;
 pub mod framing;
+pub mod http;
 mod json;
 mod json_reply;
 mod line;

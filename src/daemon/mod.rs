@@ -1,5 +1,6 @@
 //! From a configuration to a running loop: descriptors, listeners, the line that says it listens.
 
+mod admin;
 mod descriptors;
 mod door;
 
@@ -42,6 +43,24 @@ pub enum DaemonError {
         /// What is needed beside connections.
         needed: u64,
     },
+    /// The admin interface can not listen.
+    #[error("admin interface: {place} can not be bound: {error}{hint}")]
+    Admin {
+        /// Where it should listen.
+        place: String,
+        /// What the system says.
+        error: io::Error,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// The admin interface has no token, although a file is named for it.
+    #[error("admin interface: token_file {path}: {wrong}")]
+    Token {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        wrong: String,
+    },
     /// The loop can not begin or go on.
     #[error("the loop failed: {0}")]
     Loop(#[from] io::Error),
@@ -56,6 +75,7 @@ pub fn run(mut config: Config) -> Result<(), DaemonError> {
         warn!("{warning}");
     }
     config.limits.connections = room(&config)?.connections(config.connections);
+    let access = admin::access(&config.admin)?;
     let options = Options {
         limits: config.limits.clone(),
         users: config.users,
@@ -70,6 +90,7 @@ pub fn run(mut config: Config) -> Result<(), DaemonError> {
     for settings in config.listeners {
         places.push(listen(&mut server, settings)?);
     }
+    places.extend(admin::listen(&mut server, &config.admin.bind, access)?);
     announce(&places, &server);
     server.run()?;
     info!("done");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Gate;
 use super::conn::{Conn, Flags, NONE, Phase};
+use super::rules::Crowd;
 use crate::id::ConnId;
 
 impl Gate {
@@ -49,6 +50,21 @@ impl Gate {
         assert_eq!(self.answering, NONE, "no request is in hand between phases");
         self.check_letters();
         self.check_deaths();
+        self.check_crowds();
+    }
+
+    /// Each listener's connections are counted.
+    fn check_crowds(&self) {
+        for (number, rules) in self.rules.iter().enumerate() {
+            let mut crowd = Crowd::default();
+            let ours = |conn: &&Conn| usize::from(conn.listener.0) == number;
+            for conn in self.conns.iter().map(|(_, conn)| conn).filter(ours) {
+                crowd.open += u32::from(conn.is_open());
+                crowd.closing += u32::from(!conn.is_open());
+                crowd.logged_in += u32::from(conn.is_logged_in());
+            }
+            assert_eq!(crowd, rules.crowd, "a listener's connections recounted");
+        }
     }
 
     fn check_conn(&self, index: u32, conn: &Conn) {

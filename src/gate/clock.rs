@@ -69,6 +69,11 @@ impl Clock {
         self.read.saturating_sub(self.origin).as_secs() as u32
     }
 
+    /// How long the loop has run, by the last reading.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.read.saturating_sub(self.origin)
+    }
+
     /// How long the loop has stalled in all.
     pub(crate) fn stalled(&self) -> Duration {
         self.stalled

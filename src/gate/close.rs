@@ -86,6 +86,9 @@ impl Gate {
         self.track_held(index);
         let user = self.unbind(index, reason == CloseReason::Replaced);
         self.conns.retire(index, Phase::Closing, reason);
+        let crowd = self.crowd_of(index);
+        crowd.open -= 1;
+        crowd.closing += 1;
         self.stats.closed[reason as usize] += 1;
         let now = self.clock.live();
         let conn = self.conns.at_mut(index);
@@ -157,6 +160,7 @@ impl Gate {
     pub(crate) fn forget(&mut self, index: u32) {
         self.drop_output(index);
         self.wheel.remove(index);
+        self.crowd_of(index).closing -= 1;
         self.conns.release(index);
     }
 }

@@ -139,7 +139,8 @@ impl Ceiling {
                 + u64::from(limits.deaths) * DEATH_COST as u64
                 + u64::from(limits.topics) * TOPIC
                 + u64::from(limits.push_targets) * target
-                + u64::from(limits.timers) * 64,
+                + u64::from(limits.timers) * 64
+                + limits.admin.ceiling(),
             connections: slots * (conn + extra),
             input: limits.input_budget as u64,
             output: limits.output_budget as u64,

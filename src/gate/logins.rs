@@ -61,6 +61,8 @@ impl Gate {
         self.users.bind(user, index);
         let conn = self.conns.at_mut(index);
         conn.user = user;
+        self.crowd_of(index).logged_in += 1;
+        let conn = self.conns.at_mut(index);
         if !self.users.mailbox(user).is_empty() {
             conn.flags.set(Flags::COLLECTS);
         }
@@ -79,6 +81,7 @@ impl Gate {
             self.return_letters(index, NONE, false);
             return None;
         }
+        self.crowd_of(index).logged_in -= 1;
         let name = self.users.at(user).name.clone();
         self.users.unbind(user, index, self.clock.real(), listener);
         self.return_letters(index, user, moves);

@@ -27,6 +27,7 @@ mod logins;
 mod offline;
 pub(crate) mod outbox;
 mod output;
+mod pace;
 mod pieces;
 mod push;
 mod queue;
@@ -52,7 +53,7 @@ use self::ledger::Ledger;
 use self::offline::Offline;
 use self::outbox::Outbox;
 use self::queue::Queues;
-use self::rules::{Rules, Wires};
+use self::rules::{Crowd, Rules, Wires};
 use self::timers::Timers;
 use self::topics::Topics;
 use self::users::Users;
@@ -65,6 +66,7 @@ use crate::wheel::Wheel;
 
 pub use self::deaths::Death;
 pub use self::ledger::Ceiling;
+pub use self::pace::{Histogram, Pace};
 pub use self::push::{Push, Receipt, Target};
 pub use self::stats::{Letters, Stats};
 pub use self::timers::TimerId;
@@ -88,6 +90,11 @@ pub struct Gate {
     pub(crate) leaving: Option<(ConnId, Option<SmolStr>)>,
     /// A handler or a task asked for the shutdown.
     pub(crate) is_stop_asked: bool,
+    /// Over how long the goodbyes of that shutdown are spread, where it says so.
+    pub(crate) drain_over: Option<Duration>,
+    /// The shutdown has begun.
+    pub(crate) is_draining: bool,
+    pub(crate) pace: Pace,
     /// Something panicked in this turn and may have left a change half-done.
     pub(crate) is_suspect: bool,
     policy: UserPolicy,
@@ -137,6 +144,9 @@ impl Gate {
             answering: NONE,
             leaving: None,
             is_stop_asked: false,
+            drain_over: None,
+            is_draining: false,
+            pace: Pace::default(),
             is_suspect: false,
             policy,
             rules: Vec::new(),
@@ -174,6 +184,7 @@ impl Gate {
         (conn.last_in, conn.last_out) = (live, live);
         // A fresh socket has room; what it can read is told by its first event.
         conn.flags.set(Flags::WRITABLE);
+        self.crowd_of(index).open += 1;
         self.stats.accepted += 1;
         self.touch(index);
         if is_full {
@@ -186,6 +197,18 @@ impl Gate {
 
     pub(crate) fn rules_of(&self, index: u32) -> &Rules {
         &self.rules[usize::from(self.conns.at(index).listener.0)]
+    }
+
+    /// The counts of the listener that accepted a connection.
+    pub(crate) fn crowd_of(&mut self, index: u32) -> &mut Crowd {
+        &mut self.rules[usize::from(self.conns.at(index).listener.0)].crowd
+    }
+
+    /// Each listener's settings, and how many connections it has.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = (&Settings, &Crowd)> {
+        self.rules
+            .iter()
+            .map(|rules| (&rules.settings, &rules.crowd))
     }
 
     /// Sends `body` as one frame of the connection's framing, under the slow-consumer policy of its
@@ -237,6 +260,18 @@ impl Gate {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// The work of a turn is done.
+    pub(crate) fn pace_turn(&mut self) {
+        self.pace.last = self.clock.elapsed().saturating_sub(self.pace.woke);
+        self.pace.turns.observe(self.pace.last);
+    }
+
+    /// How the loop keeps time.
+    #[must_use]
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// The bounds this gate works under.

@@ -24,6 +24,17 @@ pub(crate) struct Rules {
     pub(crate) ack: Span,
     pub(crate) linger: Span,
     pub(crate) offline: Span,
+    pub(crate) crowd: Crowd,
+}
+
+/// How many connections of a listener there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Crowd {
+    pub(crate) open: u32,
+    /// Those of the open ones that are somebody's.
+    pub(crate) logged_in: u32,
+    /// Those whose goodbye is on its way.
+    pub(crate) closing: u32,
 }
 
 /// The number of a wire format: listeners of the same framing share one, so that a message is
@@ -52,6 +63,7 @@ impl Rules {
             ack: Span::covering(settings.ack_timeout),
             linger: Span::covering(settings.linger),
             offline: Span::covering(settings.offline_ttl),
+            crowd: Crowd::default(),
             settings,
         }
     }

@@ -41,6 +41,8 @@ pub struct Stats {
     pub letters: Letters,
     /// Events for connections that were gone.
     pub stale_events: u64,
+    /// Readiness events.
+    pub events: u64,
     /// Turns of the loop.
     pub turns: u64,
     /// Connections that still had work after their share of a turn.

@@ -21,6 +21,10 @@ pub(crate) enum TimerKind {
     Drain,
     /// Whoever has not left by then is cut.
     Cut,
+    /// The patience with a connection to the admin interface is over; its slot.
+    Admin(u32),
+    /// The admin interface, which ran out of descriptors, accepts again.
+    AdminDoor,
     /// The handler asked for it.
     Handler(TimerId),
 }

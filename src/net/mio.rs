@@ -9,8 +9,11 @@
 //! - `wait` allocates nothing once the caller's vector has grown to the capacity asked for.
 //! - No write raises SIGPIPE, whatever the process does with that signal.
 
+mod listener;
+
 use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +27,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::{Ending, Net, Ready, Signal, SocketOptions, Wake};
+pub use self::listener::MioListener;
+use super::{Ending, Net, Process, Ready, Signal, SocketOptions, Wake};
 use crate::id::Token;
 
 /// The kernel of this machine.
@@ -68,7 +72,7 @@ impl MioNet {
 }
 
 impl Net for MioNet {
-    type Listener = TcpListener;
+    type Listener = MioListener;
     type Stream = TcpStream;
 
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
@@ -123,6 +127,23 @@ impl Net for MioNet {
         }
     }
 
+    fn process(&mut self) -> Process {
+        use rustix::process::{Resource, getrlimit};
+        // Its lines are "VmRSS:      1234 kB".
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            kib.unwrap_or_default() << 10
+        };
+        Process {
+            cpu: clock(ClockId::ProcessCPUTime),
+            resident: bytes("VmRSS:"),
+            address_space: bytes("VmSize:"),
+            descriptors_max: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
+        }
+    }
+
     fn waker(&mut self) -> io::Result<Arc<dyn Wake>> {
         if let Some(waker) = &self.waker {
             return Ok(waker.clone());
@@ -138,19 +159,24 @@ impl Net for MioNet {
         addr: SocketAddr,
         options: &SocketOptions,
         token: Token,
-    ) -> io::Result<(TcpListener, SocketAddr)> {
+    ) -> io::Result<(MioListener, SocketAddr)> {
         let socket = bound(addr, options)?;
         let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
         socket.listen(backlog)?;
-        let mut listener = TcpListener::from_std(socket.into());
+        let listener = TcpListener::from_std(socket.into());
         let addr = listener.local_addr()?;
-        self.poll
-            .registry()
-            .register(&mut listener, mio_token(token), Interest::READABLE)?;
+        let mut listener = MioListener::tcp(listener);
+        listener.register(self.poll.registry(), mio_token(token))?;
         Ok((listener, addr))
     }
 
-    fn accept(&mut self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    fn listen_unix(&mut self, path: &Path, token: Token) -> io::Result<MioListener> {
+        let mut listener = MioListener::unix(path)?;
+        listener.register(self.poll.registry(), mio_token(token))?;
+        Ok(listener)
+    }
+
+    fn accept(&mut self, listener: &MioListener) -> io::Result<(TcpStream, SocketAddr)> {
         listener.accept()
     }
 
@@ -200,8 +226,8 @@ impl Net for MioNet {
         }
     }
 
-    fn unlisten(&mut self, mut listener: TcpListener) {
-        let _ = self.poll.registry().deregister(&mut listener);
+    fn unlisten(&mut self, listener: MioListener) {
+        listener.close(self.poll.registry());
     }
 }
 

@@ -17,6 +17,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,11 @@ pub trait Net {
     /// The next signal that arrived, if any. Told by a [`Token::Signal`].
     fn signal(&mut self) -> Option<Signal>;
 
+    /// What the system says of this process; read seldom.
+    fn process(&mut self) -> Process {
+        Process::default()
+    }
+
     /// What other threads call to end a [`wait`](Net::wait). Told by a [`Token::Waker`].
     ///
     /// # Errors
@@ -72,6 +78,16 @@ pub trait Net {
         options: &SocketOptions,
         token: Token,
     ) -> io::Result<(Self::Listener, SocketAddr)>;
+
+    /// Binds a listening Unix socket that only its owner may use, and registers it. A socket that
+    /// nobody listens on any more makes room.
+    ///
+    /// # Errors
+    /// As the system says; where this net has no such sockets.
+    fn listen_unix(&mut self, path: &Path, token: Token) -> io::Result<Self::Listener> {
+        let _ = (path, token);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Takes the next connection of a listener; not yet registered.
     ///
@@ -126,6 +142,19 @@ pub trait Net {
 
     /// Closes a listener.
     fn unlisten(&mut self, listener: Self::Listener);
+}
+
+/// What the system says of a process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Process {
+    /// Processor time used.
+    pub cpu: Duration,
+    /// Bytes of memory in use.
+    pub resident: u64,
+    /// Bytes of address space in use.
+    pub address_space: u64,
+    /// Descriptors it may have.
+    pub descriptors_max: u64,
 }
 
 /// One thing that may be ready.

@@ -53,6 +53,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     pub(super) fn begin_drain(&mut self) {
         let now = self.gate.clock.real();
         self.drain.began = now;
+        if let Some(over) = self.gate.drain_over {
+            self.drain.over = Drain::new(over, Duration::ZERO).over;
+        }
         let end = now.after(self.drain.over).after(self.drain.timeout);
         self.gate.start_timer(end, TimerKind::Cut);
         self.go_on_draining();
@@ -74,6 +77,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 
     /// Ends whoever is still there, without waiting for goodbyes.
     pub(super) fn cut_all(&mut self) {
+        self.close_office();
         for index in 0..self.gate.conns.len() {
             if self.sockets.contains(index as usize) {
                 self.gate.cut_at(index, CloseReason::Shutdown);

@@ -37,6 +37,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             }
             TimerKind::Drain => self.go_on_draining(),
             TimerKind::Cut => self.cut_all(),
+            TimerKind::Admin(slot) => self.ring_admin(slot),
+            TimerKind::AdminDoor => self.release_admin(),
             TimerKind::Handler(timer) => self.handler.on_timer(&mut self.gate, timer),
         }
     }
@@ -84,7 +86,11 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     fn act_on(&mut self, index: u32, cause: Cause) {
         match cause {
             Cause::Nothing => {}
-            Cause::Silent(reason) => self.gate.close_at(index, reason),
+            Cause::Silent(reason) => {
+                let late = self.gate.clock.real().since(self.gate.deadline(index).0);
+                self.gate.pace.lateness.observe(late.duration());
+                self.gate.close_at(index, reason);
+            }
             Cause::Lifetime => self.gate.close_at(index, CloseReason::Lifetime),
             // Nothing can be sent where the socket takes nothing.
             Cause::Stuck(CloseReason::WriteTimeout) => {

@@ -9,6 +9,7 @@
 )]
 
 mod acked;
+mod admin;
 mod budgets;
 mod bursts;
 mod ceiling;
@@ -21,6 +22,7 @@ mod exhaustion;
 mod fairness;
 mod framing;
 mod held;
+mod http;
 mod kernel;
 mod library;
 mod linger;

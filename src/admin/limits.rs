@@ -1,0 +1,72 @@
+//! The bounds of the admin interface.
+
+use std::time::Duration;
+
+/// Bounds on what operators' connections may take: slots, bytes, time, work of a turn.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AdminLimits {
+    /// Connections at most, beside those of clients. One more displaces who rests longest between
+    /// two requests, or waits.
+    pub slots: u32,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
+    /// Header fields of a request.
+    pub headers: usize,
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// Bytes of bodies, over all connections.
+    pub bodies_budget: usize,
+    /// Bytes of an answer that are made ahead of what the socket takes.
+    pub slice_bytes: usize,
+    /// Entries looked at per turn, over all answers in progress.
+    pub rows: u32,
+    /// Rows of a page where nobody asks for another number, and at most.
+    pub page: u32,
+    /// Rows of a page at most.
+    pub page_max: u32,
+    /// Requests of one connection answered per turn.
+    pub requests: u32,
+    /// How long a head may take from its first byte, or from the accept.
+    pub head_timeout: Duration,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+    /// How long a connection may rest between two requests.
+    pub idle_timeout: Duration,
+    /// How long the socket may take nothing of an answer.
+    pub write_timeout: Duration,
+    /// How long a goodbye may take to arrive.
+    pub linger: Duration,
+}
+
+impl Default for AdminLimits {
+    fn default() -> Self {
+        Self {
+            slots: 16,
+            head_bytes: 8 * 1_024,
+            headers: 64,
+            body_bytes: 1 << 20,
+            bodies_budget: 4 << 20,
+            slice_bytes: 64 * 1_024,
+            rows: 512,
+            page: 100,
+            page_max: 10_000,
+            requests: 16,
+            head_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(10),
+            linger: Duration::from_secs(1),
+        }
+    }
+}
+
+impl AdminLimits {
+    /// The most memory that the interface can reach, in bytes.
+    #[must_use]
+    pub fn ceiling(&self) -> u64 {
+        // Bodies are read as JSON and may grow by it; a page holds a key and a name for each row.
+        let page = self.page_max as usize * 256;
+        let peer = 2 * self.head_bytes + 4 * self.slice_bytes + page;
+        (self.slots as usize * peer + 4 * self.bodies_budget) as u64
+    }
+}

@@ -1,0 +1,222 @@
+//! `/metrics`: the text format of Prometheus.
+//!
+//! No label has more values than there are listeners or words of ours: nothing a client says
+//! becomes a label.
+
+use super::answer::Answer;
+use super::desk::Facts;
+use super::exposition::{Exposition, Kind};
+use crate::codec::framing::Guess;
+use crate::gate::Gate;
+use crate::reason::CloseReason;
+
+const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Everything that is counted.
+pub(crate) fn metrics(gate: &Gate, facts: &Facts) -> Answer {
+    let mut page = Exposition::default();
+    let version = env!("CARGO_PKG_VERSION");
+    page.family("build_info", Kind::Gauge, "What is running.")
+        .label("version", version, 1);
+    connections(gate, &mut page);
+    traffic(gate, &mut page);
+    messages(gate, &mut page);
+    event_loop(gate, &mut page);
+    memory(gate, &mut page);
+    admin(facts, &mut page);
+    process(gate, facts, &mut page);
+    Answer::of(200, TYPE, page.into_bytes())
+}
+
+fn connections(gate: &Gate, page: &mut Exposition) {
+    let stats = gate.stats();
+    let text = "Connections by listener and state.";
+    let mut family = page.family("connections", Kind::Gauge, text);
+    for (settings, crowd) in gate.listeners() {
+        let states = [
+            ("anonymous", crowd.open - crowd.logged_in),
+            ("logged_in", crowd.logged_in),
+            ("closing", crowd.closing),
+        ];
+        for (state, count) in states {
+            let labels = [("listener", &settings.name[..]), ("state", state)];
+            family.labels(&labels, u64::from(count));
+        }
+    }
+    let limit = u64::from(gate.limits.connections);
+    page.gauge("connections_limit", "Connections at most.", limit);
+    page.gauge("users", "Users who are here.", gate.users().into());
+    let text = "Users who are remembered although they are not here.";
+    page.gauge("users_absent", text, gate.absent_users().into());
+    page.gauge("topics", "Topics with members.", gate.topics() as u64);
+    let text = "Connections accepted, refused ones included.";
+    page.counter("connections_accepted_total", text, stats.accepted);
+    page.family(
+        "connections_closed_total",
+        Kind::Counter,
+        "Connections that ended, by reason.",
+    )
+    .each(
+        "reason",
+        CloseReason::ALL.map(|reason| (reason.word(), stats.closed(reason))),
+    );
+    page.family(
+        "connections_rejected_total",
+        Kind::Counter,
+        "Newcomers that were not let in, by reason.",
+    )
+    .each(
+        "reason",
+        [("full", stats.refused), ("fault", stats.accept_faults)],
+    );
+    let text = "Connections whose first bytes were of another protocol.";
+    page.family("connections_foreign_total", Kind::Counter, text)
+        .each(
+            "protocol",
+            Guess::ALL.map(|guess| (guess.word(), stats.foreign[guess as usize])),
+        );
+    let text = "Times a listener rested because descriptors or memory ran out.";
+    page.counter("accept_pauses_total", text, stats.accept_pauses);
+    let text = "Connections ended because they did not read.";
+    let slow = stats.closed(CloseReason::SlowConsumer) + stats.closed(CloseReason::WriteTimeout);
+    page.counter("slow_consumers_total", text, slow);
+}
+
+fn traffic(gate: &Gate, page: &mut Exposition) {
+    let stats = gate.stats();
+    page.counter(
+        "bytes_received_total",
+        "Bytes read from clients.",
+        stats.bytes_in,
+    );
+    page.counter(
+        "bytes_sent_total",
+        "Bytes that sockets took.",
+        stats.bytes_out,
+    );
+    let other = stats.frames_in.saturating_sub(stats.beats);
+    page.family("frames_received_total", Kind::Counter, "Frames received.")
+        .each("type", [("heartbeat", stats.beats), ("other", other)]);
+    let text = "Frames put into outboxes.";
+    page.counter("frames_sent_total", text, stats.frames_out);
+    page.counter(
+        "heartbeats_received_total",
+        "Heartbeats received.",
+        stats.beats,
+    );
+    let text = "Connections ended for their silence.";
+    let silent = stats.closed(CloseReason::IdleTimeout);
+    page.counter("heartbeat_timeouts_total", text, silent);
+    let text = "Requests that were no message of the protocol.";
+    page.counter("bad_requests_total", text, stats.bad_requests);
+}
+
+fn messages(gate: &Gate, page: &mut Exposition) {
+    let stats = gate.stats();
+    let letters = &stats.letters;
+    let text = "What became of messages that want an ack.";
+    page.family("acknowledged_messages_total", Kind::Counter, text)
+        .each(
+            "event",
+            [
+                ("made", letters.made),
+                ("acked", letters.acked),
+                ("resent", letters.resent),
+                ("parked", letters.parked),
+                ("expired", letters.expired),
+                ("dropped", letters.dropped),
+            ],
+        );
+    let text = "Messages that some receiver did not get.";
+    page.family("messages_dropped_total", Kind::Counter, text)
+        .each(
+            "reason",
+            [("newest", stats.dropped_newest), ("unfit", stats.unfit)],
+        );
+    let text = "Messages that wait for users who are not here.";
+    page.gauge("messages_parked", text, gate.parked() as u64);
+}
+
+fn event_loop(gate: &Gate, page: &mut Exposition) {
+    let (stats, pace) = (gate.stats(), gate.pace());
+    let text = "How long the work of a turn takes, without the wait.";
+    page.histogram("event_loop_iteration_seconds", text, &pace.turns);
+    let text = "How long after its deadline a silent connection is ended.";
+    page.histogram("heartbeat_lateness_seconds", text, &pace.lateness);
+    page.counter("event_loop_events_total", "Readiness events.", stats.events);
+    let text = "Connections that had more work than their share of a turn.";
+    page.counter("event_loop_requeued_total", text, stats.requeued);
+    let text = "How long the loop was stopped or far too late, in all.";
+    page.seconds(
+        "event_loop_stalled_seconds_total",
+        Kind::Counter,
+        text,
+        gate.stalled(),
+    );
+    let text = "Entries of the timing wheel.";
+    page.gauge("timer_wheel_entries", text, gate.wheel.len() as u64);
+    let text = "The latest that a deadline was noticed.";
+    let lag = pace.lateness.longest();
+    page.seconds("timer_wheel_lag_seconds", Kind::Gauge, text, lag);
+    let text = "Lines of the log that were dropped.";
+    page.counter("log_lines_dropped_total", text, crate::log::dropped());
+    let text = "Panics that cost one connection each: bugs.";
+    page.counter("panics_total", text, stats.panics);
+}
+
+fn memory(gate: &Gate, page: &mut Exposition) {
+    let [input, output, offline] = gate.bytes_held().map(|bytes| bytes as u64);
+    let limits = &gate.limits;
+    page.gauge("send_queue_bytes", "Bytes that wait for sockets.", output);
+    let text = "Bytes held, by what for.";
+    page.family("buffer_pool_bytes", Kind::Gauge, text).each(
+        "state",
+        [("input", input), ("output", output), ("offline", offline)],
+    );
+    let text = "Bytes that may be held, by what for.";
+    page.family("buffer_pool_limit_bytes", Kind::Gauge, text)
+        .each(
+            "state",
+            [
+                ("input", limits.input_budget as u64),
+                ("output", limits.output_budget as u64),
+                ("offline", limits.offline_budget as u64),
+            ],
+        );
+    let text = "The most memory that the process reaches under its limits.";
+    page.gauge("memory_ceiling_bytes", text, gate.ceiling().total());
+}
+
+fn admin(facts: &Facts, page: &mut Exposition) {
+    let text = "Connections to the admin interface.";
+    page.gauge("admin_connections", text, facts.peers as u64);
+    let [good, _, wrong, failed] = facts.answered;
+    let text = "Requests to the admin interface, by the first digit of the answer.";
+    page.family("admin_requests_total", Kind::Counter, text)
+        .each("code", [("2xx", good), ("4xx", wrong), ("5xx", failed)]);
+}
+
+fn process(gate: &Gate, facts: &Facts, page: &mut Exposition) {
+    let process = &facts.process;
+    let sockets = u64::from(gate.sockets()) + facts.peers as u64;
+    let text = "Descriptors of connections.";
+    page.gauge("open_fds", text, sockets);
+    let text = "Descriptors that the process may have.";
+    page.gauge("fd_limit", text, process.descriptors_max);
+    page.bare();
+    let text = "Processor time used.";
+    page.seconds(
+        "process_cpu_seconds_total",
+        Kind::Counter,
+        text,
+        process.cpu,
+    );
+    let text = "Memory in use.";
+    page.gauge("process_resident_memory_bytes", text, process.resident);
+    let text = "Address space in use.";
+    page.gauge("process_virtual_memory_bytes", text, process.address_space);
+    let text = "Descriptors that the process may have.";
+    page.gauge("process_max_fds", text, process.descriptors_max);
+    let text = "When the process began, since 1970.";
+    page.seconds("process_start_time_seconds", Kind::Gauge, text, facts.began);
+}

@@ -1,0 +1,27 @@
+//! The admin interface: HTTP/1.1 in the same loop, beside the clients and never before them.
+//!
+//! Knows no socket: [`server`](crate::Server) moves its bytes. It has slots, bytes and a share of
+//! each turn of its own ([`AdminLimits`]), so that it answers when everything else is full, and
+//! disturbs nobody while it does.
+//!
+//! - `peer`: a connection: requests in order, answers in slices
+//! - `desk`: what all of them share; who may ask (`access`)
+//! - `routes`: what can be asked for; a file for each
+
+#![allow(dead_code, reason = "answers in slices come with the first listing")]
+
+mod access;
+mod answer;
+mod ask;
+pub(crate) mod desk;
+mod exposition;
+mod health;
+mod limits;
+mod metrics;
+pub(crate) mod peer;
+mod routes;
+mod stats;
+mod work;
+
+pub use self::access::AdminAccess;
+pub use self::limits::AdminLimits;

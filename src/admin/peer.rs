@@ -1,0 +1,430 @@
+//! One connection to the admin interface: its requests in, its answers out. Knows no socket.
+//!
+//! Requests are answered one after the other, in order. While an answer is made or waits for the
+//! socket, what follows is read no further than one head. Input and output are bounded by
+//! [`AdminLimits`](super::AdminLimits).
+
+use std::mem;
+
+use super::answer::{Answer, Refusal, Whole};
+use super::ask::Ask;
+use super::desk::Facts;
+use super::routes;
+use super::work::{Left, Work};
+use crate::codec::http::{self, Found, Head, HeadError, Length, Method};
+use crate::gate::Gate;
+use crate::gate::conn::NONE;
+use crate::time::{Span, Tick};
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// Told apart from an earlier connection in the same slot.
+    pub(crate) serial: u32,
+    /// Its timer, or `NONE`.
+    pub(crate) timer: u32,
+    pub(crate) is_readable: bool,
+    pub(crate) is_writable: bool,
+    /// The peer may have closed: a short read does not mean drained.
+    pub(crate) may_be_closed: bool,
+    /// The peer has closed its side.
+    pub(crate) is_ended: bool,
+    pub(crate) is_queued: bool,
+    stage: Stage,
+    input: Vec<u8>,
+    /// So many bytes of the input hold no end of a head.
+    scanned: usize,
+    out: Vec<u8>,
+    sent: usize,
+    /// Since when the stage is what it is (live clock).
+    since: Tick,
+    /// When the socket last took something (live clock).
+    took: Tick,
+    /// Whether a request was answered before.
+    is_known: bool,
+    /// Bytes thrown away after the last answer.
+    lingered: usize,
+    /// The status of an answer that was not counted yet.
+    pub(crate) answered: Option<u16>,
+}
+
+/// What a connection is about.
+#[derive(Debug)]
+enum Stage {
+    /// The next head is awaited.
+    Head,
+    /// Its body is.
+    Body(Box<Head>),
+    /// The answer is being made.
+    Work(Box<Making>),
+    /// The last answer is on its way, and then nothing follows.
+    Closing,
+    /// All is written: the peer is given time to read it.
+    Lingering,
+    /// The socket can be closed.
+    Gone,
+}
+
+/// An answer in the making.
+#[derive(Debug)]
+struct Making {
+    work: Box<Work>,
+    length: Length,
+    keeps: bool,
+    is_head_only: bool,
+    has_begun: bool,
+    /// Made and not yet sent.
+    piece: Vec<u8>,
+}
+
+/// What is left after a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    /// There may be more to do at once.
+    Again,
+    /// Something must happen first.
+    Rest,
+}
+
+impl Peer {
+    pub(crate) fn new(serial: u32, now: Tick) -> Self {
+        Self {
+            serial,
+            timer: NONE,
+            is_readable: false,
+            is_writable: true,
+            may_be_closed: false,
+            is_ended: false,
+            is_queued: false,
+            stage: Stage::Head,
+            input: Vec::new(),
+            scanned: 0,
+            out: Vec::new(),
+            sent: 0,
+            since: now,
+            took: now,
+            is_known: false,
+            lingered: 0,
+            answered: None,
+        }
+    }
+
+    /// How many bytes may be read now.
+    pub(crate) fn appetite(&self, facts: &Facts) -> usize {
+        if self.is_ended {
+            return 0;
+        }
+        let most = match &self.stage {
+            Stage::Head if self.waiting() < facts.limits.slice_bytes => facts.limits.head_bytes,
+            Stage::Body(head) => head.body,
+            // Whether the reader is still there.
+            Stage::Head | Stage::Work(_) => facts.limits.head_bytes,
+            Stage::Lingering => return facts.limits.head_bytes,
+            Stage::Closing | Stage::Gone => 0,
+        };
+        most.saturating_sub(self.input.len())
+    }
+
+    /// Takes what was read.
+    pub(crate) fn take(&mut self, bytes: &[u8], now: Tick, linger_max: usize) {
+        if matches!(self.stage, Stage::Lingering) {
+            self.lingered += bytes.len();
+            if self.lingered > linger_max {
+                self.leave();
+            }
+            return;
+        }
+        if self.input.is_empty() && matches!(self.stage, Stage::Head) {
+            self.since = now;
+        }
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// The peer has closed its side.
+    pub(crate) fn end(&mut self) {
+        self.is_ended = true;
+        match &self.stage {
+            Stage::Work(making) if making.work.is_stream() => self.leave(),
+            Stage::Lingering | Stage::Body(_) => self.leave(),
+            Stage::Head | Stage::Work(_) | Stage::Closing | Stage::Gone => {}
+        }
+    }
+
+    /// The connection is over.
+    pub(crate) fn leave(&mut self) {
+        self.stage = Stage::Gone;
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.stage, Stage::Gone)
+    }
+
+    /// Whether it rests between two requests, and since when.
+    pub(crate) fn rests_since(&self) -> Option<Tick> {
+        let rests = matches!(self.stage, Stage::Head) && self.input.is_empty();
+        (rests && self.is_known && self.waiting() == 0).then_some(self.since)
+    }
+
+    /// Whether it waits for something to happen in the gate.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(&self.stage, Stage::Work(making) if making.work.is_stream())
+    }
+
+    /// Bytes of a body that it has been promised room for.
+    pub(crate) fn body(&self) -> usize {
+        match &self.stage {
+            Stage::Body(head) => head.body,
+            _ => 0,
+        }
+    }
+
+    /// Whether there is something to go on with, once there is room for more output.
+    pub(crate) fn may_go_on(&self) -> bool {
+        match &self.stage {
+            Stage::Head | Stage::Body(_) => !self.input.is_empty() || self.is_ended,
+            Stage::Work(_) => true,
+            Stage::Closing | Stage::Lingering | Stage::Gone => false,
+        }
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.out.len() - self.sent
+    }
+
+    pub(crate) fn output(&self) -> &[u8] {
+        &self.out[self.sent..]
+    }
+
+    /// The socket took so many bytes.
+    pub(crate) fn wrote(&mut self, count: usize, now: Tick) {
+        self.took = now;
+        self.sent += count;
+        if self.sent == self.out.len() {
+            self.sent = 0;
+            self.out.clear();
+            self.out.shrink_to(16 * 1_024);
+        }
+    }
+
+    /// Whether all that will be said was written, and the loop must tell the peer so.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.waiting() == 0 && matches!(self.stage, Stage::Closing)
+    }
+
+    /// The peer was told that nothing follows.
+    pub(crate) fn linger(&mut self, now: Tick) {
+        self.since = now;
+        self.input = Vec::new();
+        self.stage = if self.is_ended {
+            Stage::Gone
+        } else {
+            Stage::Lingering
+        };
+    }
+
+    /// When its patience with the peer is over (live clock).
+    pub(crate) fn deadline(&self, facts: &Facts) -> Option<Tick> {
+        let limits = &facts.limits;
+        let span = match &self.stage {
+            Stage::Lingering => limits.linger,
+            _ if self.waiting() > 0 => {
+                return Some(self.took.after(Span::covering(limits.write_timeout)));
+            }
+            Stage::Head if self.rests_since().is_some() => limits.idle_timeout,
+            Stage::Head => limits.head_timeout,
+            Stage::Body(_) => limits.body_timeout,
+            Stage::Work(_) | Stage::Closing | Stage::Gone => return None,
+        };
+        Some(self.since.after(Span::covering(span)))
+    }
+
+    /// Goes on with what there is: at most one request, or one slice of an answer.
+    pub(crate) fn step(&mut self, gate: &mut Gate, facts: &mut Facts, budget: &mut u32) -> Next {
+        if self.waiting() == 0 {
+            self.took = gate.clock.live();
+        }
+        match mem::replace(&mut self.stage, Stage::Head) {
+            Stage::Head => self.read_head(gate, facts),
+            Stage::Body(head) => self.read_body(head, gate, facts),
+            Stage::Work(making) => self.make(making, gate, facts, budget),
+            other => {
+                self.stage = other;
+                Next::Rest
+            }
+        }
+    }
+
+    fn read_head(&mut self, gate: &mut Gate, facts: &mut Facts) -> Next {
+        if self.waiting() >= facts.limits.slice_bytes {
+            return Next::Rest;
+        }
+        let (most, fields) = (facts.limits.head_bytes, facts.limits.headers);
+        match http::find(&self.input, self.scanned, most, fields) {
+            Ok(Found::More(scanned)) => {
+                self.scanned = scanned;
+                if self.is_ended {
+                    self.stage = Stage::Closing;
+                }
+                Next::Rest
+            }
+            Ok(Found::Head(consumed, head)) => {
+                self.input.drain(..consumed);
+                self.scanned = 0;
+                self.since = gate.clock.live();
+                self.judge(head, gate, facts);
+                Next::Again
+            }
+            Err(error) => {
+                let refusal = match error {
+                    HeadError::TooLarge => Refusal::new(413, "too-large", error.to_string()),
+                    _ => Refusal::bad_request(error.to_string()),
+                };
+                self.refuse(&refusal, false, false);
+                Next::Again
+            }
+        }
+    }
+
+    /// A head is there: refuses it, waits for its body, or answers.
+    fn judge(&mut self, head: Box<Head>, gate: &mut Gate, facts: &mut Facts) {
+        let is_head_only = head.method == Method::Head;
+        if let Err(refusal) = facts.permit(&head) {
+            // A body that was refused is not read: what follows it can not be found.
+            let keeps = head.keeps && head.body == 0;
+            return self.refuse(&refusal, keeps, is_head_only);
+        }
+        if head.body == 0 {
+            return self.answer(&head, &[], gate, facts);
+        }
+        if head.expects && self.input.is_empty() {
+            self.out.extend_from_slice(http::CONTINUE);
+        }
+        self.stage = Stage::Body(head);
+    }
+
+    fn read_body(&mut self, head: Box<Head>, gate: &mut Gate, facts: &mut Facts) -> Next {
+        if self.input.len() < head.body {
+            self.stage = Stage::Body(head);
+            return Next::Rest;
+        }
+        let rest = self.input.split_off(head.body);
+        let body = mem::replace(&mut self.input, rest);
+        self.answer(&head, &body, gate, facts);
+        Next::Again
+    }
+
+    fn answer(&mut self, head: &Head, body: &[u8], gate: &mut Gate, facts: &mut Facts) {
+        let answer = Ask::of(head, body).and_then(|ask| routes::answer(&ask, gate, facts));
+        let is_head_only = head.method == Method::Head;
+        match answer {
+            Ok(Answer::Whole(whole)) => self.say(&whole, head.keeps, is_head_only),
+            Ok(Answer::Work(work)) => {
+                let (length, keeps) = if head.takes_chunks {
+                    (Length::Chunks, head.keeps)
+                } else {
+                    (Length::Close, false)
+                };
+                self.stage = Stage::Work(Box::new(Making {
+                    work,
+                    length,
+                    keeps,
+                    is_head_only,
+                    has_begun: false,
+                    piece: Vec::new(),
+                }));
+            }
+            Err(refusal) => self.refuse(&refusal, head.keeps, is_head_only),
+        }
+    }
+
+    fn refuse(&mut self, refusal: &Refusal, keeps: bool, is_head_only: bool) {
+        self.say(&refusal.tell(), keeps, is_head_only);
+    }
+
+    fn say(&mut self, whole: &Whole, keeps: bool, is_head_only: bool) {
+        self.answered = Some(whole.status);
+        let mut more = Vec::new();
+        if !whole.allow.is_empty() {
+            more.push(("allow", whole.allow));
+        }
+        if whole.status == 401 {
+            more.push(("www-authenticate", "Bearer"));
+        }
+        let length = Length::Known(whole.body.len());
+        http::answer(
+            &mut self.out,
+            whole.status,
+            whole.kind,
+            length,
+            keeps,
+            &more,
+        );
+        if !is_head_only {
+            self.out.extend_from_slice(&whole.body);
+        }
+        self.finish(keeps);
+    }
+
+    /// An answer is whole.
+    fn finish(&mut self, keeps: bool) {
+        self.is_known = true;
+        self.stage = if keeps { Stage::Head } else { Stage::Closing };
+    }
+
+    fn make(
+        &mut self,
+        mut making: Box<Making>,
+        gate: &mut Gate,
+        facts: &Facts,
+        budget: &mut u32,
+    ) -> Next {
+        let room = facts.limits.slice_bytes;
+        let is_stream = making.work.is_stream();
+        if self.waiting() >= room || *budget == 0 {
+            self.stage = Stage::Work(making);
+            return if *budget == 0 {
+                Next::Again
+            } else {
+                Next::Rest
+            };
+        }
+        let left = making
+            .work
+            .go_on(gate, facts, budget, room, &mut making.piece);
+        let is_done = left == Left::Nothing;
+        if is_done && !making.has_begun {
+            making.length = Length::Known(making.piece.len());
+        }
+        if is_done || is_stream || making.piece.len() >= room {
+            self.send_piece(&mut making);
+        }
+        if is_done {
+            if making.length == Length::Chunks && !making.is_head_only {
+                self.out.extend_from_slice(http::LAST_CHUNK);
+            }
+            self.since = gate.clock.live();
+            self.finish(making.keeps);
+            return Next::Again;
+        }
+        self.stage = Stage::Work(making);
+        match left {
+            Left::More => Next::Again,
+            Left::Waits | Left::Nothing => Next::Rest,
+        }
+    }
+
+    /// Moves what was made to the output.
+    fn send_piece(&mut self, making: &mut Making) {
+        if !mem::replace(&mut making.has_begun, true) {
+            let (kind, length) = (making.work.kind(), making.length);
+            http::answer(&mut self.out, 200, kind, length, making.keeps, &[]);
+        }
+        let piece = mem::take(&mut making.piece);
+        match making.length {
+            _ if making.is_head_only => {}
+            Length::Chunks => http::chunk(&mut self.out, &piece),
+            Length::Known(_) | Length::Close => self.out.extend_from_slice(&piece),
+        }
+    }
+}

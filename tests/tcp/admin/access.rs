@@ -1,0 +1,133 @@
+//! Who may ask.
+
+use std::io::Write;
+
+use super::daemon;
+use crate::daemon::Daemon;
+use crate::http::{Http, Reply};
+
+const TOKEN: &str = "a-token-that-nobody-guesses";
+
+/// A daemon that wants that token.
+fn guarded() -> (Daemon, tempfile::NamedTempFile) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "{TOKEN}").unwrap();
+    let path = file.path().display();
+    let admin = format!("[admin]\nbind = \"127.0.0.1:0\"\ntoken_file = \"{path}\"\n");
+    (daemon(&admin, ""), file)
+}
+
+fn ask(http: &mut Http, target: &str, fields: &str) -> Reply {
+    http.send(format!(
+        "GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"
+    ));
+    http.reply()
+}
+
+#[test]
+fn a_token_is_demanded_for_all_but_three() {
+    let (daemon, _file) = guarded();
+    let mut http = daemon.http();
+    for open in ["/", "/healthz", "/readyz"] {
+        assert_eq!(http.get(open).status, 200, "{open}");
+    }
+    for target in [
+        "/metrics",
+        "/v1/stats",
+        "/v1/nothing",
+        "/healthz/",
+        "//",
+        "/%2f",
+    ] {
+        for fields in [
+            String::new(),
+            String::from("Authorization: Bearer\r\n"),
+            String::from("Authorization: Bearer wrong\r\n"),
+            format!("Authorization: Basic {TOKEN}\r\n"),
+            format!("Authorization: Bearer {TOKEN}x\r\n"),
+            format!("Authorization: Bearer {}\r\n", &TOKEN[1..]),
+        ] {
+            let reply = ask(&mut http, target, &fields);
+            reply.refuses(401, "bad-credentials");
+            assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+        }
+    }
+    for scheme in ["Bearer", "bearer"] {
+        let fields = format!("Authorization: {scheme} {TOKEN}\r\n");
+        assert_eq!(ask(&mut http, "/v1/stats", &fields).status, 200);
+        assert_eq!(ask(&mut http, "/v1/nothing", &fields).status, 404);
+    }
+    assert!(!daemon.log_text().contains(TOKEN));
+}
+
+#[test]
+fn a_host_that_is_not_ours_gets_nothing() {
+    let daemon = daemon("", "");
+    let mut http = daemon.http();
+    for host in [
+        "evil.example",
+        "evil.example:7374",
+        "localhost.evil.example",
+        "10.0.0.1",
+        "",
+    ] {
+        for target in ["/", "/healthz", "/v1/stats"] {
+            http.send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+            http.reply().refuses(403, "forbidden");
+        }
+    }
+    for host in [
+        "localhost",
+        "LocalHost:1",
+        "127.0.0.1",
+        "127.0.0.1:7374",
+        "[::1]:7374",
+    ] {
+        http.send(format!("GET /v1/stats HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(http.reply().status, 200, "{host}");
+    }
+}
+
+#[test]
+fn other_methods_are_told_which_there_are() {
+    let daemon = daemon("", "");
+    let mut http = daemon.http();
+    for target in ["/", "/healthz", "/readyz", "/metrics", "/v1/stats"] {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get"] {
+            let reply = http.ask(method, target, "");
+            reply.refuses(405, "method-not-allowed");
+            assert_eq!(reply.header("allow"), Some("GET, HEAD"));
+            // No page of somebody else's is ever let in.
+            assert_eq!(reply.header("access-control-allow-origin"), None);
+        }
+        http.send(format!("HEAD {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        let head = http.head();
+        assert_eq!(head.status, 200);
+        assert!(head.header("content-length").is_some());
+    }
+}
+
+#[test]
+fn a_unix_socket_is_for_its_owner_alone() {
+    use std::io::Read;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    // One that nobody listens on any more makes room.
+    drop(UnixListener::bind(&path).unwrap());
+    let admin = format!("[admin]\nbind = \"unix:{}\"\n", path.display());
+    let mut daemon = daemon(&admin, "");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    let request = "GET /v1/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    daemon.signal(rustix::process::Signal::TERM);
+    assert!(daemon.exit().success());
+    assert!(!path.exists(), "it takes its socket with it");
+}
