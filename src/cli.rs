@@ -6,17 +6,19 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::builder::styling::Styles;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use listenfd::ListenFd;
 use log::warn;
 
 use crate::config::keys::{Key, SECTIONS, Takes};
 use crate::config::listener::{GROUPS, IDENTITY, LISTENER};
 use crate::config::value::nearest;
 use crate::config::{Complaint, Config, Origin, Override};
-use crate::daemon;
+use crate::daemon::{self, Source, Surroundings, read};
 
 const FAILED: u8 = 1;
 const WRONG: u8 = 2;
@@ -59,7 +61,7 @@ fn run() -> Result<(), Failure> {
     match matches.subcommand() {
         Some(("check", check_matches)) => check(&matches, check_matches),
         Some(("config", config_matches)) => {
-            let config = load(&[&matches, config_matches])?;
+            let (config, _) = load(&[&matches, config_matches])?;
             print(&config.show())
         }
         Some((_, serve_matches)) => serve(&[&matches, serve_matches]),
@@ -253,7 +255,7 @@ fn loudness(matches: &ArgMatches) -> Option<Override> {
     })
 }
 
-fn load(levels: &[&ArgMatches]) -> Result<Config, Failure> {
+fn load(levels: &[&ArgMatches]) -> Result<(Config, Source), Failure> {
     let named = |source| {
         let by = |matches: &&&ArgMatches| matches.value_source("config") == Some(source);
         levels.iter().rfind(by)?.get_one::<String>("config")
@@ -268,27 +270,46 @@ fn load(levels: &[&ArgMatches]) -> Result<Config, Failure> {
     let path = path.filter(|path| !path.is_empty()).map(Path::new);
     let text = path.map(read).transpose();
     let text = text.map_err(|wrong| Failure::File(format!("{namer}{wrong}")))?;
-    Config::build(path.zip(text.as_deref()), &overrides(levels)).map_err(Failure::Config)
-}
-
-/// The text of a file, or which file can not be read and why.
-fn read(path: &Path) -> Result<String, String> {
-    let place = path.display();
-    let bytes = std::fs::read(path).map_err(|error| format!("{place}: {error}"))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = memchr::memchr_iter(b'\n', good).count() + 1;
-        format!("{place}:{line}: not UTF-8")
-    })
+    let overrides = overrides(levels);
+    let file = path.zip(text.as_deref());
+    let config = Config::build(file, &overrides).map_err(Failure::Config)?;
+    let path = path.map(Path::to_owned);
+    Ok((config, Source { path, overrides }))
 }
 
 fn serve(levels: &[&ArgMatches]) -> Result<(), Failure> {
-    let config = load(levels)?;
+    let (config, source) = load(levels)?;
     crate::log::start(config.log);
     for (variable, meant) in strays() {
         warn!("variable {variable} means nothing; did you mean {meant}?");
     }
-    daemon::run(config).map_err(|error| Failure::Run(error.to_string()))
+    daemon::run(config, source, surroundings()).map_err(|error| Failure::Run(error.to_string()))
+}
+
+/// What a service manager has put into the environment.
+fn surroundings() -> Surroundings {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let is_ours = |name| variable(name).is_none_or(|pid| pid == std::process::id().to_string());
+    let usec = variable("WATCHDOG_USEC").and_then(|usec| usec.parse().ok());
+    let usec = usec.filter(|usec| *usec > 0 && is_ours("WATCHDOG_PID"));
+    // Taking the sockets takes their variables away: the names are read before.
+    let names = variable("LISTEN_FDNAMES").unwrap_or_default();
+    let names: Vec<&str> = names.split(':').collect();
+    let mut inherited = Vec::new();
+    let mut sockets = ListenFd::from_env();
+    for number in 0..sockets.len() {
+        let name = names.get(number).map_or("", |name| name).to_owned();
+        match sockets.take_tcp_listener(number) {
+            Ok(Some(socket)) => inherited.push((name, socket)),
+            Ok(None) => {}
+            Err(error) => warn!("what was handed over for {name:?} is no TCP listener: {error}"),
+        }
+    }
+    Surroundings {
+        notify: variable("NOTIFY_SOCKET"),
+        watchdog: usec.map(Duration::from_micros),
+        inherited,
+    }
 }
 
 /// Variables that look like misspelt ones of ours, with what they may have meant. Others that begin

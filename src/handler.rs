@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::codec::message::Body;
 use crate::codec::reply::Fields;
-use crate::gate::{Gate, TimerId};
+use crate::gate::{Configure, Gate, Ticket, TimerId};
 use crate::id::ConnId;
 use crate::reason::{CloseReason, ErrorCode};
 
@@ -42,6 +42,22 @@ pub trait Handler {
     /// A timer that the handler has [set](Gate::set_timer) has come.
     fn on_timer(&mut self, gate: &mut Gate, timer: TimerId) {
         let _ = (gate, timer);
+    }
+
+    /// Somebody wants another configuration: an operator by SIGHUP, or whoever called
+    /// [`Gate::configure`]. The handler sees to it, now or later, and says what came of it by
+    /// [`Gate::configured`]; [`Gate::retune`] and [`Gate::tune`] are what changes a running server.
+    fn on_configure(&mut self, gate: &mut Gate, ticket: Ticket, what: Configure) {
+        let _ = what;
+        gate.configured(
+            ticket,
+            Err(vec![String::from("nothing here can be reloaded")]),
+        );
+    }
+
+    /// The shutdown begins: nobody has been told yet, and newcomers are accepted no more.
+    fn on_drain(&mut self, gate: &mut Gate) {
+        let _ = gate;
     }
 }
 

@@ -158,7 +158,8 @@ pub use admin::{AdminAccess, AdminLimits};
 pub use codec::message::Body;
 pub use codec::reply::Fields;
 pub use gate::{
-    Ceiling, Death, Gate, Histogram, Letters, Pace, Push, Receipt, Stats, Target, TimerId,
+    Ceiling, Configure, Death, Gate, Histogram, Letters, Pace, Push, Receipt, Stats, Target,
+    Ticket, TimerId, Verdict,
 };
 pub use handler::{Answer, Handler, Message};
 pub use id::{ConnId, ListenerId, Token};

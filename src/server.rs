@@ -23,7 +23,8 @@ use self::accept::Door;
 use self::admin::Office;
 use self::drain::Drain;
 use crate::gate::conn::{Flags, Phase};
-use crate::gate::{Birth, Gate};
+use crate::gate::tune::Course;
+use crate::gate::{Birth, Configure, Gate};
 use crate::handler::Handler;
 use crate::id::{ConnId, Token};
 use crate::limits::Limits;
@@ -63,7 +64,6 @@ pub struct Server<N: Net, H: Handler> {
     has_tasks: bool,
     /// When it was last said that accepting rests, in seconds since the loop began.
     rest_warned: Option<u32>,
-    coalesce: Option<Duration>,
     drain: Drain,
     stopping: Stopping,
     /// The admin interface, where there is one.
@@ -127,7 +127,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             wheel_slots: options.wheel_slots,
         };
         let (remote, tasks) = Remote::new(options.limits.tasks as usize, net.waker()?);
+        let course = Course::of(&options);
         let limits = options.limits;
+        let mut gate = Gate::new(limits.clone(), options.users, birth);
+        gate.course = course;
         Ok(Self {
             handler,
             sockets: Slab::with_capacity((limits.connections + limits.refusals) as usize),
@@ -136,13 +139,12 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             scratch: vec![0; limits.read_bytes].into_boxed_slice(),
             ready: Vec::with_capacity(limits.events as usize),
             due: Vec::with_capacity(limits.expiries as usize),
-            gate: Gate::new(limits, options.users, birth),
+            gate,
             tasks,
             remote,
             has_tasks: false,
             rest_warned: None,
-            coalesce: options.coalesce,
-            drain: Drain::new(options.drain_over, options.drain_timeout),
+            drain: Drain::default(),
             stopping: Stopping::No,
             office: None,
             net,
@@ -201,8 +203,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         Ok(())
     }
 
-    /// Begins the shutdown: no more accepts, everybody is told `close shutdown`, output is
-    /// flushed. A second call ends at once.
+    /// Begins the shutdown: from now on the server is not ready, there are no more accepts,
+    /// everybody is told `close shutdown` in turn, output is flushed. A second call ends at once.
     pub fn stop(&mut self) {
         if self.stopping != Stopping::No {
             self.stopping = Stopping::Now;
@@ -211,6 +213,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         info!("shutting down connections={}", self.gate.connections());
         self.stopping = Stopping::Drains;
         self.gate.is_draining = true;
+        self.handler.on_drain(&mut self.gate);
         // Who has connected by now is told as well.
         self.doors.iter_mut().for_each(Door::release);
         self.accept();
@@ -234,11 +237,12 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         self.refresh();
         let mut timeout = self.gate.sleep_max();
         self.gate.pace_turn();
-        let has_work = self.has_tasks || self.gate.is_stop_asked || self.admin_has_work();
+        let is_asked = self.gate.is_stop_asked || self.gate.is_configure_asked();
+        let has_work = self.has_tasks || is_asked || self.admin_has_work();
         if has_work || self.doors.iter().any(Door::is_ready) {
             timeout = Some(Duration::ZERO);
         }
-        if let Some(budget) = self.coalesce
+        if let Some(budget) = self.gate.course.coalesce
             && (1..=COALESCE_EVENTS_MAX).contains(&self.ready.len())
         {
             timeout = self.rest(budget, timeout);
@@ -290,9 +294,13 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         if self.has_tasks {
             self.run_tasks();
         }
+        while let Some((ticket, what)) = self.gate.next_configure() {
+            self.handler.on_configure(&mut self.gate, ticket, what);
+        }
         if std::mem::take(&mut self.gate.is_stop_asked) {
             self.stop();
         }
+        self.gate.lower_bounds();
     }
 
     fn mark_conn(&mut self, conn: ConnId, ready: Ready) {
@@ -322,7 +330,11 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         while let Some(signal) = self.net.signal() {
             match signal {
                 Signal::Terminate => self.stop(),
-                Signal::Reload => warn!("reload is not supported yet"),
+                Signal::Reload => {
+                    if self.gate.configure(Configure::Reload).is_none() {
+                        warn!("reload refused: too many are asked for already");
+                    }
+                }
             }
         }
     }
@@ -411,6 +423,11 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     /// The handler, to change between turns.
     pub fn handler_mut(&mut self) -> &mut H {
         &mut self.handler
+    }
+
+    /// The gate and the handler, to change both between turns.
+    pub fn both_mut(&mut self) -> (&mut Gate, &mut H) {
+        (&mut self.gate, &mut self.handler)
     }
 
     /// A way into the loop for other threads.

@@ -229,7 +229,7 @@ const DRAIN: &[Key<Config>] = &[
     span! { "over", "drain_over", drain.over, Duration::ZERO,
     "the goodbyes at SIGTERM are spread over so long" },
     span! { "timeout", "drain_timeout", drain.timeout, Duration::ZERO,
-    "whoever is left so long after SIGTERM is cut" },
+    "whoever is left so long after the last of the goodbyes is cut" },
 ];
 
 /// More than any machine has: sums of budgets must not overflow.

@@ -3,6 +3,7 @@
 //! Every complaint names its place and says what would be right; all are told at once. Nothing is
 //! bound, read or started here.
 
+mod diff;
 mod file;
 mod framing;
 pub(crate) mod judge;
@@ -25,6 +26,8 @@ use self::listener::{IDENTITY, LISTENER};
 use self::value::Value;
 use crate::limits::Limits;
 use crate::settings::{Settings, UserPolicy};
+
+pub use self::diff::Change;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -251,6 +254,31 @@ impl Config {
 
     pub(crate) fn origin(&self, spot: Spot) -> Option<&Origin> {
         self.origins.get(&spot)
+    }
+
+    /// What differs in `new`: which key, its old and its new value, and whether it holds at once.
+    ///
+    /// Pure: looks at no file and at no connection. Listeners are compared by their names.
+    #[must_use]
+    pub fn diff(old: &Self, new: &Self) -> Vec<Change> {
+        diff::diff(old, new)
+    }
+
+    /// This configuration with everything of `new` that holds at once, and nothing that needs a
+    /// restart: what is in force after a reload.
+    #[must_use]
+    pub fn merge(&self, new: &Self) -> Self {
+        diff::merge(self, new)
+    }
+
+    /// Takes over where a value came from.
+    pub(crate) fn carry(&mut self, to: Spot, other: &Self, from: Spot) {
+        match other.origin(from) {
+            Some(origin) => self.note(to, origin.clone()),
+            None => {
+                self.origins.remove(&to);
+            }
+        }
     }
 
     /// The warnings an operator should read before strangers connect.

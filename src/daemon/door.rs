@@ -1,15 +1,26 @@
-//! The daemon's handler: the protocol as it stands, and a line in the log for each end.
+//! The daemon's handler: the protocol as it stands, a line in the log for each end, and what an
+//! operator and a service manager want of it.
+
+use std::time::Duration;
 
 use log::debug;
 
-use crate::gate::Gate;
+use super::reload::Desk;
+use super::service::Service;
+use crate::gate::{Configure, Gate, Ticket, TimerId};
 use crate::handler::Handler;
 use crate::id::ConnId;
 use crate::reason::CloseReason;
 
+/// What the last bytes of a shutdown may take beyond its own timeout.
+const MARGIN: Duration = Duration::from_secs(5);
+
 /// Takes logins as they come and passes everything on to the gate.
 #[derive(Debug)]
-pub(crate) struct Door;
+pub(crate) struct Door {
+    pub(super) desk: Desk,
+    pub(super) service: Service,
+}
 
 impl Handler for Door {
     fn on_open(&mut self, gate: &mut Gate, conn: ConnId) {
@@ -25,5 +36,21 @@ impl Handler for Door {
             let (received, sent) = gate.traffic(conn).unwrap_or_default();
             debug!("{conn} closed reason={reason} user={user} age={age}s in={received} out={sent}");
         }
+    }
+
+    fn on_timer(&mut self, gate: &mut Gate, timer: TimerId) {
+        self.service.on_timer(gate, timer);
+    }
+
+    fn on_configure(&mut self, gate: &mut Gate, ticket: Ticket, what: Configure) {
+        let reloads = what == Configure::Reload;
+        if self.desk.ask(gate, ticket, what) && reloads {
+            self.service.reloading();
+        }
+    }
+
+    fn on_drain(&mut self, gate: &mut Gate) {
+        let most = gate.drain_time() + MARGIN;
+        self.service.stopping(gate, most);
     }
 }

@@ -3,6 +3,8 @@
 mod admin;
 mod descriptors;
 mod door;
+mod reload;
+mod service;
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,11 +13,17 @@ use log::{info, warn};
 
 use self::descriptors::Room;
 use self::door::Door;
+use self::reload::{Desk, options};
+use self::service::Service;
 use crate::codec::framing::Framing;
 use crate::config::{AdminBind, Config};
 use crate::net::mio::MioNet;
-use crate::server::{Options, Server};
+use crate::server::Server;
 use crate::settings::{Dialect, Settings};
+
+pub use self::reload::Source;
+pub(crate) use self::reload::read;
+pub use self::service::Surroundings;
 
 /// Why the daemon could not run.
 #[derive(Debug, thiserror::Error)]
@@ -66,32 +74,38 @@ pub enum DaemonError {
     Loop(#[from] io::Error),
 }
 
-/// Runs the daemon until it is told to leave.
+/// Runs the daemon until it is told to leave. `source` is read again where a reload is asked for.
 ///
 /// # Errors
 /// Where an address can not be bound or the loop breaks; nothing is left half-started.
-pub fn run(mut config: Config) -> Result<(), DaemonError> {
+pub fn run(
+    mut config: Config,
+    source: Source,
+    surroundings: Surroundings,
+) -> Result<(), DaemonError> {
     for warning in config.warnings() {
         warn!("{warning}");
     }
     config.limits.connections = room(&config)?.connections(config.connections);
     let access = admin::access(&config.admin)?;
-    let options = Options {
-        limits: config.limits.clone(),
-        users: config.users,
-        coalesce: config.coalesce,
-        drain_over: config.drain.over,
-        drain_timeout: config.drain.timeout,
-        ..Options::default()
-    };
-    let net = MioNet::new(options.limits.events)?.with_signals()?;
-    let mut server = Server::new(net, Door, options)?;
+    // What does not fit is as if it had not been asked for: a reload finds no difference.
+    config.connections = config.connections.map(|_| config.limits.connections);
+    let options = options(&config);
+    let (desk, reader) = Desk::new(config.clone(), source);
+    let service = Service::new(surroundings.notify.as_deref(), surroundings.watchdog);
+    let adopted = service::adopt(&mut config.listeners, surroundings.inherited);
+    let net = MioNet::new(options.limits.events)?;
+    let net = net.with_signals()?.with_listeners(adopted);
+    let mut server = Server::new(net, Door { desk, service }, options)?;
+    reader.start(server.remote())?;
     let mut places = Vec::new();
     for settings in config.listeners {
         places.push(listen(&mut server, settings)?);
     }
     places.extend(admin::listen(&mut server, &config.admin.bind, access)?);
     announce(&places, &server);
+    let (gate, door) = server.both_mut();
+    door.service.ready(gate);
     server.run()?;
     info!("done");
     Ok(())

@@ -1,6 +1,8 @@
 //! How a connection ends. One way in: a reason is set once, the user and the topics are free at
 //! once, the handler is told in this turn; the socket follows when its output has left.
 
+use std::time::Duration;
+
 use super::Gate;
 use super::conn::{Flags, NONE, Phase};
 use super::queue::Farewell;
@@ -28,13 +30,16 @@ impl Gate {
     }
 
     pub(crate) fn close_at(&mut self, index: u32, reason: CloseReason) {
-        let ms = match reason {
-            CloseReason::Overloaded => {
-                u32::try_from(self.rules_of(index).settings.reconnect.as_millis())
-                    .unwrap_or(u32::MAX)
-            }
-            _ => 0,
+        let after = match reason {
+            CloseReason::Overloaded => self.rules_of(index).settings.reconnect,
+            _ => Duration::ZERO,
         };
+        self.close_until(index, reason, after);
+    }
+
+    /// The same; the goodbye says when to come back.
+    pub(crate) fn close_until(&mut self, index: u32, reason: CloseReason, after: Duration) {
+        let ms = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
         if !self.retire(index, reason) {
             return;
         }

@@ -15,6 +15,7 @@ mod beats;
 mod check;
 mod clock;
 mod close;
+mod configure;
 pub(crate) mod conn;
 pub(crate) mod deadline;
 mod deaths;
@@ -36,6 +37,7 @@ mod rules;
 mod stats;
 pub(crate) mod timers;
 mod topics;
+pub(crate) mod tune;
 mod users;
 
 use std::net::SocketAddr;
@@ -44,6 +46,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use self::clock::Clock;
+use self::configure::Configuring;
 use self::conn::{Conns, Flags, Held, NONE, Phase};
 use self::deaths::Deaths;
 use self::fanout::Pushes;
@@ -56,6 +59,7 @@ use self::queue::Queues;
 use self::rules::{Crowd, Rules, Wires};
 use self::timers::Timers;
 use self::topics::Topics;
+use self::tune::{Course, Tuning};
 use self::users::Users;
 use crate::id::{ConnId, ListenerId};
 use crate::limits::Limits;
@@ -64,6 +68,7 @@ use crate::settings::{Settings, UserPolicy};
 use crate::time::Span;
 use crate::wheel::Wheel;
 
+pub use self::configure::{Configure, Ticket, Verdict};
 pub use self::deaths::Death;
 pub use self::ledger::Ceiling;
 pub use self::pace::{Histogram, Pace};
@@ -95,8 +100,11 @@ pub struct Gate {
     /// The shutdown has begun.
     pub(crate) is_draining: bool,
     pub(crate) pace: Pace,
+    pub(crate) course: Course,
+    pub(crate) configuring: Configuring,
     /// Something panicked in this turn and may have left a change half-done.
     pub(crate) is_suspect: bool,
+    tuning: Tuning,
     policy: UserPolicy,
     rules: Vec<Rules>,
     wires: Wires,
@@ -147,7 +155,10 @@ impl Gate {
             drain_over: None,
             is_draining: false,
             pace: Pace::default(),
+            course: Course::default(),
+            configuring: Configuring::default(),
             is_suspect: false,
+            tuning: Tuning::new(limits.connections),
             policy,
             rules: Vec::new(),
             wires: Wires::default(),
@@ -222,6 +233,29 @@ impl Gate {
     /// Asks the loop to shut down in good order, as SIGTERM does.
     pub fn shut_down(&mut self) {
         self.is_stop_asked = true;
+    }
+
+    /// Asks the same with the goodbyes spread over `over`, and does nothing to a shutdown that has
+    /// begun; whether this one has its way.
+    pub fn drain(&mut self, over: Duration) -> bool {
+        let is_first = !self.is_draining && !self.is_stop_asked;
+        if is_first {
+            self.drain_over = Some(over);
+            self.is_stop_asked = true;
+        }
+        is_first
+    }
+
+    /// How long a shutdown takes at most, as things stand: until whoever is left is cut.
+    #[must_use]
+    pub fn drain_time(&self) -> Duration {
+        self.drain_over.unwrap_or(self.course.drain_over) + self.course.drain_timeout
+    }
+
+    /// Whether the shutdown has begun: from then on the server is not ready for anybody new.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.is_draining
     }
 
     /// The peer's address.
@@ -354,7 +388,7 @@ impl Gate {
 
     /// How long the loop may sleep; `None`: until something happens.
     pub(crate) fn sleep_max(&self) -> Option<Duration> {
-        if !self.queues.are_empty() || !self.pushes.is_empty() {
+        if !self.queues.are_empty() || !self.pushes.is_empty() || self.is_retuning() {
             return Some(Duration::ZERO);
         }
         let next = self.wheel.next()?;

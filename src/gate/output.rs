@@ -328,7 +328,7 @@ impl Gate {
     }
 
     /// What room in the outbox lets go on: reading, and parked messages.
-    fn after_write(&mut self, index: u32) {
+    pub(super) fn after_write(&mut self, index: u32) {
         let conn = self.conns.at(index);
         let is_low = |outbox: &Outbox| {
             let rules = &self.rules[usize::from(conn.listener.0)];

@@ -40,6 +40,8 @@ pub struct MioNet {
     waker: Option<Arc<MioWaker>>,
     /// `None` leaves the signals of the process to whoever embeds the library.
     signals: Option<Signals>,
+    /// Sockets that listened before this process began, until they are asked for.
+    inherited: Vec<(SocketAddr, std::net::TcpListener)>,
 }
 
 impl MioNet {
@@ -53,6 +55,7 @@ impl MioNet {
             events: Events::with_capacity(events.max(1) as usize),
             waker: None,
             signals: None,
+            inherited: Vec::new(),
         })
     }
 
@@ -68,6 +71,13 @@ impl MioNet {
             .register(&mut signals, token, Interest::READABLE)?;
         self.signals = Some(signals);
         Ok(self)
+    }
+
+    /// Takes sockets that listen already: each is used in the place of binding its address.
+    #[must_use]
+    pub fn with_listeners(mut self, inherited: Vec<(SocketAddr, std::net::TcpListener)>) -> Self {
+        self.inherited = inherited;
+        self
     }
 }
 
@@ -160,7 +170,11 @@ impl Net for MioNet {
         options: &SocketOptions,
         token: Token,
     ) -> io::Result<(MioListener, SocketAddr)> {
-        let socket = bound(addr, options)?;
+        let inherited = self.inherited.iter().position(|(bind, _)| *bind == addr);
+        let socket = match inherited {
+            Some(place) => taken_over(self.inherited.swap_remove(place).1, options)?,
+            None => bound(addr, options)?,
+        };
         let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
         socket.listen(backlog)?;
         let listener = TcpListener::from_std(socket.into());
@@ -270,6 +284,22 @@ fn bound(addr: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
         // Else `[::]` would take IPv4 too, and `0.0.0.0` beside it could not be bound.
         socket.set_only_v6(true)?;
     }
+    tune(&socket, options)?;
+    socket.bind(&addr.into())?;
+    Ok(socket)
+}
+
+/// A socket that listens already, tuned like one of ours.
+fn taken_over(socket: std::net::TcpListener, options: &SocketOptions) -> io::Result<Socket> {
+    let socket = Socket::from(socket);
+    socket.set_nonblocking(true)?;
+    socket.set_cloexec(true)?;
+    tune(&socket, options)?;
+    Ok(socket)
+}
+
+/// What every connection that the socket accepts takes over from it.
+fn tune(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     if let Some(idle) = options.keepalive {
         // Whole seconds up to what the kernel takes; zero would be refused.
@@ -286,8 +316,7 @@ fn bound(addr: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
     if let Some(bytes) = options.receive_buffer {
         socket.set_recv_buffer_size(bytes)?;
     }
-    socket.bind(&addr.into())?;
-    Ok(socket)
+    Ok(())
 }
 
 /// Writes the slices in order, as much as the socket takes.
@@ -314,6 +343,12 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
             other => return other,
         }
     }
+}
+
+/// Time since the machine started, without the times it was suspended (`CLOCK_MONOTONIC`): for
+/// those who compare with stamps of their own. Nothing here goes by it.
+pub(crate) fn monotonic() -> Duration {
+    clock(ClockId::Monotonic)
 }
 
 /// What a clock shows; a clock before its zero shows zero.

@@ -12,6 +12,7 @@ use crate::wheel::Wheel;
 
 impl<N: Net, H: Handler + 'static> Server<N, H> {
     pub(super) fn expire(&mut self) {
+        self.gate.go_on_retuning();
         let mut due = std::mem::take(&mut self.due);
         let now = self.gate.clock.real();
         self.gate

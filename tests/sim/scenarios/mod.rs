@@ -5,20 +5,23 @@
 
 mod deaths;
 mod descriptors;
+mod drain;
 mod duplicates;
 mod errors;
 mod frames;
 mod letters;
 mod many;
 mod readers;
+mod reload;
 mod timers;
 
 use std::time::Duration;
 
+use pulsegate::net::Signal;
 use pulsegate::{CloseReason, ConnId, Options, Server, Settings};
 
 use crate::world::agenda::{MILLI, Nanos, nanos};
-use crate::world::judge::Judge;
+use crate::world::judge::{Drain, Judge};
 use crate::world::socket::{Heard, Key};
 use crate::world::watch::{Event, Watch};
 use crate::world::{Path, SimNet};
@@ -30,6 +33,7 @@ pub(crate) struct Stage {
     /// Ends: whose, why, when.
     pub(crate) ends: Vec<(Key, CloseReason, Nanos)>,
     pub(crate) events: Vec<Event>,
+    drain_over: Duration,
     /// Whether the full sweep is made after each turn; big stories make it now and then.
     pub(crate) checks: bool,
 }
@@ -44,6 +48,7 @@ impl Stage {
         net.capacity = options.limits.events as usize;
         let mut judge = Judge::new(vec![settings.clone()], options.users);
         judge.has_tight_budget = true;
+        let drain_over = options.drain_over;
         let mut server = Server::new(net, Watch::default(), options).expect("begins");
         server.listen(settings).expect("listens");
         Self {
@@ -51,6 +56,7 @@ impl Stage {
             judge,
             ends: Vec::new(),
             events: Vec::new(),
+            drain_over,
             checks: true,
         }
     }
@@ -94,6 +100,29 @@ impl Stage {
         while self.now() < end {
             self.turn();
         }
+    }
+
+    /// Other settings for the listener; the judge knows.
+    pub(crate) fn retune(&mut self, settings: &Settings) {
+        let clock = self.net().kernel.stamp();
+        self.judge.retune(settings.clone(), clock);
+        assert!(self.server.gate_mut().retune(settings), "it listens");
+    }
+
+    /// Asks the server to leave, as its options say.
+    pub(crate) fn drain(&mut self) {
+        self.expect_drain(self.drain_over);
+        self.net().send_signal(Signal::Terminate);
+    }
+
+    /// The judge expects goodbyes spread over so long.
+    pub(crate) fn expect_drain(&mut self, over: Duration) {
+        self.judge.drain = Some(Drain {
+            began: self.net().kernel.stamp(),
+            over: nanos(over),
+            most: u64::from(self.server.gate().connections()),
+            ends: 0,
+        });
     }
 
     /// Turns until nothing more happens at once.

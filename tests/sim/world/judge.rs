@@ -23,6 +23,8 @@ pub(crate) struct Judge {
     pub(crate) has_tight_budget: bool,
     /// The shutdown, once it has begun.
     pub(crate) drain: Option<Drain>,
+    /// When the settings were changed last: what was due by then may end then.
+    retuned: Option<Stamp>,
     /// How late a deadline may be decided, on the loop's clock.
     pub(crate) slack: Nanos,
     /// Who is open, and under which name.
@@ -47,8 +49,9 @@ pub(crate) struct Drain {
     pub(crate) began: Stamp,
     /// The goodbyes are spread over so long.
     pub(crate) over: Nanos,
-    /// Slots that connections may have at most.
-    pub(crate) slots: u64,
+    /// Connections that there may be at most when it begins, and how many have ended since.
+    pub(crate) most: u64,
+    pub(crate) ends: u64,
 }
 
 impl Judge {
@@ -58,6 +61,7 @@ impl Judge {
             policy,
             has_tight_budget: false,
             drain: None,
+            retuned: None,
             slack: 10 * MILLI,
             open: BTreeMap::new(),
             owners: BTreeMap::new(),
@@ -68,6 +72,12 @@ impl Judge {
             closed: 0,
             ends: [0; CloseReason::ALL.len()],
         }
+    }
+
+    /// The only listener has other settings from now on.
+    pub(crate) fn retune(&mut self, settings: Settings, clock: Stamp) {
+        self.settings = vec![settings];
+        self.retuned = Some(clock);
     }
 
     /// Takes what the handler was told in one turn.
@@ -129,6 +139,9 @@ impl Judge {
 
     fn on_close(&mut self, conn: ConnId, reason: CloseReason, kernel: &mut Kernel) {
         self.closed += 1;
+        if let Some(drain) = &mut self.drain {
+            drain.ends += 1;
+        }
         self.ends[reason as usize] += 1;
         let name = self
             .open
@@ -202,6 +215,7 @@ impl Judge {
             reason,
             clock,
             waited: facts.waited,
+            retuned: self.retuned,
             slack: self.slack,
         };
         let window = |span, since, exact| deadline.judge(span, since, exact);
@@ -292,13 +306,13 @@ impl Judge {
         }
     }
 
-    /// The goodbyes of a shutdown go from slot to slot, evenly over their time.
+    /// The goodbyes of a shutdown are spread evenly: by then no more have gone than should have.
     fn judge_goodbye(&self, conn: ConnId, clock: Stamp) {
         let Some(drain) = &self.drain else {
             panic!("{conn}: no shutdown");
         };
         let passed = clock.at - drain.began.at;
-        let share = drain.over * u64::from(conn.index + 1) / drain.slots;
+        let share = drain.over * drain.ends / drain.most.max(1);
         assert!(
             passed + 2 * MILLI >= share,
             "{conn}: told {passed} ns after the shutdown began, before its turn: {share}"
@@ -378,6 +392,13 @@ impl Judge {
             }
             let settings = &self.settings[usize::from(socket.listener)];
             let passed = |since: Stamp| {
+                // Where deadlines were shortened just now, they are about to be looked at.
+                if self
+                    .retuned
+                    .is_some_and(|retuned| clock.at <= retuned.at + self.slack)
+                {
+                    return 0;
+                }
                 clock
                     .at
                     .saturating_sub(since.at + clock.lag.saturating_sub(since.lag) + self.slack)
@@ -441,6 +462,8 @@ struct Deadline {
     clock: Stamp,
     /// How often the application made it wait since it was heard last, and how long.
     waited: (u64, Nanos),
+    /// When the span became what it is.
+    retuned: Option<Stamp>,
     slack: Nanos,
 }
 
@@ -461,8 +484,12 @@ impl Deadline {
             "{conn}: {reason} after {passed} ns, early: {span} ns, {uncounted} ns not counted"
         );
         let excuse = clock.lag - since.lag + self.slack;
+        let is_new = self.retuned.is_some_and(|retuned| {
+            let lag = clock.lag - retuned.lag;
+            clock.at <= retuned.at + lag + self.slack
+        });
         assert!(
-            !exact || passed <= span + excuse,
+            !exact || is_new || passed <= span + excuse,
             "{conn}: {reason} after {passed} ns, late: {span} ns and {excuse} ns of excuses",
         );
     }

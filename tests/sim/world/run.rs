@@ -190,7 +190,8 @@ impl Run {
             self.judge.drain = Some(Drain {
                 began: self.server.net().kernel.stamp(),
                 over,
-                slots: u64::from(limits.connections + limits.refusals),
+                most: u64::from(limits.connections),
+                ends: 0,
             });
             self.server.net_mut().send_signal(Signal::Terminate);
             let span = over + 20 * SECOND;

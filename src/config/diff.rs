@@ -1,0 +1,463 @@
+//! What differs between two configurations, and what of it holds at once.
+//!
+//! Pure, and written over the tables of keys: a new key needs nothing here, unless it belongs to
+//! those that hold from the next start on.
+
+use std::fmt;
+
+use toml::de::DeValue;
+
+use super::keys::{Key, SECTIONS, Takes};
+use super::listener::{IDENTITY, LISTENER};
+use super::value::{self, Value};
+use super::{Config, Spot};
+use crate::settings::Settings;
+
+/// A setting that differs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// The setting: `limits.topics`, `listener.clients.idle_timeout`; a listener that comes or
+    /// goes: `listener.clients`.
+    pub key: String,
+    /// What it was, as one would write it; `none` for a listener that comes.
+    pub old: String,
+    /// What it becomes; `none` for a listener that goes.
+    pub new: String,
+    /// Whether it holds at once, or from the next start on.
+    pub needs_restart: bool,
+    /// It allows less than before to connections that are there.
+    pub is_tighter: bool,
+    /// So many live connections come under it, where it is tighter and holds at once. Filled in by
+    /// whoever knows the connections.
+    pub touches: u32,
+    pub(crate) listener: Option<String>,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, old, new, .. } = self;
+        write!(f, "{key}: {old} -> {new}")?;
+        match self {
+            Self {
+                needs_restart: true,
+                ..
+            } => f.write_str(" (needs a restart)"),
+            Self {
+                is_tighter: true,
+                touches,
+                ..
+            } => write!(f, " (tighter, connections={touches})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Settings of the process that hold from the next start on.
+const AT_START: &[(&str, &str)] = &[
+    ("log", "format"),
+    ("admin", "bind"),
+    ("admin", "token_file"),
+];
+
+/// Settings of a listener that hold from the next start on: its sockets are bound and tuned with
+/// them, or its live connections speak as they say.
+const AT_BIND: &[&str] = &[
+    "name",
+    "bind",
+    "framing",
+    "dialect",
+    "backlog",
+    "keepalive",
+    "user_timeout",
+    "send_buffer",
+    "receive_buffer",
+];
+
+/// Settings of a listener that are no limit on anybody.
+const NO_LIMIT: &[&str] = &["reconnect"];
+
+/// Everything that differs, in the order of the tables.
+pub(crate) fn diff(old: &Config, new: &Config) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for section in SECTIONS {
+        for key in section.keys {
+            let (was, is) = ((key.show)(old), (key.show)(new));
+            if was != is {
+                let at_start = AT_START.contains(&(section.name, key.name));
+                let grows = section.name == "limits" && outgrows(key.name, old, new);
+                changes.push(Change {
+                    key: format!("{}.{}", section.name, key.name),
+                    needs_restart: at_start || grows,
+                    is_tighter: section.name == "limits" && is_tighter(key.takes, &was, &is),
+                    old: was,
+                    new: is,
+                    touches: 0,
+                    listener: None,
+                });
+            }
+        }
+    }
+    for listener in &old.listeners {
+        match named(&new.listeners, &listener.name) {
+            Some(other) => changes.extend(diff_listener(listener, other)),
+            None => changes.push(moved(listener, true)),
+        }
+    }
+    let comes = |listener: &&Settings| named(&old.listeners, &listener.name).is_none();
+    let coming = new.listeners.iter().filter(comes);
+    changes.extend(coming.map(|listener| moved(listener, false)));
+    changes
+}
+
+/// `old` with everything of `new` that holds at once: what is in force after a reload.
+pub(crate) fn merge(old: &Config, new: &Config) -> Config {
+    let mut merged = old.clone();
+    for section in SECTIONS {
+        for key in section.keys {
+            let at_start = AT_START.contains(&(section.name, key.name));
+            if at_start || section.name == "limits" && outgrows(key.name, old, new) {
+                continue;
+            }
+            put(key, &mut merged, new);
+            let spot = Spot::Global(section.name, key.name);
+            merged.carry(spot, new, spot);
+        }
+    }
+    for number in 0..merged.listeners.len() {
+        let name = &merged.listeners[number].name;
+        let Some(place) = new.listeners.iter().position(|one| one.name == *name) else {
+            continue;
+        };
+        for key in LISTENER.iter().filter(|key| !AT_BIND.contains(&key.name)) {
+            put(key, &mut merged.listeners[number], &new.listeners[place]);
+            let spot = |number| Spot::Listener(number, key.name);
+            merged.carry(spot(number), new, spot(place));
+        }
+    }
+    merged
+}
+
+/// The tables are reserved at start: more connections than that need another one.
+fn outgrows(key: &str, old: &Config, new: &Config) -> bool {
+    key == "connections"
+        && new
+            .connections
+            .is_some_and(|wanted| wanted > old.limits.connections)
+}
+
+fn named<'a>(listeners: &'a [Settings], name: &str) -> Option<&'a Settings> {
+    listeners.iter().find(|listener| listener.name == name)
+}
+
+/// A listener that goes, or comes.
+fn moved(listener: &Settings, goes: bool) -> Change {
+    let bind = IDENTITY.iter().find(|key| key.name == "bind");
+    let place = bind.map_or_else(String::new, |key| (key.show)(listener));
+    let none = String::from("none");
+    let (old, new) = if goes { (place, none) } else { (none, place) };
+    Change {
+        key: format!("listener.{}", listener.name),
+        old,
+        new,
+        needs_restart: true,
+        is_tighter: false,
+        touches: 0,
+        listener: Some(listener.name.clone()),
+    }
+}
+
+fn diff_listener(old: &Settings, new: &Settings) -> Vec<Change> {
+    let keys = IDENTITY.iter().chain(LISTENER);
+    let differs = |key: &Key<Settings>| {
+        let (was, is) = ((key.show)(old), (key.show)(new));
+        let needs_restart = AT_BIND.contains(&key.name);
+        (was != is).then(|| Change {
+            key: format!("listener.{}.{}", old.name, key.name),
+            needs_restart,
+            is_tighter: !needs_restart
+                && !NO_LIMIT.contains(&key.name)
+                && is_tighter(key.takes, &was, &is),
+            old: was,
+            new: is,
+            touches: 0,
+            listener: Some(old.name.clone()),
+        })
+    };
+    keys.filter_map(differs).collect()
+}
+
+/// Whether a limit allows less. What is no amount (words, lists) counts as tighter: who may do
+/// what has changed.
+fn is_tighter(takes: Takes, old: &str, new: &str) -> bool {
+    match (measure(takes, old), measure(takes, new)) {
+        (Some(old), Some(new)) => new < old,
+        _ => true,
+    }
+}
+
+/// A duration in milliseconds, a size in bytes, a number; without a limit more than any.
+fn measure(takes: Takes, shown: &str) -> Option<u128> {
+    let value = value_of(shown)?;
+    if matches!(&value, Value::Text(text) if text == "off" || text == "auto") {
+        return Some(u128::MAX);
+    }
+    match takes {
+        Takes::Duration => {
+            let span = value::duration(&value, std::time::Duration::ZERO, value::SPAN_END);
+            span.ok().map(|span| span.as_millis())
+        }
+        Takes::Size => value::size(&value, 0, usize::MAX)
+            .ok()
+            .map(|bytes| bytes as u128),
+        Takes::Number => value::number(&value, 0, i64::MAX)
+            .ok()
+            .map(i64::unsigned_abs)
+            .map(u128::from),
+        Takes::Word | Takes::Text | Takes::List => None,
+    }
+}
+
+/// Every value is shown as TOML.
+fn value_of(shown: &str) -> Option<Value> {
+    let value = DeValue::parse(shown).ok()?;
+    Some(Value::of(value.get_ref()))
+}
+
+/// Puts one value where the other is: it is read as it is shown.
+fn put<T>(key: &Key<T>, target: &mut T, source: &T) {
+    if let Some(value) = value_of(&(key.show)(source)) {
+        // It was judged when it was read.
+        let _ = (key.set)(target, &value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A value that no default has, for every key of the file.
+    const OTHERS: &[(&str, &str)] = &[
+        ("log.level", "\"warn\""),
+        ("log.format", "\"json\""),
+        ("limits.connections", "100"),
+        ("limits.input_budget", "\"1MiB\""),
+        ("limits.output_budget", "\"2MiB\""),
+        ("limits.offline_budget", "\"3MiB\""),
+        ("limits.topics", "7"),
+        ("loop.coalesce", "\"20ms\""),
+        ("users.policy", "{ devices = 3 }"),
+        ("admin.bind", "\"off\""),
+        ("admin.token_file", "\"a.token\""),
+        ("drain.over", "\"20s\""),
+        ("drain.timeout", "\"30s\""),
+        ("listener.bind", "\"127.0.0.1:7399\""),
+        ("listener.framing", "\"lenhdr\""),
+        ("listener.dialect", "\"echo\""),
+        ("listener.login", "\"required\""),
+        ("listener.allow", "[\"join\"]"),
+        ("listener.slow_consumer", "\"drop-newest\""),
+        ("listener.idle_timeout", "\"10s\""),
+        ("listener.login_timeout", "\"1s\""),
+        ("listener.frame_timeout", "\"1s\""),
+        ("listener.lifetime", "\"90s\""),
+        ("listener.write_timeout", "\"1s\""),
+        ("listener.output_age", "\"1s\""),
+        ("listener.ping_after", "\"7s\""),
+        ("listener.ack_timeout", "\"1s\""),
+        ("listener.ack_attempts", "2"),
+        ("listener.offline_ttl", "\"1s\""),
+        ("listener.offline_max", "3"),
+        ("listener.frame_max", "\"8KiB\""),
+        ("listener.login_frame_max", "\"1KiB\""),
+        ("listener.outbox_low", "\"4KiB\""),
+        ("listener.outbox_soft", "\"32KiB\""),
+        ("listener.outbox_soft_for", "\"1s\""),
+        ("listener.outbox_max", "\"128KiB\""),
+        ("listener.bad_requests_max", "2"),
+        ("listener.failed_logins_max", "1"),
+        ("listener.linger", "\"500ms\""),
+        ("listener.reconnect", "\"500ms\""),
+        ("listener.backlog", "16"),
+        ("listener.keepalive", "\"60s\""),
+        ("listener.user_timeout", "\"60s\""),
+        ("listener.send_buffer", "\"16KiB\""),
+        ("listener.receive_buffer", "\"16KiB\""),
+    ];
+
+    fn parse(text: &str) -> Config {
+        Config::parse(Path::new("c.toml"), text).unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"))
+    }
+
+    /// A file that sets one key.
+    fn with(key: &str, value: &str) -> Config {
+        let (table, name) = key.split_once('.').expect("table.key");
+        let head = match table {
+            "listener" => String::from("[[listener]]"),
+            _ => format!("[{table}]"),
+        };
+        parse(&format!("{head}\n{name} = {value}\n"))
+    }
+
+    fn sole(old: &Config, new: &Config) -> Change {
+        let mut changes = diff(old, new);
+        assert_eq!(changes.len(), 1, "{changes:#?}");
+        changes.remove(0)
+    }
+
+    #[test]
+    fn every_key_is_told_alone_with_its_old_and_its_new_value() {
+        let default = Config::default();
+        for (key, value) in OTHERS {
+            let change = sole(&default, &with(key, value));
+            let key = key.replace("listener.", "listener.clients.");
+            assert_eq!((&change.key, &change.new[..]), (&key, *value));
+            assert_ne!(change.old, change.new);
+            let back = sole(&with_all(&change, value), &default);
+            assert_eq!((back.old, back.new), (change.new, change.old), "{key}");
+        }
+    }
+
+    fn with_all(change: &Change, value: &str) -> Config {
+        with(&change.key.replace("listener.clients.", "listener."), value)
+    }
+
+    #[test]
+    fn the_table_of_this_test_knows_every_key() {
+        let global = SECTIONS.iter().flat_map(|section| {
+            let name = |key: &Key<Config>| format!("{}.{}", section.name, key.name);
+            section.keys.iter().map(name)
+        });
+        let listener = IDENTITY.iter().chain(LISTENER);
+        let listener = listener.filter(|key| key.name != "name");
+        let all = global.chain(listener.map(|key| format!("listener.{}", key.name)));
+        for key in all {
+            assert!(OTHERS.iter().any(|(other, _)| *other == key), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_holds_at_once_is_merged_and_the_rest_still_differs() {
+        let default = Config::default();
+        for (key, value) in OTHERS {
+            let new = with(key, value);
+            let change = sole(&default, &new);
+            let merged = merge(&default, &new);
+            assert_eq!(
+                diff(&merged, &new).is_empty(),
+                !change.needs_restart,
+                "{key}"
+            );
+            let kept = diff(&default, &merged).is_empty();
+            assert_eq!(kept, change.needs_restart, "{key}");
+        }
+        let all = |skip: bool| {
+            let lines = OTHERS.iter().filter(|(key, _)| {
+                let name = key.strip_prefix("listener.");
+                name.is_some_and(|name| skip != AT_BIND.contains(&name))
+            });
+            let lines: Vec<String> = lines
+                .filter(|(key, _)| *key != "listener.dialect")
+                .map(|(key, value)| format!("{} = {value}\n", &key["listener.".len()..]))
+                .collect();
+            parse(&format!("[[listener]]\n{}", lines.concat()))
+        };
+        let new = all(true);
+        assert!(
+            diff(&merge(&default, &new), &new).is_empty(),
+            "apply(diff(a, b), a) = b"
+        );
+        let new = all(false);
+        assert!(
+            diff(&merge(&default, &new), &default).is_empty(),
+            "all of it waits"
+        );
+    }
+
+    #[test]
+    fn nothing_differs_from_itself_and_order_does_not_count() {
+        let one = "[[listener]]\nname = \"a\"\nbind = \"127.0.0.1:1\"\n";
+        let other = "[[listener]]\nname = \"b\"\nbind = \"127.0.0.1:2\"\n";
+        let (ab, ba) = (format!("{one}{other}"), format!("{other}{one}"));
+        assert_eq!(diff(&parse(&ab), &parse(&ba)), []);
+        let change = sole(&parse(&ab), &parse(one));
+        assert_eq!(
+            change.to_string(),
+            "listener.b: \"127.0.0.1:2\" -> none (needs a restart)"
+        );
+        let change = sole(&parse(one), &parse(&ab));
+        assert_eq!(
+            change.to_string(),
+            "listener.b: none -> \"127.0.0.1:2\" (needs a restart)"
+        );
+        let merged = merge(&parse(one), &parse(&ab));
+        assert_eq!(merged.listeners.len(), 1);
+    }
+
+    #[test]
+    fn a_setting_reaches_the_listener_of_its_name_wherever_it_stands() {
+        let file = |idle: &str, first: &str, second: &str| {
+            let listener = |name: &str| {
+                let idle = if name == "b" { idle } else { "60s" };
+                let port = if name == "b" { 2 } else { 1 };
+                format!(
+                    "[[listener]]\nname = \"{name}\"\nbind = \"127.0.0.1:{port}\"\n\
+                     idle_timeout = \"{idle}\"\n"
+                )
+            };
+            parse(&format!("{}{}", listener(first), listener(second)))
+        };
+        let (old, new) = (file("60s", "a", "b"), file("5s", "b", "a"));
+        let change = sole(&old, &new);
+        assert_eq!(change.key, "listener.b.idle_timeout");
+        let merged = merge(&old, &new);
+        assert_eq!(diff(&merged, &new), []);
+        assert_eq!(
+            merged.listeners[0].name, "a",
+            "the order of the sockets stays"
+        );
+    }
+
+    #[test]
+    fn less_is_tighter_and_off_is_more_than_any() {
+        let default = Config::default();
+        for (key, value, tighter) in [
+            ("listener.idle_timeout", "\"59s\"", true),
+            ("listener.idle_timeout", "\"61s\"", false),
+            ("listener.idle_timeout", "\"off\"", false),
+            ("listener.lifetime", "\"9h\"", true),
+            ("listener.frame_max", "\"65KiB\"", false),
+            ("listener.frame_max", "65535", true),
+            ("listener.ack_attempts", "6", false),
+            ("listener.allow", "[\"join\"]", true),
+            ("listener.reconnect", "\"1ms\"", false),
+            ("limits.connections", "5", true),
+            ("limits.topics", "5", true),
+            ("drain.timeout", "\"1s\"", false),
+            ("log.level", "\"error\"", false),
+        ] {
+            assert_eq!(
+                sole(&default, &with(key, value)).is_tighter,
+                tighter,
+                "{key} {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn connections_may_shrink_and_come_back_but_not_outgrow_the_start() {
+        let default = Config::default();
+        let reserved = default.limits.connections;
+        let less = with("limits.connections", "100");
+        assert!(!sole(&default, &less).needs_restart);
+        let merged = merge(&default, &less);
+        assert!(
+            !sole(&merged, &default).needs_restart,
+            "auto is what was reserved"
+        );
+        let more = with("limits.connections", &(reserved + 1).to_string());
+        assert!(sole(&default, &more).needs_restart);
+        assert_eq!(merge(&default, &more).connections, None);
+    }
+}

@@ -1,0 +1,260 @@
+//! Reload: the file is read and judged by a thread of its own, the loop takes over what holds at
+//! once. All or nothing: where anything is wrong, nothing has changed.
+//!
+//! Requests that came before the reading began share one reading, so a storm of signals costs no
+//! more than a few.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use log::{error, info, warn};
+
+use super::door::Door;
+use crate::config::{Change, Config, Override};
+use crate::gate::{Configure, Gate, Ticket};
+use crate::remote::Remote;
+use crate::server::Options;
+
+/// Requests that may wait for the reader.
+const WAITING: usize = 16;
+/// Bytes of the items in a line of the log, which is cut at [`LINE_MAX`](crate::log::LINE_MAX).
+const ITEMS_MAX: usize = 800;
+
+/// Where the configuration comes from, to be read again.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// The file, where there is one.
+    pub(crate) path: Option<PathBuf>,
+    /// What flags and variables said at start: they still win.
+    pub(crate) overrides: Vec<Override>,
+}
+
+impl Source {
+    /// The configuration as it stands now.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, and where.
+    pub(crate) fn read(&self) -> Result<Config, Vec<String>> {
+        match &self.path {
+            None => self.judge(None),
+            Some(path) => {
+                let text = read(path).map_err(|wrong| vec![wrong])?;
+                self.judge(Some((path, &text)))
+            }
+        }
+    }
+
+    fn judge(&self, file: Option<(&Path, &str)>) -> Result<Config, Vec<String>> {
+        Config::build(file, &self.overrides)
+            .map_err(|complaints| complaints.iter().map(ToString::to_string).collect())
+    }
+
+    fn name(&self) -> String {
+        let path = self.path.as_ref();
+        path.map_or_else(
+            || String::from("no file"),
+            |path| path.display().to_string(),
+        )
+    }
+}
+
+/// The text of a file, or which file can not be read and why.
+pub(crate) fn read(path: &Path) -> Result<String, String> {
+    let place = path.display();
+    let bytes = std::fs::read(path).map_err(|error| format!("{place}: {error}"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = memchr::memchr_iter(b'\n', good).count() + 1;
+        format!("{place}:{line}: not UTF-8")
+    })
+}
+
+/// The loop's end: what is in force, and the way to the reader.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// What is in force.
+    config: Config,
+    name: String,
+    to_reader: SyncSender<Job>,
+}
+
+type Job = (Ticket, Configure);
+
+/// The reader's end.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    source: Source,
+    jobs: Receiver<Job>,
+}
+
+impl Desk {
+    /// A desk for what is in force at start, and the reader that works for it.
+    pub(crate) fn new(config: Config, source: Source) -> (Self, Reader) {
+        let (to_reader, jobs) = sync_channel(WAITING);
+        let name = source.name();
+        let desk = Self {
+            config,
+            name,
+            to_reader,
+        };
+        (desk, Reader { source, jobs })
+    }
+
+    /// Passes a request on to the reader; says so where it takes none.
+    pub(crate) fn ask(&mut self, gate: &mut Gate, ticket: Ticket, what: Configure) -> bool {
+        let Err(error) = self.to_reader.try_send((ticket, what)) else {
+            return true;
+        };
+        let text = match error {
+            TrySendError::Full(_) => "too many requests wait for the configuration to be read",
+            TrySendError::Disconnected(_) => "nobody reads the configuration any more",
+        };
+        warn!("reload refused: {text}");
+        gate.configured(ticket, Err(vec![String::from(text)]));
+        false
+    }
+
+    /// Takes over what holds at once. What has changed, and what would with a restart.
+    fn take(&mut self, gate: &mut Gate, new: Result<Config, Vec<String>>) -> Verdict {
+        if gate.is_draining() {
+            return Err(vec![String::from("the server is shutting down")]);
+        }
+        let new = new?;
+        let changes = self.compare(gate, &new);
+        self.config = self.config.merge(&new);
+        for listener in &self.config.listeners {
+            gate.retune(listener);
+        }
+        gate.tune(&options(&self.config));
+        log::set_max_level(self.config.log.level);
+        for warning in self.config.warnings() {
+            warn!("{warning}");
+        }
+        Ok(changes)
+    }
+
+    /// What a reload would change, with the connections that come under tighter limits.
+    fn compare(&self, gate: &Gate, new: &Config) -> Vec<Change> {
+        let mut changes = Config::diff(&self.config, new);
+        for change in changes.iter_mut().filter(|change| change.is_tighter) {
+            change.touches = match &change.listener {
+                Some(name) => gate.connections_at(name),
+                None if change.key == "limits.connections" => {
+                    let limit = new.connections.unwrap_or(u32::MAX);
+                    gate.connections().saturating_sub(limit)
+                }
+                None => 0,
+            };
+        }
+        changes
+    }
+
+    fn tell(&self, verdict: &Verdict) {
+        let file = &self.name;
+        match verdict {
+            Ok(changes) if changes.is_empty() => info!("reloaded {file}: nothing has changed"),
+            Ok(changes) => {
+                let restart = changes.iter().filter(|one| one.needs_restart).count();
+                let now = changes.len() - restart;
+                info!("reloaded {file}: changed={now} needs-restart={restart}");
+                for line in lines(changes) {
+                    info!("reloaded {line}");
+                }
+            }
+            Err(complaints) => {
+                for line in lines(complaints) {
+                    error!("reload refused, nothing has changed: {line}");
+                }
+            }
+        }
+    }
+}
+
+type Verdict = crate::gate::Verdict;
+
+/// What the loop is set up with.
+pub(crate) fn options(config: &Config) -> Options {
+    let mut limits = config.limits.clone();
+    limits.connections = config.connections.unwrap_or(limits.connections);
+    Options {
+        limits,
+        users: config.users,
+        coalesce: config.coalesce,
+        drain_over: config.drain.over,
+        drain_timeout: config.drain.timeout,
+        ..Options::default()
+    }
+}
+
+/// As few lines as the items fit in.
+fn lines(items: &[impl ToString]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for item in items.iter().map(ToString::to_string) {
+        match lines.last_mut() {
+            Some(line) if line.len() + item.len() <= ITEMS_MAX => {
+                line.push_str("; ");
+                line.push_str(&item);
+            }
+            _ => lines.push(item),
+        }
+    }
+    lines
+}
+
+impl Reader {
+    /// Reads and judges whatever is asked for, until the loop has ended.
+    fn work(self, remote: &Remote<Door>) {
+        while let Ok(first) = self.jobs.recv() {
+            let mut jobs = vec![first];
+            jobs.extend(self.jobs.try_iter());
+            let mut reloads = Vec::new();
+            for (ticket, what) in jobs {
+                match what {
+                    Configure::Reload => reloads.push(ticket),
+                    Configure::Check(text) => {
+                        let path = self.source.path.as_deref();
+                        let path = path.unwrap_or_else(|| Path::new("text"));
+                        let judged = self.source.judge(Some((path, &text)));
+                        hand_in(remote, move |gate, door| {
+                            let desk = &door.desk;
+                            let verdict = judged.map(|new| desk.compare(gate, &new));
+                            gate.configured(ticket, verdict);
+                        });
+                    }
+                }
+            }
+            if !reloads.is_empty() {
+                let new = self.source.read();
+                hand_in(remote, move |gate, door| door.reload(gate, new, &reloads));
+            }
+        }
+    }
+
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// Where the system has none left.
+    pub(crate) fn start(self, remote: Remote<Door>) -> std::io::Result<()> {
+        let name = String::from("reader");
+        let thread = std::thread::Builder::new().name(name);
+        thread.spawn(move || self.work(&remote)).map(drop)
+    }
+}
+
+fn hand_in(remote: &Remote<Door>, task: impl FnOnce(&mut Gate, &mut Door) + Send + 'static) {
+    if let Err(error) = remote.post(task) {
+        error!("a configuration was read in vain: {error}");
+    }
+}
+
+impl Door {
+    /// What was read is in hand.
+    fn reload(&mut self, gate: &mut Gate, new: Result<Config, Vec<String>>, tickets: &[Ticket]) {
+        let verdict = self.desk.take(gate, new);
+        self.desk.tell(&verdict);
+        for ticket in tickets {
+            gate.configured(*ticket, verdict.clone());
+            self.service.reloaded(&verdict);
+        }
+    }
+}
