@@ -22,7 +22,7 @@ pub struct Daemon {
     /// Where it listens, in the order of the file.
     addrs: Vec<SocketAddr>,
     log: Arc<Mutex<String>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Daemon {
@@ -44,6 +44,12 @@ impl Daemon {
 
     /// Starts the program that `command` runs, and waits until it listens.
     pub fn launch(mut command: Command, config: &str, arguments: &[&str]) -> Self {
+        command.stdin(Stdio::null());
+        Self::launch_over(command, config, arguments)
+    }
+
+    /// The same with the stdin that the command has.
+    pub fn launch_over(mut command: Command, config: &str, arguments: &[&str]) -> Self {
         command.stderr(Stdio::piped());
         let (mut daemon, lines) = Self::spawn(command, config, arguments);
         loop {
@@ -67,7 +73,8 @@ impl Daemon {
     }
 
     /// The same with the stderr that the command has.
-    pub fn redirected(command: Command, config: &str, arguments: &[&str]) -> Self {
+    pub fn redirected(mut command: Command, config: &str, arguments: &[&str]) -> Self {
+        command.stdin(Stdio::null());
         let mut daemon = Self::spawn(command, config, arguments).0;
         let pid = daemon.child.id();
         daemon.addrs = eventually("it listens", || {
@@ -84,7 +91,7 @@ impl Daemon {
             .args(arguments)
             .env("PULSEGATE_ADMIN_BIND", "off")
             .current_dir(folder.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
         // It holds the other end of whatever stderr is redirected to.
         drop(command);
@@ -97,7 +104,7 @@ impl Daemon {
             child,
             addrs: Vec::new(),
             log,
-            _folder: folder,
+            folder: folder,
         };
         (daemon, lines)
     }
@@ -109,6 +116,16 @@ impl Daemon {
 
     pub fn addrs(&self) -> &[SocketAddr] {
         &self.addrs
+    }
+
+    /// Writes the configuration anew.
+    pub fn rewrite(&self, config: &str) {
+        std::fs::write(self.folder.path().join("c.toml"), config).unwrap();
+    }
+
+    /// Takes the configuration away.
+    pub fn remove(&self) {
+        std::fs::remove_file(self.folder.path().join("c.toml")).unwrap();
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -21,4 +21,6 @@ mod logging;
 mod output;
 mod precedence;
 mod program;
+mod reload;
+mod service;
 mod signals;

@@ -1,0 +1,120 @@
+//! SIGHUP: the file is read again, and all of it holds or nothing.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::daemon::{Daemon, LINE};
+
+fn with(settings: &str) -> String {
+    format!("{settings}\n{LINE}")
+}
+
+/// Rewrites the file, hangs up, and waits until the log says so.
+fn reload(daemon: &Daemon, config: &str, says: &str) {
+    daemon.rewrite(config);
+    daemon.signal(Signal::HUP);
+    daemon.logs(says);
+}
+
+#[test]
+fn it_tells_what_has_changed_and_what_needs_a_restart() {
+    let daemon = Daemon::start(LINE);
+    let mut client = daemon.client();
+    client.fence();
+    let config = "[drain]\nover = \"2s\"\n[log]\nformat = \"json\"\n\
+                  [limits]\nconnections = 10_000_000\n[defaults]\nidle_timeout = \"30s\"\n\
+                  frame_max = \"65KiB\"\n[[listener]]\nbind = \"127.0.0.1:1\"\nframing = \"lenhdr\"\n\
+                  [[listener]]\nname = \"new\"\nbind = \"127.0.0.1:2\"\n";
+    reload(
+        &daemon,
+        config,
+        "reloaded c.toml: changed=3 needs-restart=5",
+    );
+    for said in [
+        "drain.over: \"0s\" -> \"2s\"; ",
+        "log.format: \"text\" -> \"json\" (needs a restart)",
+        "limits.connections: \"auto\" -> 10000000 (needs a restart)",
+        "listener.clients.idle_timeout: \"60s\" -> \"30s\" (tighter, connections=1)",
+        "listener.clients.frame_max: \"64KiB\" -> \"65KiB\"",
+        "listener.clients.bind: \"127.0.0.1:0\" -> \"127.0.0.1:1\" (needs a restart)",
+        "listener.clients.framing: \"line\" -> \"lenhdr\" (needs a restart)",
+        "listener.new: none -> \"127.0.0.1:2\" (needs a restart)",
+    ] {
+        daemon.logs(said);
+    }
+    client.fence();
+    daemon.signal(Signal::HUP);
+    daemon.logs("changed=0 needs-restart=5");
+}
+
+#[test]
+fn a_broken_file_changes_nothing_and_is_told_by_line() {
+    let daemon = Daemon::start(&with("[defaults]\nidle_timeout = \"60s\"\n"));
+    let mut client = daemon.client();
+    client.fence();
+    let broken = with("[defaults]\nidle_timeout = \"1s\"\nwrite_timout = \"5s\"\n");
+    reload(
+        &daemon,
+        &broken,
+        "reload refused, nothing has changed: c.toml:3: ",
+    );
+    daemon.logs("did you mean \"write_timeout\"?");
+    reload(&daemon, "[defaults\n", "c.toml:1: not TOML");
+    daemon.rewrite(LINE);
+    daemon.signal(Signal::HUP);
+    daemon.logs("reloaded c.toml: nothing has changed");
+    client.fence();
+}
+
+#[test]
+fn shorter_deadlines_reach_live_connections_and_longer_ones_spare_them() {
+    let daemon = Daemon::start(&with("[defaults]\nidle_timeout = \"60s\"\n"));
+    let mut client = daemon.client();
+    client.fence();
+    let began = Instant::now();
+    let short = with("[defaults]\nidle_timeout = \"300ms\"\n");
+    reload(&daemon, &short, "idle_timeout: \"60s\" -> \"300ms\"");
+    assert_eq!(client.line(), "close idle-timeout");
+    assert!(began.elapsed() >= Duration::from_millis(290));
+    let long = with("[defaults]\nidle_timeout = \"60s\"\n");
+    reload(&daemon, &long, "idle_timeout: \"300ms\" -> \"60s\"");
+    let mut client = daemon.client();
+    client.asks("login a", "ok heartbeat=20000 proto=1");
+}
+
+#[test]
+fn flags_still_win_and_the_level_of_the_log_changes() {
+    let daemon = Daemon::start_with(LINE, &["--idle-timeout", "9s"]);
+    let config = with("[log]\nlevel = \"debug\"\n[defaults]\nidle_timeout = \"1s\"\n");
+    reload(&daemon, &config, "log.level: \"info\" -> \"debug\"");
+    let mut client = daemon.client();
+    client.asks("login a", "ok heartbeat=3000 proto=1");
+    daemon.logs("opened peer=127.0.0.1");
+    assert!(
+        !daemon.log().contains("idle_timeout"),
+        "the flag is what it was"
+    );
+}
+
+#[test]
+fn a_storm_of_hang_ups_ends_with_the_last_file() {
+    let daemon = Daemon::start(LINE);
+    let mut client = daemon.client();
+    for number in 1..=200 {
+        daemon.rewrite(&with(&format!("[limits]\ntopics = {number}\n")));
+        daemon.signal(Signal::HUP);
+        client.fence();
+    }
+    daemon.logs("-> 200");
+    daemon.client().fence();
+}
+
+#[test]
+fn a_file_that_is_gone_changes_nothing() {
+    let daemon = Daemon::start(LINE);
+    daemon.remove();
+    daemon.signal(Signal::HUP);
+    daemon.logs("reload refused, nothing has changed: c.toml: No such file");
+    daemon.client().fence();
+}
