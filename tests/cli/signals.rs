@@ -115,10 +115,8 @@ fn what_waits_arrives_before_the_goodbye() {
     let text = client.text();
     assert!(text.len() > waits, "{} of {waits}", text.len());
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(
-        (lines.len(), lines.last()),
-        (101, Some(&"close shutdown 1500"))
-    );
+    assert_eq!(lines.len(), 101);
+    assert!(lines[100].starts_with("close shutdown "), "{}", lines[100]);
     assert!(daemon.exit().success());
 }
 
