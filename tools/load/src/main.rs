@@ -11,7 +11,8 @@
 //! - [`spread`]: what became of one published message at all of its receivers
 //! - [`tally`]: counters and histograms, [`channel`]: how they reach the parent
 //! - [`proc`]: what the kernel says of the server and of us
-//! - [`verdict`], [`report`]: what it all means, and how it is told
+//! - [`verdict`], [`report`]: what it all means, and how it is told; [`plot`] draws, [`compare`]
+//!   holds runs against each other
 
 #![cfg_attr(
     test,
@@ -20,10 +21,12 @@
 
 mod channel;
 mod cli;
+mod compare;
 mod crew;
 mod dial;
 mod error;
 mod plan;
+mod plot;
 mod proc;
 mod report;
 mod role;

@@ -29,6 +29,17 @@ pub(crate) fn show_nanos(nanos: u64) -> String {
     format!("{nanos} ns")
 }
 
+/// `1.23 MiB`, with three digits that count.
+pub(crate) fn show_bytes(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    for (size, unit) in UNITS {
+        if bytes >= size {
+            return format!("{} {unit}", three_digits(bytes as f64 / size as f64));
+        }
+    }
+    format!("{bytes} B")
+}
+
 /// A number with three digits that count, and none before them cut off.
 pub(crate) fn three_digits(value: f64) -> String {
     match value.abs() {
@@ -86,6 +97,12 @@ mod tests {
             "0 ns", "999 ns", "1.00 us", "12.3 us", "1.23 ms", "100.0 ms", "1.02 min",
         ];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn bytes_are_shown_in_powers_of_two() {
+        let shown = [0, 1_023, 1_024, 3 << 20, 5 << 30].map(show_bytes);
+        assert_eq!(shown, ["0 B", "1023 B", "1.00 KiB", "3.00 MiB", "5.00 GiB"]);
     }
 
     #[test]

@@ -127,6 +127,9 @@ pub(crate) struct Outputs {
     /// Write the distributions as HdrHistogram text
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     hgrm: Option<PathBuf>,
+    /// Write a page with tables and plots: one HTML file, complete in itself
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    html: Option<PathBuf>,
     /// No progress on standard error
     #[arg(short = 'q', long = "quiet", help_heading = "Results")]
     pub(crate) is_quiet: bool,
@@ -138,6 +141,7 @@ impl Outputs {
             json: self.json.clone(),
             csv: self.csv.clone(),
             hgrm: self.hgrm.clone(),
+            html: self.html.clone(),
         }
     }
 }

@@ -2,7 +2,9 @@
 //! errors into text.
 
 mod args;
+mod compare;
 mod places;
+mod show;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -16,7 +18,7 @@ use crate::crew;
 use crate::error::{Fatal, USAGE};
 use crate::plan::{Cohort, Fleet, Limits, Part, Plan};
 use crate::proc::Look;
-use crate::report::{Progress, Report, to_stdout};
+use crate::report::{Report, observer, to_stdout};
 use crate::scenario;
 use crate::verdict::Threshold;
 use crate::worker;
@@ -57,6 +59,10 @@ enum Command {
     Torn(scenario::torn::Args),
     /// A plan of your own: cohorts and phases from a file
     Run(scenario::run::Args),
+    /// Show an older run again, or write its page
+    Report(show::Args),
+    /// Hold runs against each other: ratios, spreads, limits
+    Compare(compare::Args),
     /// One worker process; started by the tool itself
     #[command(hide = true)]
     Worker,
@@ -82,7 +88,14 @@ really sent, `rtt`, stands beside it.
 
 Exit codes: 0 passed, 1 a threshold was broken, 2 the command line is wrong, 3 the run is invalid
 (it says nothing about the server), 4 this machine or the target does not allow it, 130 and 143
-interrupted; the report is written all the same.";
+interrupted; the report is written all the same.
+
+Results: the table on standard output; --json writes everything that is known of the run, --html a
+page of it with plots, --csv the timeline (a line for each interval), --hgrm the distributions for
+HdrHistogram's plotters. `report RUN.json` shows a run again or writes its other forms; `compare
+A.json,A2.json B.json,B2.json` holds several runs against each other. On a terminal a run is shown
+as it goes, elsewhere there is a line for each interval; --quiet leaves both out, NO_COLOR the
+colours.";
 
 pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -116,6 +129,8 @@ fn obey(command: &Command) -> Result<u8, Fatal> {
         Command::Slow(args) => run(args.plan()?),
         Command::Torn(args) => run(args.plan()?),
         Command::Run(args) => run(args.plan()?),
+        Command::Report(args) => args.obey(),
+        Command::Compare(args) => args.obey(),
         Command::Worker => worker::main().map(|()| 0),
     }
 }
@@ -139,11 +154,10 @@ fn run(asked: Asked<'_>) -> Result<u8, Fatal> {
             "--server-pid {pid}: there is no such process, or it may not be looked at"
         )));
     }
-    let mut progress = Progress {
-        is_quiet: outputs.is_quiet,
-        interval: plan.interval.as_secs_f64(),
-    };
-    let outcome = crew::run(&plan, &fleet, outputs.server_pid, &mut progress)?;
+    let mut told = observer(&plan, outputs.is_quiet);
+    let outcome = crew::run(&plan, &fleet, outputs.server_pid, &mut *told)?;
+    // It leaves the terminal as it was before anything else is written.
+    drop(told);
     outcome.check_target(&plan)?;
     let report = Report::new(&plan, &outcome, outputs.server_pid);
     report.publish(&outputs.forms())?;

@@ -20,12 +20,15 @@ use crate::proc::Look;
 use crate::tally::Tally;
 use crate::units::nanos;
 use member::Member;
-pub(crate) use outcome::{Outcome, Sample, Stretch};
+pub(crate) use outcome::{Latency, Outcome, Sample, Stretch};
 use signals::Signals;
 
 /// Who is told how it goes, once in an interval.
 pub(crate) trait Observer {
     fn interval(&mut self, sample: &Sample);
+
+    /// A phase begins, by its place in the plan, so many seconds after the run.
+    fn phase(&mut self, _index: usize, _at: f64) {}
 }
 
 /// A run under way.
@@ -41,7 +44,9 @@ pub(crate) struct Crew<'a> {
     began: u64,
     /// What was reported since the last sample.
     recent: Tally,
-    next_sample: u64,
+    /// The end of the interval under way, and of the one before.
+    interval_ends: u64,
+    interval_began: u64,
     phase: usize,
     ready: Vec<Ready>,
 }
@@ -81,7 +86,8 @@ pub(crate) fn run(
         server,
         began,
         recent: Tally::new(),
-        next_sample: u64::MAX,
+        interval_ends: u64::MAX,
+        interval_began: began,
         phase: 0,
         ready: Vec::new(),
     };
@@ -96,7 +102,8 @@ impl Crew<'_> {
         })?;
         self.look_at_server();
         self.began = nanos(self.net.now());
-        self.next_sample = self.began + nanos(self.plan.interval);
+        self.interval_began = self.began;
+        self.interval_ends = self.began + nanos(self.plan.interval);
         for phase in 0..self.plan.phases.len() {
             self.lead_phase(phase)?;
             if self.is_cut_short() {
@@ -109,6 +116,8 @@ impl Crew<'_> {
         self.wait_for(drain, |crew| {
             crew.members.iter().all(Member::is_drained) && crew.outcome.missing() == 0
         })?;
+        let now = nanos(self.net.now());
+        self.sample(now, false);
         self.tell(&Order::Stop);
         self.wait_for(Duration::from_secs(10), |crew| {
             crew.members.iter().all(|member| member.is_done)
@@ -124,7 +133,9 @@ impl Crew<'_> {
         let at = nanos(self.net.now());
         self.phase = phase;
         self.tell(&Order::Phase { index: phase, at });
-        self.outcome.phases[phase].began = self.seconds();
+        let began = self.seconds();
+        self.outcome.phases[phase].began = began;
+        self.observer.phase(phase, began);
         if self.plan.phases[phase].judged {
             let open = self.open();
             self.outcome.ready_at_start.get_or_insert(open);
@@ -189,7 +200,7 @@ impl Crew<'_> {
             if self.outcome.is_broken && self.members.iter().all(|member| member.is_done) {
                 return Ok(());
             }
-            let until = end.min(self.next_sample);
+            let until = end.min(self.sample_due());
             self.wait(until.saturating_sub(now))?;
             self.sample_if_due();
         }
@@ -240,17 +251,33 @@ impl Crew<'_> {
         Ok(())
     }
 
+    /// The workers report when an interval ends: what they say is on its way for a moment.
+    fn sample_due(&self) -> u64 {
+        let interval = nanos(self.plan.interval);
+        self.interval_ends.saturating_add(SLACK.min(interval / 4))
+    }
+
     fn sample_if_due(&mut self) {
         let now = nanos(self.net.now());
-        if now < self.next_sample {
+        if now < self.sample_due() {
             return;
         }
-        self.next_sample += nanos(self.plan.interval);
+        self.sample(self.interval_ends, self.plan.phases[self.phase].judged);
+        // After a pause of our own there is one long interval, not many empty ones.
+        while self.sample_due() <= now {
+            self.interval_ends += nanos(self.plan.interval);
+        }
+    }
+
+    /// Ends an interval that lasted until `end`.
+    fn sample(&mut self, end: u64, is_judged: bool) {
         self.look_at_server();
-        let at = self.seconds();
+        let at = end.saturating_sub(self.began) as f64 / 1e9;
+        let span = end.saturating_sub(self.interval_began) as f64 / 1e9;
+        self.interval_began = end;
         let under_way = self.members.iter().map(|member| member.pulse.under_way);
         let sample = Sample::of(
-            at,
+            (at, span),
             &self.plan.phases[self.phase].name,
             (self.open(), under_way.sum()),
             &self.recent,
@@ -258,8 +285,7 @@ impl Crew<'_> {
         );
         self.recent.reset();
         self.observer.interval(&sample);
-        self.outcome
-            .note(sample, self.plan.phases[self.phase].judged);
+        self.outcome.note(sample, is_judged);
     }
 
     fn look_at_server(&mut self) {
@@ -277,3 +303,6 @@ impl Crew<'_> {
         self.outcome.phases[phase].cpu.push((at, used));
     }
 }
+
+/// How long reports may be on their way: 50 ms.
+const SLACK: u64 = 50_000_000;

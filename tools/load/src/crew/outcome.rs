@@ -1,6 +1,6 @@
 //! What a run came to, before anybody has judged it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::channel::Pulse;
 use crate::error::Fatal;
@@ -58,11 +58,14 @@ pub(crate) struct Generator {
     cpu: Vec<u64>,
 }
 
-/// One interval.
-#[derive(Clone, Debug, Serialize)]
+/// One interval; what is counted in it is what was reported in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Sample {
-    /// Seconds since the beginning.
+    /// Its end, in seconds since the beginning.
     pub(crate) at: f64,
+    /// Seconds that it lasted; the last one may be short.
+    #[serde(default)]
+    pub(crate) span: f64,
     pub(crate) phase: String,
     pub(crate) open: u64,
     pub(crate) under_way: u64,
@@ -80,7 +83,7 @@ pub(crate) struct Sample {
 }
 
 /// What answers took in an interval.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Latency {
     pub(crate) p50: u64,
     pub(crate) p99: u64,
@@ -243,7 +246,7 @@ impl Generator {
 
 impl Sample {
     pub(crate) fn of(
-        at: f64,
+        (at, span): (f64, f64),
         phase: &str,
         (open, under_way): (u64, u64),
         recent: &Tally,
@@ -253,11 +256,13 @@ impl Sample {
             Timing::BeatResponse,
             Timing::Response,
             Timing::Rtt,
+            Timing::Delivery,
             Timing::Life,
         ];
         let timing = timed.iter().find_map(|what| recent.timing(*what));
         Self {
             at,
+            span,
             phase: phase.to_owned(),
             open,
             under_way,

@@ -249,6 +249,12 @@ impl Plan {
         cohorts.map(|cohort| cohort.connections).max().unwrap_or(0)
     }
 
+    /// Connections of the cohorts that open in a phase or before it.
+    pub(crate) fn wanted_in(&self, phase: usize) -> u64 {
+        let cohorts = self.cohorts.iter().filter(|cohort| cohort.from <= phase);
+        cohorts.map(|cohort| u64::from(cohort.connections)).sum()
+    }
+
     /// Connections of all cohorts.
     pub(crate) fn connections(&self) -> u64 {
         let each = self.cohorts.iter().map(|cohort| cohort.connections);

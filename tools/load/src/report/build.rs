@@ -2,13 +2,11 @@
 
 use std::time::SystemTime;
 
-use base64::Engine;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 use super::{
     CohortReport, Connections, GeneratorReport, PhaseReport, Recovery, Report, ServerReport,
-    TimingReport, VERSION,
+    VERSION,
 };
 use crate::crew::{Outcome, Stretch};
 use crate::plan::Plan;
@@ -21,8 +19,8 @@ impl Report {
         let phases = plan.phases.iter().zip(&outcome.phases);
         Self {
             version: VERSION,
-            tool: env!("CARGO_PKG_NAME"),
-            tool_version: env!("CARGO_PKG_VERSION"),
+            tool: env!("CARGO_PKG_NAME").to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             ended: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             seconds: outcome.seconds,
             verdict: Verdict::of(plan, outcome),
@@ -59,12 +57,12 @@ fn cohorts(plan: &Plan, stretch: &Stretch) -> Vec<CohortReport> {
             rps: tally.count(Count::Answered) as f64 / stretch.seconds().max(1e-9),
             counts: Count::ALL
                 .iter()
-                .map(|what| (what.name(), tally.count(*what)))
+                .map(|what| (what.name().to_owned(), tally.count(*what)))
                 .filter(|(_, count)| *count > 0)
                 .collect(),
             timings: Timing::ALL
                 .iter()
-                .filter_map(|what| Some((what.name(), tally.timing(*what)?.into())))
+                .filter_map(|what| Some((what.name().to_owned(), tally.timing(*what)?.into())))
                 .collect(),
             recovery: recovery(tally),
         })
@@ -149,26 +147,4 @@ fn server_report(pid: u32, plan: &Plan, outcome: &Outcome) -> Option<ServerRepor
         listen_drops: after.listen_drops.saturating_sub(before.listen_drops),
         socket_bytes_per_connection: per_connection(|look| look.socket_bytes),
     })
-}
-
-impl From<&Histogram<u64>> for TimingReport {
-    fn from(timing: &Histogram<u64>) -> Self {
-        let at = |quantile| timing.value_at_quantile(quantile);
-        let mut bytes = Vec::new();
-        // Writing to a vector does not fail.
-        let _ = V2DeflateSerializer::new().serialize(timing, &mut bytes);
-        Self {
-            count: timing.len(),
-            min: timing.min(),
-            mean: timing.mean(),
-            p50: at(0.5),
-            p90: at(0.9),
-            p95: at(0.95),
-            p99: at(0.99),
-            p999: at(0.999),
-            p9999: at(0.9999),
-            max: timing.max(),
-            hdr: base64::prelude::BASE64_STANDARD.encode(bytes),
-        }
-    }
 }

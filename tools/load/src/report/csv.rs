@@ -6,7 +6,7 @@ use super::Report;
 
 pub(crate) fn of(report: &Report) -> String {
     let mut text = String::from(
-        "seconds,phase,open,under_way,opened,lost,errors,sent,answered,messages,\
+        "seconds,span,phase,open,under_way,opened,lost,errors,sent,answered,messages,\
          p50_ns,p99_ns,max_ns,server_cpu_ns,server_resident,server_files\n",
     );
     for sample in &report.timeline {
@@ -25,9 +25,10 @@ pub(crate) fn of(report: &Report) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "{:.3},{},{},{},{},{},{},{},{},{},{},{}",
+            "{:.3},{:.3},{},{},{},{},{},{},{},{},{},{},{}",
             sample.at,
-            sample.phase,
+            sample.span,
+            quoted(&sample.phase),
             sample.open,
             sample.under_way,
             sample.opened,
@@ -41,4 +42,24 @@ pub(crate) fn of(report: &Report) -> String {
         );
     }
     text
+}
+
+/// A cell as it is, unless it holds what parts cells.
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_parts_cells_is_quoted() {
+        assert_eq!(quoted("ramp"), "ramp");
+        assert_eq!(quoted("one, \"two\""), "\"one, \"\"two\"\"\"");
+    }
 }

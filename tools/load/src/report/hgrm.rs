@@ -2,11 +2,9 @@
 
 use std::fmt::Write;
 
-use base64::Engine;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::Deserializer;
 
-use super::{Report, TimingReport};
+use super::Report;
 
 /// Every distribution of the judged phases, each under a line that names it.
 pub(crate) fn of(report: &Report) -> String {
@@ -16,18 +14,13 @@ pub(crate) fn of(report: &Report) -> String {
             for (name, timing) in &cohort.timings {
                 // Writing to a string does not fail.
                 let _ = writeln!(text, "#[{}/{}.{name}]", phase.name, cohort.name);
-                if let Some(timing) = read(timing) {
+                if let Some(timing) = timing.histogram() {
                     let _ = write(&timing, &mut text);
                 }
             }
         }
     }
     text
-}
-
-fn read(timing: &TimingReport) -> Option<Histogram<u64>> {
-    let bytes = base64::prelude::BASE64_STANDARD.decode(&timing.hdr).ok()?;
-    Deserializer::new().deserialize(&mut bytes.as_slice()).ok()
 }
 
 fn write(timing: &Histogram<u64>, text: &mut String) -> std::fmt::Result {

@@ -5,17 +5,21 @@
 mod build;
 mod csv;
 mod hgrm;
+mod html;
+mod live;
+mod paint;
 mod progress;
 mod table;
+mod timing;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub(crate) use progress::Progress;
-
-use crate::crew::Sample;
+use crate::crew::{Observer, Sample};
+use crate::error::{Doing, Fatal};
 use crate::plan::Plan;
 use crate::proc::Look;
 use crate::verdict::Verdict;
@@ -23,13 +27,16 @@ use crate::verdict::Verdict;
 /// The version of the schema: grows where a field changes its meaning or goes.
 pub(crate) const VERSION: u32 = 1;
 
+/// The schema itself.
+pub(crate) const SCHEMA: &str = include_str!("../../report.schema.json");
+
 /// A run and its result.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// See [`VERSION`].
     pub(crate) version: u32,
-    pub(crate) tool: &'static str,
-    pub(crate) tool_version: &'static str,
+    pub(crate) tool: String,
+    pub(crate) tool_version: String,
     /// When the run ended, RFC 3339.
     pub(crate) ended: String,
     pub(crate) seconds: f64,
@@ -44,7 +51,7 @@ pub(crate) struct Report {
 }
 
 /// How many there were.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Connections {
     pub(crate) wanted: u64,
     /// Open when the first judged phase began.
@@ -54,7 +61,7 @@ pub(crate) struct Connections {
 }
 
 /// One phase.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PhaseReport {
     pub(crate) name: String,
     pub(crate) began: f64,
@@ -64,22 +71,22 @@ pub(crate) struct PhaseReport {
 }
 
 /// One cohort in one phase.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CohortReport {
     pub(crate) name: String,
     /// All that went wrong, lost connections apart.
     pub(crate) errors: u64,
     /// Answers a second.
     pub(crate) rps: f64,
-    pub(crate) counts: BTreeMap<&'static str, u64>,
-    pub(crate) timings: BTreeMap<&'static str, TimingReport>,
+    pub(crate) counts: BTreeMap<String, u64>,
+    pub(crate) timings: BTreeMap<String, TimingReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recovery: Option<Recovery>,
 }
 
 /// The way back from a disturbance: nanoseconds until so many of a hundred were served again;
 /// `None` where it never came so far.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Recovery {
     pub(crate) left: u64,
     pub(crate) back: u64,
@@ -92,7 +99,7 @@ pub(crate) struct Recovery {
 }
 
 /// A distribution; times in nanoseconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct TimingReport {
     pub(crate) count: u64,
     pub(crate) min: u64,
@@ -109,7 +116,7 @@ pub(crate) struct TimingReport {
 }
 
 /// What the tool itself took.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct GeneratorReport {
     pub(crate) workers: u32,
     pub(crate) cpu_seconds: f64,
@@ -126,7 +133,7 @@ pub(crate) struct GeneratorReport {
 }
 
 /// What the target took, in the judged phases where it is a cost of operations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ServerReport {
     pub(crate) pid: u32,
     pub(crate) before: Look,
@@ -146,46 +153,105 @@ pub(crate) struct ServerReport {
     pub(crate) socket_bytes_per_connection: Option<f64>,
 }
 
+/// What tells whether the rest can be understood.
+#[derive(Deserialize)]
+struct Head {
+    tool: String,
+    version: u32,
+}
+
 /// The forms that were asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Forms {
-    pub(crate) json: Option<std::path::PathBuf>,
-    pub(crate) csv: Option<std::path::PathBuf>,
-    pub(crate) hgrm: Option<std::path::PathBuf>,
+    pub(crate) json: Option<PathBuf>,
+    pub(crate) csv: Option<PathBuf>,
+    pub(crate) hgrm: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
 }
 
 impl Report {
+    /// Reads one that was written as JSON; `-` is standard input.
+    ///
+    /// # Errors
+    /// Where it can not be read, or is none that this version understands.
+    pub(crate) fn read(path: &Path) -> Result<Self, Fatal> {
+        let name = path.display();
+        let doing = || format!("reading {name}");
+        let mut bytes = Vec::new();
+        if path.as_os_str() == "-" {
+            io::stdin().lock().read_to_end(&mut bytes).doing(doing)?;
+        } else {
+            bytes = std::fs::read(path).doing(doing)?;
+        }
+        let wrong = |why: String| Fatal::Usage(format!("{name}: {why}"));
+        let no_report = |error| wrong(format!("no report that --json has written: {error}"));
+        let head: Head = serde_json::from_slice(&bytes).map_err(no_report)?;
+        if head.tool != env!("CARGO_PKG_NAME") {
+            return Err(wrong(format!(
+                "a report of {:?}, not of this tool",
+                head.tool
+            )));
+        }
+        if head.version != VERSION {
+            return Err(wrong(format!(
+                "a report of version {}; this tool understands version {VERSION}",
+                head.version
+            )));
+        }
+        serde_json::from_slice(&bytes).map_err(no_report)
+    }
+
     /// Writes every form that was asked for, and the table.
     ///
     /// # Errors
     /// Where one can not be written, with its name.
-    pub(crate) fn publish(&self, forms: &Forms) -> Result<(), crate::error::Fatal> {
-        use crate::error::Doing;
-        let write = |path: &std::path::Path, bytes: Vec<u8>| {
-            if path.as_os_str() == "-" {
-                return to_stdout(&bytes).doing(|| String::from("writing the report"));
-            }
-            std::fs::write(path, bytes).doing(|| format!("writing {}", path.display()))
-        };
+    pub(crate) fn publish(&self, forms: &Forms) -> Result<(), Fatal> {
         if let Some(path) = &forms.json {
             let mut json = serde_json::to_vec_pretty(self)
                 .doing(|| String::from("writing the report as JSON"))?;
             json.push(b'\n');
-            write(path, json)?;
+            write_to(path, &json)?;
         }
         if let Some(path) = &forms.csv {
-            write(path, csv::of(self).into_bytes())?;
+            write_to(path, csv::of(self).as_bytes())?;
         }
         if let Some(path) = &forms.hgrm {
-            write(path, hgrm::of(self).into_bytes())?;
+            write_to(path, hgrm::of(self).as_bytes())?;
         }
-        let all = [&forms.json, &forms.csv, &forms.hgrm];
-        let takes_stdout = |path: &&std::path::PathBuf| path.as_os_str() == "-";
+        if let Some(path) = &forms.html {
+            write_to(path, html::of(self).as_bytes())?;
+        }
+        let all = [&forms.json, &forms.csv, &forms.hgrm, &forms.html];
+        let takes_stdout = |path: &&PathBuf| path.as_os_str() == "-";
         if all.into_iter().flatten().any(|path| takes_stdout(&path)) {
             return Ok(());
         }
-        to_stdout(table::of(self).as_bytes()).doing(|| String::from("writing the report"))
+        let is_coloured = paint::is_coloured(&io::stdout());
+        to_stdout(table::of(self, is_coloured).as_bytes())
+            .doing(|| String::from("writing the report"))
     }
+}
+
+/// Whoever tells how a run goes: nobody, a view on a terminal, or a line for each interval.
+pub(crate) fn observer(plan: &Plan, is_quiet: bool) -> Box<dyn Observer + '_> {
+    if is_quiet {
+        Box::new(progress::Quiet)
+    } else if paint::is_screen(&io::stderr()) {
+        Box::new(live::Live::new(plan))
+    } else {
+        Box::new(progress::Progress)
+    }
+}
+
+/// Writes a file; `-` is standard output.
+///
+/// # Errors
+/// Where it can not be written, with its name.
+pub(crate) fn write_to(path: &Path, bytes: &[u8]) -> Result<(), Fatal> {
+    if path.as_os_str() == "-" {
+        return to_stdout(bytes).doing(|| String::from("writing the report"));
+    }
+    std::fs::write(path, bytes).doing(|| format!("writing {}", path.display()))
 }
 
 /// A reader that has had enough is no error.

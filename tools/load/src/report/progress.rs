@@ -1,21 +1,22 @@
-//! How it goes: one line on standard error for each interval.
+//! How it goes: one line on standard error for each interval, where it is no terminal.
 
 use std::io::Write;
 
 use crate::crew::{Observer, Sample};
 use crate::units::{grouped, show_nanos};
 
-/// Writes a line, or keeps quiet.
-pub(crate) struct Progress {
-    pub(crate) is_quiet: bool,
-    pub(crate) interval: f64,
+/// Writes a line.
+pub(super) struct Progress;
+
+/// Writes nothing.
+pub(super) struct Quiet;
+
+impl Observer for Quiet {
+    fn interval(&mut self, _: &Sample) {}
 }
 
 impl Observer for Progress {
     fn interval(&mut self, sample: &Sample) {
-        if self.is_quiet {
-            return;
-        }
         let mut line = format!(
             "{:6.1} s  {:<8} open {}",
             sample.at,
@@ -25,7 +26,7 @@ impl Observer for Progress {
         if sample.under_way > 0 {
             line += &format!(" (+{} under way)", grouped(sample.under_way));
         }
-        let rate = |count: u64| three(count as f64 / self.interval);
+        let rate = |count: u64| per_second(count, sample.span);
         if sample.opened > 0 {
             line += &format!("  opened {}/s", rate(sample.opened));
         }
@@ -53,6 +54,6 @@ impl Observer for Progress {
     clippy::cast_sign_loss,
     reason = "a rate, not negative"
 )]
-fn three(rate: f64) -> String {
-    grouped(rate.round() as u64)
+pub(super) fn per_second(count: u64, span: f64) -> String {
+    grouped((count as f64 / span.max(1e-3)).round() as u64)
 }

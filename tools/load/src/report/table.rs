@@ -5,11 +5,12 @@ use std::fmt::Write;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
+use super::paint::Paint;
 use super::{PhaseReport, Recovery, Report};
 use crate::units::{grouped, show_nanos, three_digits};
 use crate::verdict::{Judged, Means};
 
-pub(crate) fn of(report: &Report) -> String {
+pub(super) fn of(report: &Report, is_coloured: bool) -> String {
     let mut text = String::new();
     for phase in &report.phases {
         if !phase.cohorts.is_empty() {
@@ -17,7 +18,7 @@ pub(crate) fn of(report: &Report) -> String {
         }
     }
     text += &of_both_ends(report);
-    text += &of_verdict(report);
+    text += &of_verdict(report, is_coloured);
     text
 }
 
@@ -44,7 +45,7 @@ fn of_phase(phase: &PhaseReport) -> String {
     text
 }
 
-fn of_recovery(recovery: &Recovery) -> String {
+pub(super) fn of_recovery(recovery: &Recovery) -> String {
     let show = |time: Option<u64>| time.map_or_else(|| String::from("never"), show_nanos);
     format!(
         "    {} of {} back; 50 % after {}, 95 % after {}, 99 % after {}, all after {}; {} connects \
@@ -66,15 +67,9 @@ fn of_timings(cohort: &super::CohortReport) -> String {
     ]);
     for (name, timing) in &cohort.timings {
         let mut cells = vec![format!("    {name}"), grouped(timing.count)];
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a mean of times, not negative"
-        )]
-        let mean = timing.mean as u64;
         let times = [
             timing.min,
-            mean,
+            timing.mean_nanos(),
             timing.p50,
             timing.p90,
             timing.p99,
@@ -129,7 +124,7 @@ fn of_both_ends(report: &Report) -> String {
     text
 }
 
-fn of_verdict(report: &Report) -> String {
+fn of_verdict(report: &Report, is_coloured: bool) -> String {
     let verdict = &report.verdict;
     let mut text = String::new();
     for note in &verdict.notes {
@@ -139,15 +134,21 @@ fn of_verdict(report: &Report) -> String {
         let Judged {
             threshold, shown, ..
         } = judged;
-        let mark = if judged.is_kept { "kept  " } else { "BROKEN" };
-        let _ = writeln!(text, "{mark}  {threshold} (seen: {shown})");
+        let (paint, mark) = if judged.is_kept {
+            (Paint::Plain, "kept  ")
+        } else {
+            (Paint::Bad, "BROKEN")
+        };
+        paint.write(mark, is_coloured, &mut text);
+        let _ = writeln!(text, "  {threshold} (seen: {shown})");
     }
-    let word = match verdict.outcome {
-        Means::Passed => "passed",
-        Means::Failed => "FAILED",
-        Means::Invalid => "INVALID",
+    let (paint, word) = match verdict.outcome {
+        Means::Passed => (Paint::Good, "passed"),
+        Means::Failed => (Paint::Bad, "FAILED"),
+        Means::Invalid => (Paint::Odd, "INVALID"),
     };
-    let _ = writeln!(text, "{word}");
+    paint.write(word, is_coloured, &mut text);
+    text.push('\n');
     for reason in &verdict.reasons {
         let _ = writeln!(text, "        {reason}");
     }

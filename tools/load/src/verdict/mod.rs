@@ -2,9 +2,9 @@
 
 mod threshold;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub(crate) use threshold::Threshold;
+pub(crate) use threshold::{Comparison, Metric, Threshold};
 
 use crate::crew::Outcome;
 use crate::error::{FAILED, INVALID, PASSED};
@@ -13,7 +13,7 @@ use crate::tally::Timing;
 use crate::units::{nanos, show_nanos};
 
 /// The judgement, as the report has it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Verdict {
     pub(crate) outcome: Means,
     /// Why it is invalid; notes where it is not.
@@ -26,7 +26,7 @@ pub(crate) struct Verdict {
 }
 
 /// One of three words.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Means {
     Passed,
@@ -35,7 +35,7 @@ pub(crate) enum Means {
 }
 
 /// A threshold and what became of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Judged {
     pub(crate) threshold: String,
     /// `None` where nothing of the kind was seen.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hdrhistogram::Histogram;
+
 use super::{Judged, ready_wanted};
 use crate::crew::Outcome;
 use crate::plan::Plan;
@@ -20,8 +22,9 @@ pub(crate) struct Threshold {
     value: f64,
 }
 
+/// What is judged.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Metric {
+pub(crate) enum Metric {
     Count(Count),
     /// All that went wrong, lost connections apart.
     Errors,
@@ -34,8 +37,9 @@ enum Metric {
     Timing(Timing, Statistic),
 }
 
+/// Which figure of a distribution.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Statistic {
+pub(crate) enum Statistic {
     Percentile(f64),
     Min,
     Mean,
@@ -43,8 +47,9 @@ enum Statistic {
     Count,
 }
 
+/// What a value is to its bound.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Comparison {
+pub(crate) enum Comparison {
     Below,
     AtMost,
     Above,
@@ -78,13 +83,9 @@ impl Threshold {
     /// Counts are over the whole run, times and rates over the judged phases, unless a phase is
     /// named.
     pub(super) fn judge(&self, plan: &Plan, outcome: &Outcome) -> Judged {
-        let is_count = matches!(
-            self.metric,
-            Metric::Count(_) | Metric::Errors | Metric::Missing
-        );
         let is_asked = |at: usize| match &self.phase {
             Some(name) => plan.phases[at].name == *name,
-            None => is_count || plan.phases[at].judged,
+            None => self.metric.is_count() || plan.phases[at].judged,
         };
         let (mut tally, mut seconds) = (Tally::new(), 0.0);
         for (at, stretch) in outcome
@@ -112,13 +113,9 @@ impl Threshold {
             Metric::ReadyRatio => outcome
                 .ready_at_start
                 .map(|ready| ready as f64 / ready_wanted(plan).max(1) as f64),
-            Metric::Timing(what, statistic) => tally.timing(what).map(|timing| match statistic {
-                Statistic::Percentile(percent) => timing.value_at_percentile(percent) as f64,
-                Statistic::Min => timing.min() as f64,
-                Statistic::Mean => timing.mean(),
-                Statistic::Max => timing.max() as f64,
-                Statistic::Count => timing.len() as f64,
-            }),
+            Metric::Timing(what, statistic) => {
+                tally.timing(what).map(|timing| statistic.of(timing))
+            }
         };
         Judged {
             threshold: self.text.clone(),
@@ -139,19 +136,7 @@ impl FromStr for Threshold {
                 "write METRIC:STATISTIC<VALUE, as in \"beat_rtt:p99<5ms\" or \"errors==0\"",
             ))
         })?;
-        let (phase, left) = match left.trim().split_once('/') {
-            Some((phase, rest)) => (Some(phase.trim().to_owned()), rest),
-            None => (None, left),
-        };
-        let (name, statistic) = match left.trim().split_once(':') {
-            Some((name, statistic)) => (name, Some(statistic.trim())),
-            None => (left.trim(), None),
-        };
-        let (cohort, name) = match name.trim().split_once('.') {
-            Some((cohort, name)) => (Some(cohort.trim().to_owned()), name),
-            None => (None, name),
-        };
-        let metric = Metric::read(name.trim(), statistic).map_err(wrong)?;
+        let (phase, cohort, metric) = Metric::read_in_place(left).map_err(wrong)?;
         let value = metric.read_value(right.trim()).map_err(wrong)?;
         Ok(Self {
             text: text.to_owned(),
@@ -171,6 +156,30 @@ impl fmt::Display for Threshold {
 }
 
 impl Metric {
+    /// `[PHASE/][COHORT.]METRIC[:STATISTIC]`: where, of whom, what.
+    pub(crate) fn read_in_place(
+        text: &str,
+    ) -> Result<(Option<String>, Option<String>, Self), String> {
+        let (phase, left) = match text.trim().split_once('/') {
+            Some((phase, rest)) => (Some(phase.trim().to_owned()), rest),
+            None => (None, text),
+        };
+        let (name, statistic) = match left.trim().split_once(':') {
+            Some((name, statistic)) => (name, Some(statistic.trim())),
+            None => (left.trim(), None),
+        };
+        let (cohort, name) = match name.trim().split_once('.') {
+            Some((cohort, name)) => (Some(cohort.trim().to_owned()), name),
+            None => (None, name),
+        };
+        Ok((phase, cohort, Self::read(name.trim(), statistic)?))
+    }
+
+    /// Whether it is judged over the whole run, unless a phase is named.
+    pub(crate) fn is_count(self) -> bool {
+        matches!(self, Self::Count(_) | Self::Errors | Self::Missing)
+    }
+
     fn read(name: &str, statistic: Option<&str>) -> Result<Self, String> {
         if let Some(timing) = Timing::of_name(name) {
             let statistic = statistic
@@ -223,7 +232,7 @@ impl Metric {
         clippy::cast_sign_loss,
         reason = "a time in nanoseconds, not negative"
     )]
-    fn show(self, value: f64) -> String {
+    pub(crate) fn show(self, value: f64) -> String {
         if self.is_time() {
             show_nanos(value as u64)
         } else if value.fract() == 0.0 {
@@ -243,6 +252,16 @@ fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
 }
 
 impl Statistic {
+    pub(crate) fn of(self, timing: &Histogram<u64>) -> f64 {
+        match self {
+            Self::Percentile(percent) => timing.value_at_percentile(percent) as f64,
+            Self::Min => timing.min() as f64,
+            Self::Mean => timing.mean(),
+            Self::Max => timing.max() as f64,
+            Self::Count => timing.len() as f64,
+        }
+    }
+
     fn read(text: &str) -> Result<Self, String> {
         match text {
             "min" => return Ok(Self::Min),
@@ -261,7 +280,7 @@ impl Statistic {
 
 impl Comparison {
     /// Cuts a text at its comparison.
-    fn split(text: &str) -> Option<(&str, Self, &str)> {
+    pub(crate) fn split(text: &str) -> Option<(&str, Self, &str)> {
         const ALL: [(&str, Comparison); 6] = [
             ("<=", Comparison::AtMost),
             (">=", Comparison::AtLeast),
@@ -276,7 +295,7 @@ impl Comparison {
         })
     }
 
-    fn holds(self, value: f64, bound: f64) -> bool {
+    pub(crate) fn holds(self, value: f64, bound: f64) -> bool {
         match self {
             Self::Below => value < bound,
             Self::AtMost => value <= bound,
