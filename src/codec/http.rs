@@ -426,7 +426,7 @@ mod tests {
         let giant = format!("GET /{} HTTP/1.1\r\n", "a".repeat(8_192));
         assert_eq!(read(&giant), Err(HeadError::TooLarge));
         assert_eq!(read(&"\r\n".repeat(5_000)), Err(HeadError::TooLarge));
-        let fields = |count| {
+        let fields = |count: usize| {
             let fields = "a: b\r\n".repeat(count - 1);
             read(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
         };
