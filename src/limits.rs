@@ -3,6 +3,8 @@
 //! Whatever loops, queues, buffers or remembers has its maximum here as a field, so that the
 //! simulation can make it tiny and the ledger can add it up.
 
+use std::time::Duration;
+
 use crate::admin::AdminLimits;
 
 /// Bounds on tables, on bytes, and on the work of one turn.
@@ -63,6 +65,12 @@ pub struct Limits {
     /// Bytes a closing connection may still send us before we stop listening to it.
     pub linger_bytes: u32,
 
+    /// Acknowledged pushes of backends whose fate can be asked for.
+    pub receipts: u32,
+    /// How long it can.
+    pub receipts_kept: Duration,
+    /// Bans of users and networks.
+    pub bans: u32,
     /// Bounds of the admin interface.
     pub admin: AdminLimits,
 }
@@ -95,6 +103,9 @@ impl Default for Limits {
             spare_outboxes: 1_024,
             deaths: 4_096,
             linger_bytes: 64 * 1_024,
+            receipts: 10_000,
+            receipts_kept: Duration::from_secs(600),
+            bans: 10_000,
             admin: AdminLimits::default(),
         }
     }

@@ -11,7 +11,7 @@ use super::work::Work;
 pub(crate) enum Answer {
     Whole(Whole),
     /// Made in slices, as the socket takes them.
-    Work(Box<Work>),
+    Work(Box<dyn Work>),
 }
 
 /// An answer that is all there.

@@ -26,6 +26,10 @@ pub struct AdminLimits {
     pub page_max: u32,
     /// Requests of one connection answered per turn.
     pub requests: u32,
+    /// Readers of events at most.
+    pub readers: u32,
+    /// Bytes of events that wait for one reader.
+    pub event_bytes: usize,
     /// How long a head may take from its first byte, or from the accept.
     pub head_timeout: Duration,
     /// How long a body may take.
@@ -51,6 +55,8 @@ impl Default for AdminLimits {
             page: 100,
             page_max: 10_000,
             requests: 16,
+            readers: 8,
+            event_bytes: 1 << 20,
             head_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
@@ -67,6 +73,7 @@ impl AdminLimits {
         // Bodies are read as JSON and may grow by it; a page holds a key and a name for each row.
         let page = self.page_max as usize * 256;
         let peer = 2 * self.head_bytes + 4 * self.slice_bytes + page;
-        (self.slots as usize * peer + 4 * self.bodies_budget) as u64
+        let events = self.readers as usize * self.event_bytes;
+        (self.slots as usize * peer + 4 * self.bodies_budget + events) as u64
     }
 }

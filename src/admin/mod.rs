@@ -8,19 +8,28 @@
 //! - `desk`: what all of them share; who may ask (`access`)
 //! - `routes`: what can be asked for; a file for each
 
-#![allow(dead_code, reason = "answers in slices come with the first listing")]
-
 mod access;
 mod answer;
 mod ask;
+mod bans;
+mod closes;
+mod connections;
 pub(crate) mod desk;
+mod drain;
+mod events;
 mod exposition;
 mod health;
+mod kick;
 mod limits;
+mod messages;
 mod metrics;
+mod page;
 pub(crate) mod peer;
+mod push;
 mod routes;
 mod stats;
+mod topics;
+mod users;
 mod work;
 
 pub use self::access::AdminAccess;

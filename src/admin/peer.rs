@@ -44,6 +44,8 @@ pub(crate) struct Peer {
     is_known: bool,
     /// Bytes thrown away after the last answer.
     lingered: usize,
+    /// The reader of events behind the stream it is given.
+    reader: Option<u32>,
     /// The status of an answer that was not counted yet.
     pub(crate) answered: Option<u16>,
 }
@@ -68,10 +70,9 @@ enum Stage {
 /// An answer in the making.
 #[derive(Debug)]
 struct Making {
-    work: Box<Work>,
+    work: Box<dyn Work>,
     length: Length,
     keeps: bool,
-    is_head_only: bool,
     has_begun: bool,
     /// Made and not yet sent.
     piece: Vec<u8>,
@@ -105,6 +106,7 @@ impl Peer {
             took: now,
             is_known: false,
             lingered: 0,
+            reader: None,
             answered: None,
         }
     }
@@ -144,7 +146,8 @@ impl Peer {
     pub(crate) fn end(&mut self) {
         self.is_ended = true;
         match &self.stage {
-            Stage::Work(making) if making.work.is_stream() => self.leave(),
+            // Nobody can tell who reads on from who is gone.
+            Stage::Work(_) if self.reader.is_some() => self.leave(),
             Stage::Lingering | Stage::Body(_) => self.leave(),
             Stage::Head | Stage::Work(_) | Stage::Closing | Stage::Gone => {}
         }
@@ -165,9 +168,25 @@ impl Peer {
         (rests && self.is_known && self.waiting() == 0).then_some(self.since)
     }
 
-    /// Whether it waits for something to happen in the gate.
-    pub(crate) fn is_stream(&self) -> bool {
-        matches!(&self.stage, Stage::Work(making) if making.work.is_stream())
+    /// The reader of events behind its stream.
+    pub(crate) fn reader(&self) -> Option<u32> {
+        self.reader
+    }
+
+    /// The reader of a stream that is over, to be forgotten.
+    pub(crate) fn take_idle_reader(&mut self) -> Option<u32> {
+        if matches!(self.stage, Stage::Work(_)) {
+            return None;
+        }
+        self.reader.take()
+    }
+
+    /// When the stream it is given ends by itself (real clock).
+    pub(crate) fn ends(&self) -> Option<Tick> {
+        match &self.stage {
+            Stage::Work(making) => making.work.ends(),
+            _ => None,
+        }
     }
 
     /// Bytes of a body that it has been promised room for.
@@ -319,23 +338,31 @@ impl Peer {
         let is_head_only = head.method == Method::Head;
         match answer {
             Ok(Answer::Whole(whole)) => self.say(&whole, head.keeps, is_head_only),
-            Ok(Answer::Work(work)) => {
-                let (length, keeps) = if head.takes_chunks {
-                    (Length::Chunks, head.keeps)
-                } else {
-                    (Length::Close, false)
-                };
-                self.stage = Stage::Work(Box::new(Making {
-                    work,
-                    length,
-                    keeps,
-                    is_head_only,
-                    has_begun: false,
-                    piece: Vec::new(),
-                }));
-            }
+            Ok(Answer::Work(work)) => self.begin(work, head),
             Err(refusal) => self.refuse(&refusal, head.keeps, is_head_only),
         }
+    }
+
+    /// Begins an answer that is made in slices.
+    fn begin(&mut self, work: Box<dyn Work>, head: &Head) {
+        self.answered = Some(200);
+        self.reader = work.reader();
+        let (length, keeps) = if head.takes_chunks {
+            (Length::Chunks, head.keeps)
+        } else {
+            (Length::Close, false)
+        };
+        if head.method == Method::Head {
+            http::answer(&mut self.out, 200, work.kind(), length, keeps, &[]);
+            return self.finish(keeps);
+        }
+        self.stage = Stage::Work(Box::new(Making {
+            work,
+            length,
+            keeps,
+            has_begun: false,
+            piece: Vec::new(),
+        }));
     }
 
     fn refuse(&mut self, refusal: &Refusal, keeps: bool, is_head_only: bool) {
@@ -380,7 +407,7 @@ impl Peer {
         budget: &mut u32,
     ) -> Next {
         let room = facts.limits.slice_bytes;
-        let is_stream = making.work.is_stream();
+        let is_stream = making.work.reader().is_some();
         if self.waiting() >= room || *budget == 0 {
             self.stage = Stage::Work(making);
             return if *budget == 0 {
@@ -400,7 +427,7 @@ impl Peer {
             self.send_piece(&mut making);
         }
         if is_done {
-            if making.length == Length::Chunks && !making.is_head_only {
+            if making.length == Length::Chunks {
                 self.out.extend_from_slice(http::LAST_CHUNK);
             }
             self.since = gate.clock.live();
@@ -422,7 +449,6 @@ impl Peer {
         }
         let piece = mem::take(&mut making.piece);
         match making.length {
-            _ if making.is_head_only => {}
             Length::Chunks => http::chunk(&mut self.out, &piece),
             Length::Known(_) | Length::Close => self.out.extend_from_slice(&piece),
         }

@@ -3,7 +3,10 @@
 use super::answer::{Answer, Refusal};
 use super::ask::Ask;
 use super::desk::Facts;
-use super::{health, metrics, stats};
+use super::{
+    bans, closes, connections, drain, events, health, kick, messages, metrics, push, stats, topics,
+    users,
+};
 use crate::codec::http::Method;
 use crate::gate::Gate;
 
@@ -23,9 +26,66 @@ pub(crate) fn answer(ask: &Ask<'_>, gate: &mut Gate, facts: &mut Facts) -> Resul
         ["healthz"] => get(ask).map(|()| health::healthz()),
         ["readyz"] => get(ask).and_then(|()| health::readyz(gate)),
         ["metrics"] => get(ask).map(|()| metrics::metrics(gate, facts)),
-        ["v1", "stats"] => get(ask).map(|()| stats::stats(gate, facts)),
-        _ => Err(Refusal::not_found("there is nothing of that name")),
+        ["v1", what] => resource(what, ask, gate, facts),
+        ["v1", what, name] => {
+            get(ask)?;
+            match what {
+                "users" => users::user(name, gate, facts),
+                "topics" => topics::topic(name, ask, gate, facts),
+                "messages" => messages::message(name, ask, gate),
+                "tap" => events::tap(name, ask, gate),
+                _ => Err(Refusal::not_found(NOTHING)),
+            }
+        }
+        _ => Err(Refusal::not_found(NOTHING)),
     }
+}
+
+fn resource(
+    what: &str,
+    ask: &Ask<'_>,
+    gate: &mut Gate,
+    facts: &mut Facts,
+) -> Result<Answer, Refusal> {
+    match what {
+        "stats" | "users" | "topics" | "connections" | "closes" | "events" => {
+            get(ask)?;
+            match what {
+                "stats" => Ok(stats::stats(gate, facts)),
+                "users" => users::users(ask, facts),
+                "topics" => topics::topics(ask, facts),
+                "connections" => connections::connections(ask, facts),
+                "closes" => closes::closes(ask, gate, facts),
+                _ => events::events(ask, gate),
+            }
+        }
+        "push" => post(ask).and_then(|()| push::push(ask, gate, facts)),
+        "kick" => post(ask).and_then(|()| kick::kick(ask, gate)),
+        "drain" => post(ask).and_then(|()| drain::drain(ask, gate)),
+        "bans" => {
+            let methods = [Method::Get, Method::Post, Method::Delete];
+            allow(ask, &methods, "GET, HEAD, POST, DELETE")?;
+            match ask.method {
+                Method::Post => bans::add(ask, gate),
+                Method::Delete => bans::remove(ask, gate),
+                _ => bans::list(ask),
+            }
+        }
+        // Not part of this version.
+        "reload" | "check" => post(ask).and(Err(Refusal::new(
+            503,
+            "unavailable",
+            "this version can not do that",
+        ))),
+        _ => Err(Refusal::not_found(NOTHING)),
+    }
+}
+
+const NOTHING: &str = "there is nothing of that name";
+
+/// Demands that something is done.
+fn post(ask: &Ask<'_>) -> Result<(), Refusal> {
+    allow(ask, &[Method::Post], "POST")
 }
 
 /// Demands that something is only asked for.

@@ -1,11 +1,38 @@
 //! An answer that is made piece by piece.
 
+use std::fmt::Debug;
+
 use super::desk::Facts;
 use crate::gate::Gate;
+use crate::time::Tick;
 
 /// Something that takes more than one turn.
-#[derive(Debug)]
-pub(crate) enum Work {}
+pub(crate) trait Work: Debug + Send {
+    /// Goes on: appends at most about `room` bytes, and takes what it looks at from `budget`.
+    fn go_on(
+        &mut self,
+        gate: &mut Gate,
+        facts: &Facts,
+        budget: &mut u32,
+        room: usize,
+        out: &mut Vec<u8>,
+    ) -> Left;
+
+    /// What kind of text it makes.
+    fn kind(&self) -> &'static str {
+        super::answer::JSON
+    }
+
+    /// The events it waits for, where what it makes is to be sent at once, however little it is.
+    fn reader(&self) -> Option<u32> {
+        None
+    }
+
+    /// When it ends by itself (real clock).
+    fn ends(&self) -> Option<Tick> {
+        None
+    }
+}
 
 /// What a slice of work has left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,28 +43,4 @@ pub(crate) enum Left {
     Waits,
     /// Nothing.
     Nothing,
-}
-
-impl Work {
-    /// What kind of text it makes.
-    pub(crate) fn kind(&self) -> &'static str {
-        super::answer::JSON
-    }
-
-    /// Whether what it makes is to be sent at once, however little it is.
-    pub(crate) fn is_stream(&self) -> bool {
-        match *self {}
-    }
-
-    /// Goes on, at most `budget` rows and about `room` bytes.
-    pub(crate) fn go_on(
-        &mut self,
-        _gate: &mut Gate,
-        _facts: &Facts,
-        _budget: &mut u32,
-        _room: usize,
-        _out: &mut Vec<u8>,
-    ) -> Left {
-        match *self {}
-    }
 }

@@ -55,6 +55,21 @@ fn check_text(text: &str) -> Result<(), FrameError> {
         .map_err(|_| FrameError::Json)
 }
 
+/// Reads a body that is written as this JSON value, known to be well-formed.
+///
+/// # Errors
+/// [`BadRequest::Surrogate`] where a string in it is no text.
+pub fn body(written: &str) -> Result<Body<'_>, BadRequest> {
+    if written.starts_with('"') {
+        return Ok(Body::Text(unquote(written)?));
+    }
+    // It is passed on as it is: what breaks a receiver's parser must not reach it.
+    if has_lone_surrogate(written) {
+        return Err(BadRequest::Surrogate);
+    }
+    Ok(Body::Json(Cow::Borrowed(written)))
+}
+
 /// The keys of a message and their values as they were written.
 #[derive(Default)]
 struct Object<'a> {
@@ -197,15 +212,7 @@ impl<'a> Object<'a> {
     }
 
     fn body(&self) -> Result<Body<'a>, BadRequest> {
-        let written = self.value(Key::Body)?;
-        if written.starts_with('"') {
-            return Ok(Body::Text(unquote(written)?));
-        }
-        // It is passed on as it is: what breaks a receiver's parser must not reach it.
-        if has_lone_surrogate(written) {
-            return Err(BadRequest::Surrogate);
-        }
-        Ok(Body::Json(Cow::Borrowed(written)))
+        body(self.value(Key::Body)?)
     }
 
     fn insert(&mut self, key: &'a str, value: &'a str) {

@@ -127,3 +127,15 @@ fn escaped(text: &[u8], out: &mut Vec<u8>) {
     }
     out.extend_from_slice(&text[start..]);
 }
+
+/// A body as JSON on one line; `None` where it is bytes that are not UTF-8.
+#[must_use]
+pub fn to_json(body: &Body<'_>) -> Option<String> {
+    let mut out = Vec::new();
+    match body {
+        Body::Text(text) => string(text, &mut out),
+        Body::Json(json) => text::push_compact(json, &mut out),
+        Body::Bytes(_) => return None,
+    }
+    String::from_utf8(out).ok()
+}

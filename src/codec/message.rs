@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 pub use super::binary::parse as parse_binary;
-pub use super::json::{check as check_json, parse as parse_json};
+pub use super::json::{body as json_body, check as check_json, parse as parse_json};
+pub use super::json_reply::to_json;
 pub use super::line::parse as parse_line;
 use super::name::{NameError, check_topic, check_user};
 

@@ -74,6 +74,14 @@ impl Clock {
         self.read.saturating_sub(self.origin)
     }
 
+    /// The same on the live clock, in whole ticks; unlike a tick it does not wrap.
+    pub(crate) fn lived(&self) -> Duration {
+        let lived = self.elapsed().saturating_sub(self.stalled);
+        let tick = Duration::from_millis(u64::from(crate::time::TICK_MS));
+        let beyond = lived.as_nanos() % tick.as_nanos();
+        lived - Duration::from_nanos(u64::try_from(beyond).unwrap_or(0))
+    }
+
     /// How long the loop has stalled in all.
     pub(crate) fn stalled(&self) -> Duration {
         self.stalled

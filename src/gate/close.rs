@@ -90,6 +90,7 @@ impl Gate {
         }
         self.track_held(index);
         let user = self.unbind(index, reason == CloseReason::Replaced);
+        self.tell_close(index, reason, user.as_deref());
         self.conns.retire(index, Phase::Closing, reason);
         let crowd = self.crowd_of(index);
         crowd.open -= 1;

@@ -15,7 +15,8 @@ use super::conn::NONE;
 use super::ledger::Charge;
 use super::offline::{Letter, body_len, own};
 use super::output::{Fate, Parcel};
-use super::push::{Push, Receipt};
+use super::push::Push;
+use super::receipts::Order;
 use super::rules::WireId;
 use crate::codec::message::Body;
 use crate::codec::reply::Delivery;
@@ -81,37 +82,46 @@ impl Gate {
     /// Sends to these connections, members of the topic `name` where there is one.
     pub(crate) fn fan_out(
         &mut self,
+        order: &mut Order,
         targets: Vec<u32>,
-        topic: Option<(u32, u64)>,
-        name: Option<&str>,
+        topic: Option<(u32, u64, &str)>,
         push: &Push<'_>,
-    ) -> Result<Receipt, ErrorCode> {
-        let id = self.next_id();
+    ) -> Result<(), ErrorCode> {
         let delivery = Delivery {
-            id,
+            id: order.receipt.id,
             from: push.from,
-            topic: name,
+            topic: topic.map(|(_, _, name)| name),
             body: &push.body,
             ack: push.ack,
         };
-        let letter = self.letter_for(&delivery, push)?;
+        let letter = self.letter_for(order, &delivery, push)?;
+        let topic = topic.map(|(topic, serial, _)| (topic, serial));
+        if letter.is_some() {
+            order.expected += self.users_among(&targets);
+        }
         if !self.pushes.is_empty() || targets.len() > self.fanout_left as usize {
             let count = targets.len();
             let audience = self.audience(targets, topic, letter.is_some());
-            return self.enqueue(audience, count, &delivery, letter);
+            order.receipt.queued += self.enqueue(audience, count, &delivery, letter)?;
+            return Ok(());
         }
         self.fanout_left -= u32::try_from(targets.len()).unwrap_or(u32::MAX);
-        let mut receipt = Receipt {
-            id,
-            ..Receipt::default()
-        };
         let mut frames = Frames::default();
         for index in targets {
             let is_queued = self.deliver_shared(index, &delivery, letter.as_ref(), &mut frames);
-            receipt.queued += u32::from(is_queued);
-            receipt.dropped += u32::from(!is_queued);
+            order.receipt.queued += u32::from(is_queued);
+            order.receipt.dropped += u32::from(!is_queued);
         }
-        Ok(receipt)
+        Ok(())
+    }
+
+    /// How many users have connections among these.
+    fn users_among(&self, targets: &[u32]) -> u32 {
+        let users = targets.iter().map(|&index| self.conns.at(index).user);
+        let mut users: Vec<u32> = users.filter(|user| *user != NONE).collect();
+        users.sort_unstable();
+        users.dedup();
+        u32::try_from(users.len()).unwrap_or(u32::MAX)
     }
 
     /// Whether a message to so many would find room, before anything is done for it: what is
@@ -176,14 +186,14 @@ impl Gate {
         frame.is_some_and(|frame| self.deliver(index, &Parcel::Shared(&frame)) == Fate::Queued)
     }
 
-    /// Puts a message behind those whose delivery is in progress.
+    /// Puts a message behind those whose delivery is in progress: for how many connections.
     pub(crate) fn enqueue(
         &mut self,
         audience: Audience,
         targets: usize,
         delivery: &Delivery<'_>,
         letter: Option<Arc<Letter>>,
-    ) -> Result<Receipt, ErrorCode> {
+    ) -> Result<u32, ErrorCode> {
         if !self.has_push_room(targets, size_of::<Job>()) {
             return Err(ErrorCode::Overloaded);
         }
@@ -213,12 +223,7 @@ impl Gate {
             next: 0,
             targets,
         });
-        let queued = u32::try_from(targets).unwrap_or(u32::MAX);
-        Ok(Receipt {
-            id: delivery.id,
-            queued,
-            ..Receipt::default()
-        })
+        Ok(u32::try_from(targets).unwrap_or(u32::MAX))
     }
 
     /// The frames that this audience will need; a letter's are encoded for each connection.
@@ -323,7 +328,7 @@ impl Gate {
     pub(crate) fn keep_for_leaver(&mut self, name: Option<&str>, letter: Option<&Arc<Letter>>) {
         if let (Some(name), Some(letter)) = (name, letter) {
             // Where there is no room it is counted as dropped.
-            let _ = self.keep_for(name, Arc::clone(letter), Receipt::default());
+            let _ = self.keep_for(name, Arc::clone(letter));
         }
     }
 

@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use smol_str::SmolStr;
 
+use super::bans::BAN_COST;
 use super::conn::{Conn, Extra, Input, Membership};
 use super::deaths::DEATH_COST;
 use super::largest::Largest;
 use super::offline::Unacked;
 use super::outbox::Outbox;
+use super::receipts::FATES_COST;
 use crate::id::ConnId;
 use crate::limits::Limits;
 
@@ -140,6 +142,8 @@ impl Ceiling {
                 + u64::from(limits.topics) * TOPIC
                 + u64::from(limits.push_targets) * target
                 + u64::from(limits.timers) * 64
+                + u64::from(limits.receipts) * FATES_COST as u64
+                + u64::from(limits.bans) * BAN_COST as u64
                 + limits.admin.ceiling(),
             connections: slots * (conn + extra),
             input: limits.input_budget as u64,

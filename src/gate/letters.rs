@@ -6,6 +6,7 @@ use super::Gate;
 use super::conn::{Flags, Held, NONE};
 use super::offline::{LETTER_COST, Letter, Parked, Unacked, body_len};
 use super::output::{Fate, Parcel};
+use super::receipts::Turn;
 use super::timers::TimerKind;
 use crate::codec::reply::Delivery;
 use crate::id::ConnId;
@@ -23,7 +24,8 @@ impl Gate {
         while self.ledger.offline() + cost > self.limits.offline_budget {
             let oldest = self.offline.oldest()?;
             self.stats.letters.dropped += 1;
-            self.unpark(oldest);
+            let letter = self.unpark(oldest);
+            self.note(letter.id, Turn::Dropped);
         }
         self.stats.letters.made += 1;
         let charge = self.ledger.charge_offline(cost);
@@ -62,6 +64,7 @@ impl Gate {
 
     /// Notes that the letter's copy was just appended to the outbox.
     pub(crate) fn track(&mut self, index: u32, letter: Arc<Letter>) {
+        self.note(letter.id, Turn::Sent);
         let sent = self.clock.live();
         let conn = self.conns.at_mut(index);
         let end = conn.bytes_out + conn.waiting() as u64;
@@ -102,6 +105,9 @@ impl Gate {
             }
         }
         self.stats.letters.acked += u64::from(settled);
+        if settled {
+            self.note(id, Turn::Acked);
+        }
         if settled && self.conns.at(index).flags.has(Flags::COLLECTS) {
             self.collect(index);
         }
@@ -142,6 +148,7 @@ impl Gate {
             if sent.letter.is_expired(real) {
                 self.settle(index, id);
                 self.stats.letters.expired += 1;
+                self.note(id, Turn::Expired);
             } else if sent.attempts >= attempts_max {
                 self.settle(index, id);
                 self.give_up(self.conns.at(index).user, sent.letter);
@@ -187,6 +194,7 @@ impl Gate {
                 held.end = end;
                 held.attempts += 1;
                 self.stats.letters.resent += 1;
+                self.note(id, Turn::Sent);
             }
         }
         true
@@ -227,6 +235,7 @@ impl Gate {
     fn park_unless_held(&mut self, user: u32, letter: Arc<Letter>, gave_up: Box<[ConnId]>) {
         if user == NONE {
             self.stats.letters.expired += 1;
+            self.note(letter.id, Turn::Expired);
             return;
         }
         let holds = |conn: &u32| {
@@ -243,11 +252,12 @@ impl Gate {
 
     /// Puts a letter into the user's mailbox: whether it had room.
     pub(crate) fn park(&mut self, user: u32, letter: Arc<Letter>, gave_up: Box<[ConnId]>) -> bool {
-        let has_room = self.has_mailbox_room(user);
+        let (has_room, id) = (self.has_mailbox_room(user), letter.id);
         if has_room {
             self.put(user, letter, gave_up);
         } else {
             self.stats.letters.dropped += 1;
+            self.note(id, Turn::Dropped);
         }
         has_room
     }
@@ -285,6 +295,7 @@ impl Gate {
         };
         if expires.is_due(now) {
             self.stats.letters.expired += 1;
+            self.note(letter.id, Turn::Expired);
             return;
         }
         self.stats.letters.parked += 1;
@@ -342,7 +353,10 @@ impl Gate {
                 Fate::Queued => {}
                 Fate::Refused => break,
                 // It would keep those behind it waiting for ever.
-                Fate::Unfit => self.stats.letters.dropped += 1,
+                Fate::Unfit => {
+                    self.stats.letters.dropped += 1;
+                    self.note(letter.id, Turn::Dropped);
+                }
             }
             self.unpark(key);
         }
@@ -407,8 +421,9 @@ impl Gate {
             .copied()
             .collect();
         for key in keys {
-            self.take_parked(key);
+            let letter = self.take_parked(key).letter;
             self.stats.letters.expired += 1;
+            self.note(letter.id, Turn::Expired);
         }
         let is_gone = !self.users.is_present(user) && self.users.mailbox(user).is_empty();
         if is_gone && !self.was_here(user) {
@@ -435,8 +450,9 @@ impl Gate {
                 return;
             };
             for key in self.users.mailbox(user).to_vec() {
-                self.take_parked(key);
+                let letter = self.take_parked(key).letter;
                 self.stats.letters.dropped += 1;
+                self.note(letter.id, Turn::Dropped);
             }
             let timer = std::mem::replace(&mut self.users.at_mut(user).timer, NONE);
             if timer != NONE {

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use super::Gate;
 use super::conn::{Flags, NONE};
+use super::events::Kind;
 use crate::codec::reply::Fields;
 use crate::handler::Answer;
 use crate::id::ConnId;
@@ -24,6 +25,10 @@ impl Gate {
         let Some(index) = self.conns.find_open(conn) else {
             return Answer::None;
         };
+        if self.is_banned_user(user) {
+            self.close_at(index, CloseReason::Banned);
+            return Answer::None;
+        }
         let is_same = self.user(conn) == Some(user);
         if !is_same {
             if self.policy == UserPolicy::Reject && self.is_online(user) {
@@ -69,6 +74,7 @@ impl Gate {
         let listener = conn.listener;
         self.users.at_mut(user).listener = listener;
         self.wake_user(user);
+        self.tell_login(index, user, Kind::Login);
     }
 
     /// Ends the connection's login. Its unacknowledged messages stay the user's.
@@ -82,6 +88,7 @@ impl Gate {
             return None;
         }
         self.crowd_of(index).logged_in -= 1;
+        self.tell_login(index, user, Kind::Logout);
         let name = self.users.at(user).name.clone();
         self.users.unbind(user, index, self.clock.real(), listener);
         self.return_letters(index, user, moves);

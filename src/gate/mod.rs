@@ -11,6 +11,7 @@
 //! - users, topics and connections point at each other
 //! - the ledger equals a recount and stays under its budgets
 
+mod bans;
 mod beats;
 mod check;
 mod clock;
@@ -19,11 +20,13 @@ mod configure;
 pub(crate) mod conn;
 pub(crate) mod deadline;
 mod deaths;
+mod events;
 pub(crate) mod fanout;
 mod input;
 mod largest;
 mod ledger;
 mod letters;
+mod listing;
 mod logins;
 mod offline;
 pub(crate) mod outbox;
@@ -32,6 +35,7 @@ mod pace;
 mod pieces;
 mod push;
 mod queue;
+mod receipts;
 pub(crate) mod requests;
 mod rules;
 mod stats;
@@ -45,10 +49,12 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
+use self::bans::Bans;
 use self::clock::Clock;
 use self::configure::Configuring;
 use self::conn::{Conns, Flags, Held, NONE, Phase};
 use self::deaths::Deaths;
+use self::events::Events;
 use self::fanout::Pushes;
 use self::input::Halves;
 use self::largest::Largest;
@@ -56,6 +62,7 @@ use self::ledger::Ledger;
 use self::offline::Offline;
 use self::outbox::Outbox;
 use self::queue::Queues;
+use self::receipts::Receipts;
 use self::rules::{Crowd, Rules, Wires};
 use self::timers::Timers;
 use self::topics::Topics;
@@ -68,11 +75,15 @@ use crate::settings::{Settings, UserPolicy};
 use crate::time::Span;
 use crate::wheel::Wheel;
 
+pub(crate) use self::bans::Banned;
 pub use self::configure::{Configure, Ticket, Verdict};
 pub use self::deaths::Death;
+pub(crate) use self::events::Kind as EventKind;
 pub use self::ledger::Ceiling;
+pub(crate) use self::offline::{body_len, own};
 pub use self::pace::{Histogram, Pace};
 pub use self::push::{Push, Receipt, Target};
+pub(crate) use self::receipts::Order;
 pub use self::stats::{Letters, Stats};
 pub use self::timers::TimerId;
 
@@ -102,6 +113,9 @@ pub struct Gate {
     pub(crate) pace: Pace,
     pub(crate) course: Course,
     pub(crate) configuring: Configuring,
+    pub(crate) events: Events,
+    receipts: Receipts,
+    bans: Bans,
     /// Something panicked in this turn and may have left a change half-done.
     pub(crate) is_suspect: bool,
     tuning: Tuning,
@@ -157,6 +171,9 @@ impl Gate {
             pace: Pace::default(),
             course: Course::default(),
             configuring: Configuring::default(),
+            events: Events::new(birth.wall),
+            receipts: Receipts::default(),
+            bans: Bans::default(),
             is_suspect: false,
             tuning: Tuning::new(limits.connections),
             policy,
@@ -200,10 +217,17 @@ impl Gate {
         self.touch(index);
         if is_full {
             self.stats.refused += 1;
-            self.conns.at_mut(index).flags.set(Flags::UNTOLD);
-            self.close_at(index, CloseReason::Overloaded);
+            self.turn_away(index, CloseReason::Overloaded);
+        } else if self.is_banned_ip(peer.ip()) {
+            self.turn_away(index, CloseReason::Banned);
         }
         id
+    }
+
+    /// Ends a newcomer of whom the handler is never told.
+    fn turn_away(&mut self, index: u32, reason: CloseReason) {
+        self.conns.at_mut(index).flags.set(Flags::UNTOLD);
+        self.close_at(index, reason);
     }
 
     pub(crate) fn rules_of(&self, index: u32) -> &Rules {
@@ -213,6 +237,18 @@ impl Gate {
     /// The counts of the listener that accepted a connection.
     pub(crate) fn crowd_of(&mut self, index: u32) -> &mut Crowd {
         &mut self.rules[usize::from(self.conns.at(index).listener.0)].crowd
+    }
+
+    /// The name of a listener.
+    pub(crate) fn listener_name(&self, listener: ListenerId) -> &str {
+        let rules = self.rules.get(usize::from(listener.0));
+        rules.map_or("", |rules| &rules.settings.name)
+    }
+
+    /// The largest frame that any listener takes.
+    pub(crate) fn frame_max(&self) -> usize {
+        let sizes = self.rules.iter().map(|rules| rules.settings.frame_max);
+        sizes.max().unwrap_or(0)
     }
 
     /// Each listener's settings, and how many connections it has.
@@ -377,7 +413,7 @@ impl Gate {
     /// Now, on the clock of deadlines: since the loop began, without the times it was stopped.
     #[must_use]
     pub fn now(&self) -> Duration {
-        self.clock.live().since(crate::time::Tick::START).duration()
+        self.clock.lived()
     }
 
     /// How long the loop was stopped in all: time that no peer's silence was counted for.

@@ -76,6 +76,9 @@ impl Gate {
         let before = self.conns.at(index).waiting();
         let fits = match parcel {
             Parcel::Shared(frame) => {
+                if self.is_tapping() {
+                    self.tell_frame(index, "out", frame);
+                }
                 self.append_to(index, |outbox| outbox.share(frame));
                 Ok(())
             }
@@ -185,7 +188,16 @@ impl Gate {
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut result = Ok(());
-        self.append_to(index, |outbox| result = outbox.append(write));
+        if self.is_tapping() {
+            let mut frame = Vec::new();
+            write(&mut frame)?;
+            self.tell_frame(index, "out", &frame);
+            self.append_to(index, |outbox| {
+                outbox.append(|tail| tail.extend_from_slice(&frame))
+            });
+        } else {
+            self.append_to(index, |outbox| result = outbox.append(write));
+        }
         result
     }
 
@@ -392,6 +404,9 @@ impl Gate {
             let before = self.conns.at(index).waiting();
             let mut fate = Fate::Refused;
             if self.conns.at(index).is_open() {
+                if self.is_tapping() {
+                    self.tell_frame(index, "out", &frame);
+                }
                 self.append_to(index, |outbox| outbox.share(&frame));
                 fate = self.enforce_max(index, before);
             }

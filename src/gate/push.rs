@@ -11,6 +11,7 @@ use super::conn::NONE;
 use super::fanout::Audience;
 use super::offline::Letter;
 use super::output::{Fate, Parcel};
+use super::receipts::{Order, Turn};
 use crate::codec::message::Body;
 use crate::codec::reply::Delivery;
 use crate::reason::ErrorCode;
@@ -65,25 +66,34 @@ impl Gate {
     /// - [`ErrorCode::Overloaded`]: too many messages are under way, the mailbox or a budget is
     ///   full.
     pub fn push(&mut self, target: Target<'_>, push: &Push<'_>) -> Result<Receipt, ErrorCode> {
+        let mut order = self.begin_order();
+        self.push_as(&mut order, target, push)?;
+        Ok(order.receipt)
+    }
+
+    /// Sends a message that may have been sent to others already.
+    pub(crate) fn push_as(
+        &mut self,
+        order: &mut Order,
+        target: Target<'_>,
+        push: &Push<'_>,
+    ) -> Result<(), ErrorCode> {
         match target {
-            Target::User(name) => self.push_to_user(name, push),
+            Target::User(name) => self.push_to_user(order, name, push),
             Target::Topic(name) => {
                 let Some(topic) = self.topics.find(name) else {
-                    return Ok(Receipt {
-                        id: self.next_id(),
-                        ..Receipt::default()
-                    });
+                    return Ok(());
                 };
                 self.admit(self.topics.members(topic).len(), push)?;
                 let targets = self.topics.members(topic).to_vec();
                 let serial = self.topics.at(topic).serial;
-                self.fan_out(targets, Some((topic, serial)), Some(name), push)
+                self.fan_out(order, targets, Some((topic, serial, name)), push)
             }
             Target::Everyone => {
                 let takes = |index: &u32| self.takes_everything(*index);
                 let open = self.conns.iter().filter(|(_, conn)| conn.is_open());
                 let targets = open.map(|(index, _)| index).filter(takes).collect();
-                self.fan_out(targets, None, None, push)
+                self.fan_out(order, targets, None, push)
             }
         }
     }
@@ -95,47 +105,54 @@ impl Gate {
         rules.is_gate() && (self.conns.at(index).is_logged_in() || is_welcome)
     }
 
-    fn push_to_user(&mut self, name: &str, push: &Push<'_>) -> Result<Receipt, ErrorCode> {
+    fn push_to_user(
+        &mut self,
+        order: &mut Order,
+        name: &str,
+        push: &Push<'_>,
+    ) -> Result<(), ErrorCode> {
         let present = self
             .users
             .find(name)
             .filter(|&user| self.users.is_present(user));
         let Some(user) = present else {
-            return self.push_to_absent(name, push);
+            return self.push_to_absent(order, name, push);
         };
         if !self.pushes.is_empty() {
             self.admit(self.users.conns(user).len(), push)?;
         }
-        let id = self.next_id();
         let delivery = Delivery {
-            id,
+            id: order.receipt.id,
             from: push.from,
             topic: None,
             body: &push.body,
             ack: push.ack,
         };
-        let letter = self.letter_for(&delivery, push)?;
+        let letter = self.letter_for(order, &delivery, push)?;
+        order.expected += 1;
         if !self.pushes.is_empty() {
             let conns = self.users.conns(user).len();
-            return self.enqueue(Audience::User(SmolStr::new(name)), conns, &delivery, letter);
+            let audience = Audience::User(SmolStr::new(name));
+            order.receipt.queued += self.enqueue(audience, conns, &delivery, letter)?;
+            return Ok(());
         }
         let (queued, may_wait) = self.deliver_to_user(user, &delivery, letter.as_ref());
-        let receipt = Receipt {
-            id,
-            queued,
-            ..Receipt::default()
-        };
+        order.receipt.queued += queued;
         match letter {
-            Some(letter) if queued == 0 && may_wait => self.keep_for(name, letter, receipt),
+            Some(letter) if queued == 0 && may_wait => {
+                self.keep_for(name, letter)?;
+                order.receipt.offline += 1;
+            }
             letter => {
                 let is_dropped = queued == 0;
-                self.stats.letters.dropped += u64::from(is_dropped && letter.is_some());
-                Ok(Receipt {
-                    dropped: u32::from(is_dropped),
-                    ..receipt
-                })
+                if is_dropped && letter.is_some() {
+                    self.stats.letters.dropped += 1;
+                    self.note(delivery.id, Turn::Dropped);
+                }
+                order.receipt.dropped += u32::from(is_dropped);
             }
         }
+        Ok(())
     }
 
     /// Sends to every connection of a user: how many take it, and whether one that does not may
@@ -165,7 +182,12 @@ impl Gate {
     }
 
     /// A message for a user who is not here: it waits where it may.
-    fn push_to_absent(&mut self, name: &str, push: &Push<'_>) -> Result<Receipt, ErrorCode> {
+    fn push_to_absent(
+        &mut self,
+        order: &mut Order,
+        name: &str,
+        push: &Push<'_>,
+    ) -> Result<(), ErrorCode> {
         let known = self.users.find(name);
         let may_wait = push.from.is_none() || known.is_some_and(|user| self.was_here(user));
         if !push.ack || !may_wait {
@@ -174,34 +196,24 @@ impl Gate {
         if known.is_some_and(|user| !self.has_mailbox_room(user)) {
             return Err(ErrorCode::Overloaded);
         }
-        let id = self.next_id();
         let delivery = Delivery {
-            id,
+            id: order.receipt.id,
             from: push.from,
             topic: None,
             body: &push.body,
             ack: true,
         };
         let letter = self
-            .letter_for(&delivery, push)?
+            .letter_for(order, &delivery, push)?
             .ok_or(ErrorCode::Overloaded)?;
-        self.keep_for(
-            name,
-            letter,
-            Receipt {
-                id,
-                ..Receipt::default()
-            },
-        )
+        order.expected += 1;
+        self.keep_for(name, letter)?;
+        order.receipt.offline += 1;
+        Ok(())
     }
 
     /// Parks a letter for a user of that name, present or not.
-    pub(crate) fn keep_for(
-        &mut self,
-        name: &str,
-        letter: Arc<Letter>,
-        receipt: Receipt,
-    ) -> Result<Receipt, ErrorCode> {
+    pub(crate) fn keep_for(&mut self, name: &str, letter: Arc<Letter>) -> Result<(), ErrorCode> {
         if self.users.find(name).is_none() && self.limits.absent_users == 0 {
             return Err(ErrorCode::Overloaded);
         }
@@ -212,10 +224,7 @@ impl Gate {
         }
         self.trim_absent();
         if is_parked {
-            Ok(Receipt {
-                offline: 1,
-                ..receipt
-            })
+            Ok(())
         } else {
             Err(ErrorCode::Overloaded)
         }
@@ -223,18 +232,22 @@ impl Gate {
 
     pub(crate) fn letter_for(
         &mut self,
+        order: &mut Order,
         delivery: &Delivery<'_>,
         push: &Push<'_>,
     ) -> Result<Option<Arc<Letter>>, ErrorCode> {
         if !push.ack {
             return Ok(None);
         }
+        if let Some(letter) = &order.letter {
+            return Ok(Some(Arc::clone(letter)));
+        }
         let expires = push
             .ttl
             .map(|ttl| self.clock.real().after(Span::covering(ttl)));
-        self.write_letter(delivery, expires)
-            .map(Some)
-            .ok_or(ErrorCode::Overloaded)
+        let letter = self.write_letter(delivery, expires);
+        order.letter.clone_from(&letter);
+        letter.map(Some).ok_or(ErrorCode::Overloaded)
     }
 
     /// The next message id: grows, and is never used twice, across restarts too.

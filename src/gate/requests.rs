@@ -32,9 +32,7 @@ impl Gate {
             Message::Join { topic } => self.join(conn, topic),
             Message::Leave { topic } => self.leave(conn, topic),
             Message::Publish { topic, body } => self.obey_publish(conn, topic, body),
-            Message::Data { .. } => {
-                Answer::Error(ErrorCode::NoBackend, Cow::Borrowed("no backend takes data"))
-            }
+            Message::Data { body } => self.obey_data(conn, body),
         }
     }
 
@@ -71,6 +69,18 @@ impl Gate {
         match self.push(Target::Topic(topic), &push) {
             Ok(receipt) => Answer::Ok(Fields::NONE.with("queued", u64::from(receipt.queued))),
             Err(code) => refuse(code),
+        }
+    }
+
+    /// `data` goes to whoever reads events.
+    fn obey_data(&mut self, conn: ConnId, body: &Body<'_>) -> Answer {
+        let Some(index) = self.conns.find_open(conn) else {
+            return Answer::None;
+        };
+        match self.tell_data(index, body) {
+            None => refuse_with(ErrorCode::NoBackend, "no backend takes data"),
+            Some(0) => refuse_with(ErrorCode::Overloaded, "no backend has room for it"),
+            Some(queued) => Answer::Ok(Fields::NONE.with("queued", queued)),
         }
     }
 

@@ -68,6 +68,11 @@ impl Rules {
         }
     }
 
+    /// Whether heartbeats are answered the short way.
+    pub(crate) fn see_beats(&mut self, is_short: bool) {
+        self.beats = Beats::of(&self.settings).filter(|_| is_short).map(Box::new);
+    }
+
     /// The interval at which a client should beat: a third of the idle timeout, in milliseconds;
     /// 0 where silence is allowed.
     pub(crate) fn heartbeat_ms(&self) -> u64 {

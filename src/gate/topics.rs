@@ -55,6 +55,16 @@ impl Topics {
         self.entries.len()
     }
 
+    /// What is in a slot.
+    pub(crate) fn get(&self, slot: u32) -> Option<&Topic> {
+        self.entries.get(slot as usize)
+    }
+
+    /// Slots; every one in use is below.
+    pub(crate) fn slots(&self) -> usize {
+        self.entries.capacity()
+    }
+
     pub(crate) fn at(&self, topic: u32) -> &Topic {
         &self.entries[topic as usize]
     }

@@ -172,6 +172,16 @@ impl Users {
         &mut self.entries[user as usize]
     }
 
+    /// What is in a slot.
+    pub(crate) fn get(&self, slot: u32) -> Option<&User> {
+        self.entries.get(slot as usize)
+    }
+
+    /// Slots; every one in use is below.
+    pub(crate) fn slots(&self) -> usize {
+        self.entries.capacity()
+    }
+
     /// The user's parked messages, oldest id first.
     pub(crate) fn mailbox(&self, user: u32) -> &[u32] {
         self.entries[user as usize]

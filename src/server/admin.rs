@@ -23,7 +23,7 @@ use crate::gate::timers::TimerKind;
 use crate::handler::Handler;
 use crate::id::Token;
 use crate::net::{AcceptFault, Ending, Net, Ready, SocketOptions};
-use crate::time::Span;
+use crate::time::{Span, Tick};
 
 /// How long accepting rests where descriptors ran out.
 const HOLD: Duration = Duration::from_millis(80);
@@ -42,7 +42,7 @@ pub(super) struct Office<N: Net> {
     made: u32,
     queue: VecDeque<u16>,
     facts: Facts,
-    asked: Option<crate::time::Tick>,
+    asked: Option<Tick>,
 }
 
 impl<N: Net, H: Handler + 'static> Server<N, H> {
@@ -85,7 +85,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     pub(super) fn admin_has_work(&self) -> bool {
-        self.office.as_ref().is_some_and(|office| office.has_work())
+        let has_news = self.gate.events.has_news();
+        self.office
+            .as_ref()
+            .is_some_and(|office| has_news || office.has_work())
     }
 
     /// Whether every answer has left.
@@ -132,6 +135,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             office.facts.process = net.process();
         }
         office.accept(net, gate);
+        office.pass_news(gate);
         let mut budget = office.facts.limits.rows;
         for _ in 0..office.queue.len() {
             let Some(slot) = office.queue.pop_front() else {
@@ -229,6 +233,22 @@ impl<N: Net> Office<N> {
         self.enqueue(slot);
     }
 
+    /// Who reads events and has new ones goes on.
+    fn pass_news(&mut self, gate: &mut Gate) {
+        if !gate.events.has_news() {
+            return;
+        }
+        let news = gate.events.take_news();
+        let has_news = |peer: &Peer| peer.reader().is_some_and(|reader| news.contains(&reader));
+        let told = self.peers.iter().filter(|(_, (_, peer))| has_news(peer));
+        let told: Vec<u16> = told
+            .filter_map(|(key, _)| u16::try_from(key).ok())
+            .collect();
+        for slot in told {
+            self.enqueue(slot);
+        }
+    }
+
     fn enqueue(&mut self, slot: u16) {
         if let Some((_, peer)) = self.peers.get_mut(usize::from(slot))
             && !std::mem::replace(&mut peer.is_queued, true)
@@ -265,6 +285,9 @@ impl<N: Net> Office<N> {
             Next::Rest
         });
         let (stream, peer) = &mut self.peers[key];
+        if let Some(reader) = peer.take_idle_reader() {
+            gate.leave_events(reader);
+        }
         let has_written = write(net, gate, stream, peer);
         if peer.is_gone() {
             return self.drop_peer(net, gate, key, Ending::Graceful);
@@ -281,10 +304,10 @@ impl<N: Net> Office<N> {
     /// The timer of a connection is set for its deadline, or for earlier.
     fn arm(&mut self, gate: &mut Gate, key: usize) {
         let peer = &mut self.peers[key].1;
-        let Some(at) = peer.deadline(&self.facts) else {
+        let patience = peer.deadline(&self.facts).map(|at| gate.clock.to_real(at));
+        let Some(at) = patience.into_iter().chain(peer.ends()).reduce(Tick::min) else {
             return;
         };
-        let at = gate.clock.to_real(at);
         if peer.timer == NONE {
             let slot = u32::try_from(key).unwrap_or(NONE);
             peer.timer = gate.start_timer(at, TimerKind::Admin(slot));
@@ -304,6 +327,13 @@ impl<N: Net> Office<N> {
         if deadline.is_some_and(|at| at.is_due(gate.clock.live())) {
             return self.drop_peer(net, gate, key, Ending::Graceful);
         }
+        if peer
+            .ends()
+            .is_some_and(|ends| ends.is_due(gate.clock.real()))
+        {
+            // It says so itself, and is not asked again before it has.
+            return self.enqueue(u16::try_from(key).unwrap_or(u16::MAX));
+        }
         self.arm(gate, key);
     }
 
@@ -314,6 +344,9 @@ impl<N: Net> Office<N> {
         self.facts.peers = self.peers.len();
         if peer.timer != NONE {
             gate.stop_timer(peer.timer);
+        }
+        if let Some(reader) = peer.reader() {
+            gate.leave_events(reader);
         }
         net.close(stream, how);
     }

@@ -255,6 +255,9 @@ fn handle<H: Handler>(gate: &mut Gate, handler: &mut H, index: u32, bytes: &[u8]
         }
         budget -= 1;
         let step = gate.session(index).step(&bytes[taken..], 0);
+        if gate.is_tapping() {
+            step.tap(gate, index, &bytes[taken..]);
+        }
         match act(gate, handler, conn, step) {
             Some(count) => taken += count,
             None => {

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::codec::framing::{Foreign, Found, FrameError, Framing, Guess, foreign};
 use crate::codec::message::{self, Parsed};
+use crate::gate::Gate;
 use crate::gate::conn::{Conn, Flags};
 use crate::settings::{Dialect, Login, Settings};
 
@@ -28,6 +29,18 @@ pub(crate) enum Step<'b> {
     Foreign(Guess),
     /// The decoder panicked: a bug of ours.
     Panicked,
+}
+
+impl Step<'_> {
+    /// Shows the frame to whoever taps its user.
+    pub(crate) fn tap(&self, gate: &mut Gate, index: u32, bytes: &[u8]) {
+        match self {
+            Step::Beat(count) | Step::Frame(count, _) | Step::Request(count, _) => {
+                gate.tell_frame(index, "in", &bytes[..*count]);
+            }
+            Step::More | Step::Fault(_) | Step::Foreign(_) | Step::Panicked => {}
+        }
+    }
 }
 
 /// How the bytes of a connection are to be read.

@@ -1,7 +1,11 @@
 //! The admin interface, as the contract's section 5 has it.
 
 mod access;
+mod deeds;
+mod events;
 mod heads;
+mod lists;
+mod push;
 mod told;
 
 use crate::daemon::Daemon;

@@ -1,0 +1,140 @@
+//! `/v1/bans`: who is not let in.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::answer::{Answer, Refusal};
+use super::ask::Ask;
+use super::desk::Facts;
+use super::page::push;
+use super::work::{Left, Work};
+use crate::codec::name::check_user;
+use crate::gate::{Banned, Gate};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    cidr: Option<String>,
+    user: Option<SmolStr>,
+    ttl_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Added {
+    kicked: usize,
+}
+
+#[derive(Serialize)]
+struct Removed {
+    removed: usize,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cidr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    ttl_ms: Option<u64>,
+}
+
+/// The list, being told.
+#[derive(Debug, Default)]
+struct List {
+    after: Option<Banned>,
+    has_begun: bool,
+}
+
+/// A ban for longer than this is one for ever.
+const TTL_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+
+/// All bans.
+pub(crate) fn list(ask: &Ask<'_>) -> Result<Answer, Refusal> {
+    ask.only(&[])?;
+    Ok(Answer::Work(Box::new(List::default())))
+}
+
+/// Bans somebody.
+pub(crate) fn add(ask: &Ask<'_>, gate: &mut Gate) -> Result<Answer, Refusal> {
+    let wish: Wish = ask.json()?;
+    let ttl = wish.ttl_ms.map(Duration::from_millis);
+    let banned = whom(wish)?;
+    let ttl = ttl.filter(|ttl| *ttl <= TTL_MAX);
+    let full = |_| Refusal::overloaded("there are as many bans as may be");
+    let kicked = gate.ban(banned, ttl).map_err(full)?;
+    Ok(Answer::json(&Added { kicked }))
+}
+
+/// Takes a ban back.
+pub(crate) fn remove(ask: &Ask<'_>, gate: &mut Gate) -> Result<Answer, Refusal> {
+    let wish: Wish = ask.json()?;
+    if wish.ttl_ms.is_some() {
+        return Err(Refusal::bad_request("ttl_ms is of no use here"));
+    }
+    let removed = usize::from(gate.unban(&whom(wish)?));
+    Ok(Answer::json(&Removed { removed }))
+}
+
+fn whom(wish: Wish) -> Result<Banned, Refusal> {
+    match (wish.cidr, wish.user) {
+        (Some(cidr), None) => {
+            let wrong = |()| Refusal::bad_request("cidr: an address, or a network as 10.0.0.0/8");
+            cidr.parse().map(Banned::Network).map_err(wrong)
+        }
+        (None, Some(user)) => {
+            check_user(&user).map_err(|error| Refusal::bad_request(format!("user: {error}")))?;
+            Ok(Banned::User(user))
+        }
+        _ => Err(Refusal::bad_request(
+            "say {\"cidr\":NETWORK} or {\"user\":NAME}",
+        )),
+    }
+}
+
+impl Work for List {
+    fn go_on(
+        &mut self,
+        gate: &mut Gate,
+        _: &Facts,
+        budget: &mut u32,
+        room: usize,
+        out: &mut Vec<u8>,
+    ) -> Left {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            out.extend_from_slice(b"{\"bans\":[");
+        }
+        let mut last = self.after.take();
+        for (banned, left) in gate.bans_after(last.clone().as_ref()) {
+            if *budget == 0 || out.len() >= room {
+                self.after = last;
+                return Left::More;
+            }
+            *budget -= 1;
+            if last.is_some() {
+                out.extend_from_slice(b",\n");
+            }
+            last = Some(banned.clone());
+            push(&row(banned, left), out);
+        }
+        out.extend_from_slice(b"]}\n");
+        Left::Nothing
+    }
+}
+
+fn row(banned: &Banned, left: Option<Duration>) -> Row<'_> {
+    let ttl_ms = left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+    match banned {
+        Banned::Network(network) => Row {
+            cidr: Some(network.to_string()),
+            user: None,
+            ttl_ms,
+        },
+        Banned::User(user) => Row {
+            cidr: None,
+            user: Some(user),
+            ttl_ms,
+        },
+    }
+}
