@@ -99,7 +99,9 @@ impl Failure {
     }
 }
 
-fn command() -> Command {
+/// The command line, for whoever makes pages and completions of it.
+#[must_use]
+pub fn command() -> Command {
     let serve = Command::new("serve").about("Run the daemon (also without a command)");
     let config = Command::new("config").about("Print what is in force, as a configuration file");
     let check = Command::new("check")

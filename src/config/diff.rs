@@ -76,6 +76,11 @@ const AT_BIND: &[&str] = &[
 /// Settings of a listener that are no limit on anybody.
 const NO_LIMIT: &[&str] = &["reconnect"];
 
+/// Whether a change of a setting waits for a restart.
+pub(crate) fn needs_restart(table: &str, key: &str) -> bool {
+    AT_START.contains(&(table, key)) || table == "listener" && AT_BIND.contains(&key)
+}
+
 /// Everything that differs, in the order of the tables.
 pub(crate) fn diff(old: &Config, new: &Config) -> Vec<Change> {
     let mut changes = Vec::new();

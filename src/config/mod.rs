@@ -98,6 +98,29 @@ pub struct Drain {
     pub timeout: Duration,
 }
 
+/// A setting as it is documented.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Setting {
+    /// The table of the file that it belongs to; `listener` for what `[defaults]` may hold too.
+    pub table: &'static str,
+    /// What it is about.
+    pub title: &'static str,
+    /// Its key.
+    pub name: &'static str,
+    /// What kind of value it takes, in capitals.
+    pub takes: &'static str,
+    /// What it means, in one line.
+    pub help: &'static str,
+    /// What holds where nobody sets it, as one would write it.
+    pub default: String,
+    /// The flag that sets it, with its dashes.
+    pub flag: String,
+    /// The variable that sets it.
+    pub variable: String,
+    /// Whether a change waits for a restart; what is left holds from a reload on.
+    pub needs_restart: bool,
+}
+
 /// Where a value came from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Origin {
@@ -279,6 +302,12 @@ impl Config {
                 self.origins.remove(&to);
             }
         }
+    }
+
+    /// Every setting there is, in the order of a file.
+    #[must_use]
+    pub fn settings() -> Vec<Setting> {
+        show::settings()
     }
 
     /// The warnings an operator should read before strangers connect.

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::keys::SECTIONS;
-use super::listener::{IDENTITY, LISTENER};
-use super::{Config, Origin, Spot};
+use super::diff::needs_restart;
+use super::keys::{Key, SECTIONS};
+use super::listener::{GROUPS, IDENTITY, LISTENER};
+use super::{Config, Origin, Setting, Spot};
 
 /// The column of the comments that tell where a value came from.
 const COMMENT: usize = 40;
@@ -40,6 +41,41 @@ pub(crate) fn show(config: &Config) -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+pub(crate) fn settings() -> Vec<Setting> {
+    let defaults = Config::default();
+    let mut settings = Vec::new();
+    for section in SECTIONS {
+        let keys = section.keys.iter();
+        settings.extend(keys.map(|key| setting(section.name, section.title, key, &defaults)));
+    }
+    let mut title = "";
+    for key in IDENTITY.iter().chain(LISTENER) {
+        let group = GROUPS.iter().find(|(_, first)| *first == key.name);
+        title = group.map_or(title, |(title, _)| title);
+        settings.push(setting("listener", title, key, &defaults.listeners[0]));
+    }
+    settings
+}
+
+fn setting<T>(
+    table: &'static str,
+    title: &'static str,
+    key: &'static Key<T>,
+    defaults: &T,
+) -> Setting {
+    Setting {
+        table,
+        title,
+        name: key.name,
+        takes: key.takes.placeholder(),
+        help: key.help,
+        default: (key.show)(defaults),
+        flag: format!("--{}", key.flag()),
+        variable: key.variable(),
+        needs_restart: needs_restart(table, key.name),
+    }
 }
 
 fn line(text: &mut String, name: &str, value: &str, origin: Option<&Origin>) {

@@ -19,6 +19,7 @@ mod descriptors;
 mod listening;
 mod logging;
 mod output;
+mod package;
 mod precedence;
 mod program;
 mod reload;

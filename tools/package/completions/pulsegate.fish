@@ -1,0 +1,181 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_pulsegate_global_optspecs
+    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= coalesce= user-policy= admin-bind= admin-token-file= drain-over= drain-timeout= name= bind= framing= dialect= login= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= linger= reconnect= backlog= keepalive= user-timeout= send-buffer= receive-buffer= h/help V/version
+end
+
+function __fish_pulsegate_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_pulsegate_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_pulsegate_using_subcommand
+    set -l cmd (__fish_pulsegate_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -s c -l config -d 'the configuration file' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l log-level -d 'the least important lines shown: error, warn, info, debug, trace [default: info]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l log-format -d 'how a line looks: text, json [default: text]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l connections -d 'connections, all listeners together; auto: what the descriptor limit allows [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l input-budget -d 'bytes of half frames; over it the oldest half frame\'s connection is closed [default: 64MiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l output-budget -d 'bytes of waiting output; over it the largest outbox\'s connection is closed [default: 256MiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l offline-budget -d 'bytes of unacknowledged messages; over it the one parked longest is dropped [default: 64MiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l topics -d 'topics at most, all together [default: 100000]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-token-file -d 'the file that holds its token' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l drain-over -d 'the goodbyes at SIGTERM are spread over so long [default: 0s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l drain-timeout -d 'whoever is left so long after the last of the goodbyes is cut [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l name -d 'the name in logs and metrics [default: clients]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l bind -d 'where the only listener listens: ADDR:PORT, several with commas [default: 127.0.0.1:7373]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l framing -d 'how bytes become frames: raw, line, lenhdr, binary, or a table with options [default: line]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l dialect -d 'what a frame means: gate, echo, sink [default: gate]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login -d 'whether clients log in: none, optional, required [default: optional]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l allow -d 'what clients may do: send, pub, join, data [default: send, pub, join, data]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l slow-consumer -d 'what becomes of who does not read: close, drop-newest [default: close]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l idle-timeout -d 'closed when no byte came from the client for so long [default: 60s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-timeout -d 'closed when not logged in by then, where a login is required [default: 5s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l frame-timeout -d 'closed when a frame is not whole so long after its first byte [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l lifetime -d 'closed so long after accept, whatever it sends [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l write-timeout -d 'closed when output waits and the socket took none for so long [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l output-age -d 'closed when a byte has waited in the outbox for so long [default: 30s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l ping-after -d 'the server sends ping after so much silence [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l ack-timeout -d 'a message without ack is sent again after so long [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l ack-attempts -d 'how often it is sent in all [default: 5]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l offline-ttl -d 'how long a parked message and an absent user are kept [default: 60s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l offline-max -d 'parked messages per user [default: 32]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l frame-max -d 'bytes of a frame\'s body [default: 64KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-frame-max -d 'the same before a login that is required [default: 4KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l outbox-low -d 'bytes waiting above which the connection is not read [default: 16KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l outbox-soft -d 'bytes waiting above which, for outbox-soft-for, it is a slow consumer [default: 64KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l outbox-soft-for -d 'how long it may be above outbox-soft [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l outbox-max -d 'bytes waiting above which it is a slow consumer at once [default: 256KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l bad-requests-max -d 'closed at so many bad requests [default: 16]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l backlog -d 'newcomers the kernel keeps until they are accepted [default: 4096]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l keepalive -d 'TCP keepalive after so much silence, in whole seconds [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l user-timeout -d 'how long sent bytes may stay unacknowledged by the peer\'s kernel [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l send-buffer -d 'bytes of the kernel\'s send buffer, or auto [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l receive-buffer -d 'bytes of the kernel\'s receive buffer, or auto [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -s v -l verbose -d 'log more: -v debug, -vv trace'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -s q -l quiet -d 'log less: -q warnings, -qq errors'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -s V -l version -d 'Print version'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "serve" -d 'Run the daemon (also without a command)'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "check" -d 'Judge a configuration file; binds nothing'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "config" -d 'Print what is in force, as a configuration file'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s c -l config -d 'the configuration file' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l log-level -d 'the least important lines shown: error, warn, info, debug, trace [default: info]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l log-format -d 'how a line looks: text, json [default: text]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l connections -d 'connections, all listeners together; auto: what the descriptor limit allows [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l input-budget -d 'bytes of half frames; over it the oldest half frame\'s connection is closed [default: 64MiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l output-budget -d 'bytes of waiting output; over it the largest outbox\'s connection is closed [default: 256MiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l offline-budget -d 'bytes of unacknowledged messages; over it the one parked longest is dropped [default: 64MiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l topics -d 'topics at most, all together [default: 100000]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-token-file -d 'the file that holds its token' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l drain-over -d 'the goodbyes at SIGTERM are spread over so long [default: 0s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l drain-timeout -d 'whoever is left so long after the last of the goodbyes is cut [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l name -d 'the name in logs and metrics [default: clients]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l bind -d 'where the only listener listens: ADDR:PORT, several with commas [default: 127.0.0.1:7373]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l framing -d 'how bytes become frames: raw, line, lenhdr, binary, or a table with options [default: line]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l dialect -d 'what a frame means: gate, echo, sink [default: gate]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login -d 'whether clients log in: none, optional, required [default: optional]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l allow -d 'what clients may do: send, pub, join, data [default: send, pub, join, data]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l slow-consumer -d 'what becomes of who does not read: close, drop-newest [default: close]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l idle-timeout -d 'closed when no byte came from the client for so long [default: 60s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-timeout -d 'closed when not logged in by then, where a login is required [default: 5s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l frame-timeout -d 'closed when a frame is not whole so long after its first byte [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l lifetime -d 'closed so long after accept, whatever it sends [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l write-timeout -d 'closed when output waits and the socket took none for so long [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l output-age -d 'closed when a byte has waited in the outbox for so long [default: 30s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l ping-after -d 'the server sends ping after so much silence [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l ack-timeout -d 'a message without ack is sent again after so long [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l ack-attempts -d 'how often it is sent in all [default: 5]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l offline-ttl -d 'how long a parked message and an absent user are kept [default: 60s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l offline-max -d 'parked messages per user [default: 32]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l frame-max -d 'bytes of a frame\'s body [default: 64KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-frame-max -d 'the same before a login that is required [default: 4KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l outbox-low -d 'bytes waiting above which the connection is not read [default: 16KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l outbox-soft -d 'bytes waiting above which, for outbox-soft-for, it is a slow consumer [default: 64KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l outbox-soft-for -d 'how long it may be above outbox-soft [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l outbox-max -d 'bytes waiting above which it is a slow consumer at once [default: 256KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l bad-requests-max -d 'closed at so many bad requests [default: 16]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l backlog -d 'newcomers the kernel keeps until they are accepted [default: 4096]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l keepalive -d 'TCP keepalive after so much silence, in whole seconds [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l user-timeout -d 'how long sent bytes may stay unacknowledged by the peer\'s kernel [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l send-buffer -d 'bytes of the kernel\'s send buffer, or auto [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l receive-buffer -d 'bytes of the kernel\'s receive buffer, or auto [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s v -l verbose -d 'log more: -v debug, -vv trace'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s q -l quiet -d 'log less: -q warnings, -qq errors'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand check" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s c -l config -d 'the configuration file' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l log-level -d 'the least important lines shown: error, warn, info, debug, trace [default: info]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l log-format -d 'how a line looks: text, json [default: text]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l connections -d 'connections, all listeners together; auto: what the descriptor limit allows [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l input-budget -d 'bytes of half frames; over it the oldest half frame\'s connection is closed [default: 64MiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l output-budget -d 'bytes of waiting output; over it the largest outbox\'s connection is closed [default: 256MiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l offline-budget -d 'bytes of unacknowledged messages; over it the one parked longest is dropped [default: 64MiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l topics -d 'topics at most, all together [default: 100000]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-token-file -d 'the file that holds its token' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l drain-over -d 'the goodbyes at SIGTERM are spread over so long [default: 0s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l drain-timeout -d 'whoever is left so long after the last of the goodbyes is cut [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l name -d 'the name in logs and metrics [default: clients]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l bind -d 'where the only listener listens: ADDR:PORT, several with commas [default: 127.0.0.1:7373]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l framing -d 'how bytes become frames: raw, line, lenhdr, binary, or a table with options [default: line]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l dialect -d 'what a frame means: gate, echo, sink [default: gate]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login -d 'whether clients log in: none, optional, required [default: optional]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l allow -d 'what clients may do: send, pub, join, data [default: send, pub, join, data]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l slow-consumer -d 'what becomes of who does not read: close, drop-newest [default: close]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l idle-timeout -d 'closed when no byte came from the client for so long [default: 60s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-timeout -d 'closed when not logged in by then, where a login is required [default: 5s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l frame-timeout -d 'closed when a frame is not whole so long after its first byte [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l lifetime -d 'closed so long after accept, whatever it sends [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l write-timeout -d 'closed when output waits and the socket took none for so long [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l output-age -d 'closed when a byte has waited in the outbox for so long [default: 30s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l ping-after -d 'the server sends ping after so much silence [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l ack-timeout -d 'a message without ack is sent again after so long [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l ack-attempts -d 'how often it is sent in all [default: 5]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l offline-ttl -d 'how long a parked message and an absent user are kept [default: 60s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l offline-max -d 'parked messages per user [default: 32]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l frame-max -d 'bytes of a frame\'s body [default: 64KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-frame-max -d 'the same before a login that is required [default: 4KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l outbox-low -d 'bytes waiting above which the connection is not read [default: 16KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l outbox-soft -d 'bytes waiting above which, for outbox-soft-for, it is a slow consumer [default: 64KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l outbox-soft-for -d 'how long it may be above outbox-soft [default: 10s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l outbox-max -d 'bytes waiting above which it is a slow consumer at once [default: 256KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l bad-requests-max -d 'closed at so many bad requests [default: 16]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l backlog -d 'newcomers the kernel keeps until they are accepted [default: 4096]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l keepalive -d 'TCP keepalive after so much silence, in whole seconds [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l user-timeout -d 'how long sent bytes may stay unacknowledged by the peer\'s kernel [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l send-buffer -d 'bytes of the kernel\'s send buffer, or auto [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l receive-buffer -d 'bytes of the kernel\'s receive buffer, or auto [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s v -l verbose -d 'log more: -v debug, -vv trace'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s q -l quiet -d 'log less: -q warnings, -qq errors'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
