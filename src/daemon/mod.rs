@@ -88,7 +88,7 @@ pub fn run(
     }
     config.limits.connections = room(&config)?.connections(config.connections);
     let access = admin::access(&config.admin)?;
-    // What does not fit is as if it had not been asked for: a reload finds no difference.
+    // What is reserved is what is in force: a file that asks for more needs a restart.
     config.connections = config.connections.map(|_| config.limits.connections);
     let options = options(&config);
     let (desk, reader) = Desk::new(config.clone(), source);

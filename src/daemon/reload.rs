@@ -101,7 +101,7 @@ impl Desk {
     }
 
     /// Passes a request on to the reader; says so where it takes none.
-    pub(crate) fn ask(&mut self, gate: &mut Gate, ticket: Ticket, what: Configure) -> bool {
+    pub(crate) fn ask(&self, gate: &mut Gate, ticket: Ticket, what: Configure) -> bool {
         let Err(error) = self.to_reader.try_send((ticket, what)) else {
             return true;
         };

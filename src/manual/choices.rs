@@ -50,6 +50,13 @@
 //! # Everyone
 //! A push to everyone goes to every connection of dialect `gate` that is logged in, or need not be.
 //!
+//! # Reload and leaving
+//! - A bound that shrinks below what is in use ends nobody: it comes down with the use. Deadlines
+//!   and sizes of frames hold for everybody at once, also for a frame that is half here.
+//! - `close shutdown MS`: the one that is told as the k-th of n should arrive elsewhere at
+//!   `reconnect` + k/n of the time of the goodbyes, or of `reconnect` where that is longer.
+//! - `drain.timeout` counts from the last goodbye, not from the signal.
+//!
 //! # Ends
 //! - Over `input_budget` and `output_budget` the reason is `overloaded`. The first is told so; the
 //!   second is reset, since what it does not read can not tell it.

@@ -14,6 +14,7 @@
 //! | toml | the configuration, with the place of every value |
 //! | humantime, bytesize | durations and sizes as people write them |
 //! | clap | flags, variables, help |
+//! | listenfd | listening sockets that a service manager hands over: it has the `unsafe` that this needs |
 //! | socket2 | socket options before mio gets the socket |
 //! | rustix | clocks, limits, entropy, polling stderr: system calls without `unsafe` of ours |
 //! | signal-hook, signal-hook-mio | signals as one more source of the poll |
@@ -34,3 +35,6 @@
 //! It shares clap (here with `derive`), humantime, mio, rustix, serde, serde_json, signal-hook,
 //! socket2, thiserror and toml with the daemon; signal-hook alone because SIGINT and SIGTERM end a
 //! run with different codes.
+//!
+//! # Pages and completions
+//! `pulsegate-manpages` has clap_mangen and clap_complete, from those who make clap.

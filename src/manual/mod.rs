@@ -5,6 +5,8 @@
 //! - [`memory`]: where each byte of an idle connection goes, budgets, the ceiling
 //! - [`choices`]: what we do where the contract on the wire is silent
 //! - [`promises`]: what is promised and what is not
+//! - [`operations`]: running it: health, reload, leaving, what to watch, what lines and reasons mean
+//! - [`tuning`]: what the kernel around it must allow, and how to see that it does not
 //! - [`testing`]: the simulation, planted bugs, the real kernel, benches
 //! - [`dependencies`]: each crate and why it is here
 
@@ -12,6 +14,8 @@ pub mod choices;
 pub mod dependencies;
 pub mod house;
 pub mod memory;
+pub mod operations;
 pub mod promises;
 pub mod testing;
 pub mod time;
+pub mod tuning;

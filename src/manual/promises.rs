@@ -24,8 +24,10 @@
 //!   `a_panic_over_one_request_costs_that_connection_and_no_other`.
 //! - **P12** An idle daemon sleeps; no input is left unread and no output unsent while progress is
 //!   possible: `an_idle_daemon_rests`.
-//! - **P14** The goodbyes of a shutdown are spread over the time that is set for it:
-//!   `goodbyes_may_be_spread`.
+//! - **P13** A reload that fails changes nothing; one that shortens deadlines ends nobody early and
+//!   nobody late: `a_shorter_deadline_is_kept_by_all_and_by_nobody_early`.
+//! - **P14** The goodbyes of a shutdown are spread evenly over the time that is set for it, and so
+//!   are the arrivals elsewhere: `ten_thousand_leave_evenly_and_arrive_evenly`.
 //! - **P16** A failing simulation prints one seed and the command that repeats it:
 //!   `the_same_seed_is_the_same_run`.
 //!

@@ -104,7 +104,7 @@ impl Daemon {
             child,
             addrs: Vec::new(),
             log,
-            folder: folder,
+            folder,
         };
         (daemon, lines)
     }
