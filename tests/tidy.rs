@@ -68,10 +68,7 @@ const RULES: &[Rule] = &[
             ("src/cli.rs", "before there is a loop"),
             ("src/client/", "blocks its caller and has no loop"),
             ("src/log.rs", "standard error's surroundings"),
-            (
-                "src/daemon/reload.rs",
-                "reads files, which the loop must not wait for",
-            ),
+            ("src/daemon/reload.rs", "reads files, beside the loop"),
         ],
         advice: "the loop is one thread and knows no environment: do it in main, hand it in",
     },

@@ -14,7 +14,7 @@
 //! | toml | the configuration, with the place of every value |
 //! | humantime, bytesize | durations and sizes as people write them |
 //! | clap | flags, variables, help |
-//! | listenfd | listening sockets that a service manager hands over: it has the `unsafe` that this needs |
+//! | listenfd | sockets that a service manager hands over: it has the `unsafe` for that |
 //! | socket2 | socket options before mio gets the socket |
 //! | rustix | clocks, limits, entropy, polling stderr: system calls without `unsafe` of ours |
 //! | signal-hook, signal-hook-mio | signals as one more source of the poll |

@@ -5,7 +5,7 @@
 //! - [`memory`]: where each byte of an idle connection goes, budgets, the ceiling
 //! - [`choices`]: what we do where the contract on the wire is silent
 //! - [`promises`]: what is promised and what is not
-//! - [`operations`]: running it: health, reload, leaving, what to watch, what lines and reasons mean
+//! - [`operations`]: running it: health, reload, leaving, what to watch, what lines mean
 //! - [`tuning`]: what the kernel around it must allow, and how to see that it does not
 //! - [`testing`]: the simulation, planted bugs, the real kernel, benches
 //! - [`dependencies`]: each crate and why it is here

@@ -13,18 +13,18 @@
 //! | 2 | the command line or the configuration is wrong; another start does not mend it |
 //! | 101 | a bug was found, and going on with broken books would be worse: restart it |
 //!
-//! `tools/systemd/` has a service and, for whoever wants it, a socket unit. With the socket unit the
-//! manager holds the listening sockets, so that a restart refuses nobody: newcomers wait in the
-//! backlog. `FileDescriptorName=` is the name of a listener; its own `bind` is not used then.
-//! `Type=notify-reload` needs systemd 253; before that write `Type=notify` and
-//! `ExecReload=kill -HUP $MAINPID`.
+//! `tools/systemd/` has a service and, for whoever wants it, a socket unit. With the socket unit
+//! the manager holds the listening sockets, so that a restart refuses nobody: newcomers wait in
+//! the backlog. `FileDescriptorName=` is the name of a listener; its own `bind` is not used then.
+//! `Type=notify-reload` needs systemd 253; before that write `Type=notify` and `ExecReload=kill
+//! -HUP $MAINPID`.
 //!
 //! # Alive and ready
 //! Three different questions:
-//! - **Does the loop turn?** Under systemd `WATCHDOG=1` is sent by a timer of the loop itself every
-//!   half of `WatchdogSec=`: no thread beside it can say so in its place. The manager counts without
-//!   the time that the machine is suspended, the loop with it: after a suspension the sign comes
-//!   early, never late.
+//! - **Does the loop turn?** Under systemd `WATCHDOG=1` is sent by a timer of the loop itself
+//!   every half of `WatchdogSec=`: no thread beside it can say so in its place. The manager counts
+//!   without the time that the machine is suspended, the loop with it: after a suspension the sign
+//!   comes early, never late.
 //! - **May newcomers be sent here?** Not any more once the shutdown has begun
 //!   ([`Gate::is_draining`](crate::Gate::is_draining)): that is the first thing it does, before
 //!   anybody is told.
@@ -38,16 +38,18 @@
 //! variables of the start still win. Requests that come while one is read share the next reading.
 //! While it shuts down nothing is reloaded.
 //!
-//! | setting | a change holds |
-//! |---|---|
-//! | `[log] level`, `[loop]`, `[users]`, `[drain]` | at once |
-//! | `[limits]` budgets, topics | at once; below what is in use they come down with the use, and nobody is ended for it |
-//! | `[limits] connections` | at once up to what was reserved at start; fewer than there are: no newcomers until so many have left |
-//! | deadlines, sizes, `login`, `allow`, `slow_consumer` of a listener | at once, for the connections that are there too |
-//! | `offline_ttl` | for what is parked and who leaves from then on |
-//! | `bind`, `framing`, `dialect`, `backlog` and the socket options of a listener | from the next start on |
-//! | a listener that comes, goes or has another name | from the next start on |
-//! | `[log] format`, `[admin]` | from the next start on |
+//! - `[log] level`, `[loop]`, `[users]`, `[drain]`: at once
+//! - `[limits]` budgets, topics: at once; below what is in use they come down with the use, and
+//!   nobody is ended for it
+//! - `[limits] connections`: at once up to what was reserved at start; fewer than there are: no
+//!   newcomers until so many have left
+//! - deadlines, sizes, `login`, `allow`, `slow_consumer` of a listener: at once, for the
+//!   connections that are there too
+//! - `offline_ttl`: for what is parked and who leaves from then on
+//! - `bind`, `framing`, `dialect`, `backlog` and the socket options of a listener: from the next
+//!   start on
+//! - a listener that comes, goes or has another name: from the next start on
+//! - `[log] format`, `[admin]`: from the next start on
 //!
 //! The log names each setting with its old and its new value, and how many connections come under
 //! a tighter one. A shorter deadline ends whoever is beyond it already, a slice a turn, nobody
@@ -57,7 +59,8 @@
 //!
 //! # Leave
 //! SIGTERM or SIGINT, or [`Gate::drain`](crate::Gate::drain):
-//! 1. it is not ready any more, and the service manager is told `STOPPING=1` with the time it needs;
+//! 1. it is not ready any more, and the service manager is told `STOPPING=1` with the time it
+//!    needs;
 //! 2. whoever has connected by now is taken, then nobody: the listening sockets are closed;
 //! 3. goodbyes, `close shutdown MS`, spread over `drain.over` so that as many leave in every second
 //!    (who leaves by itself counts); `MS` says when to come back, each a little after the one
@@ -71,35 +74,39 @@
 //! # What to watch
 //! [`Stats`](crate::Stats) counts since the start; a rate that grows is news, a total is not.
 //!
-//! | what grows | means | do |
-//! |---|---|---|
-//! | `refused` | `limits.connections` is reached | more descriptors, another machine |
-//! | `accept_pauses` | descriptors, memory or slots ran out: accepting rests 80 ms at a time | raise `LimitNOFILE=`; see the log for which |
-//! | `accept_faults` | newcomers that were gone before they were taken | a scan, or a backlog that is served too late |
-//! | closes for `idle-timeout` in a burst | a path in between has died, or everybody was told too short a time | look at the peers' network |
-//! | closes for `slow-consumer`, `write-timeout` | clients that do not read | their radio, or too much is pushed to them |
-//! | closes for `overloaded` with connections below the limit | a budget is used up | `input_budget`: half frames; `output_budget`: readers that lag |
-//! | letters `dropped` | a mailbox or `offline_budget` is full | longer absence than planned |
-//! | `panics` | a bug; one connection each | report it with the log line |
-//! | `stalled` | the loop was late | processor time, swapping, a stopped machine |
+//! - `refused`: `limits.connections` is reached. *Do*: more descriptors, another machine
+//! - `accept_pauses`: descriptors, memory or slots ran out: accepting rests 80 ms at a time.
+//!   *Do*: raise `LimitNOFILE=`; see the log for which
+//! - `accept_faults`: newcomers that were gone before they were taken. *Do*: a scan, or a backlog
+//!   that is served too late
+//! - closes for `idle-timeout` in a burst: a path in between has died, or everybody was told too
+//!   short a time. *Do*: look at the peers' network
+//! - closes for `slow-consumer`, `write-timeout`: clients that do not read. *Do*: their radio, or
+//!   too much is pushed to them
+//! - closes for `overloaded` with connections below the limit: a budget is used up. *Do*:
+//!   `input_budget`: half frames; `output_budget`: readers that lag
+//! - letters `dropped`: a mailbox or `offline_budget` is full. *Do*: longer absence than planned
+//! - `panics`: a bug; one connection each. *Do*: report it with the log line
+//! - `stalled`: the loop was late. *Do*: processor time, swapping, a stopped machine
 //!
 //! # What the log says
 //! Lines for single connections are `debug`; from `info` up a line is about the daemon. A call site
 //! prints ten lines a second at most, and counts the rest.
 //!
-//! | line | means |
-//! |---|---|
-//! | `listening on …; at most N connections and M MiB of memory` | it is ready |
-//! | `listener … takes logins from anybody under any name` | tokens are not checked: keep strangers away |
-//! | `connections lowered from … to …` | the descriptor limit does not allow as many |
-//! | `accepting rests for 80 ms at a time: …` | out of descriptors or memory; told once in ten seconds |
-//! | `reloaded FILE: changed=N needs-restart=M` | and then each of them |
-//! | `reload refused, nothing has changed: FILE:LINE: …` | a mistake, and what would be right |
-//! | `a socket was handed over for …: no listener is called so` | `FileDescriptorName=` and `name` differ |
-//! | `NOTIFY_SOCKET …` | the service manager is not there; it runs without |
-//! | `variable PULSEGATE_… means nothing` | a misspelt variable |
-//! | `shutting down connections=N` | the way out has begun |
-//! | `done` | the last line |
+//! - `listening on …; at most N connections and M MiB of memory`: it is ready
+//! - `listener … takes logins from anybody under any name`: tokens are not checked: keep
+//!   strangers away
+//! - `connections lowered from … to …`: the descriptor limit does not allow as many
+//! - `accepting rests for 80 ms at a time: …`: out of descriptors or memory; told once in ten
+//!   seconds
+//! - `reloaded FILE: changed=N needs-restart=M`: and then each of them
+//! - `reload refused, nothing has changed: FILE:LINE: …`: a mistake, and what would be right
+//! - `a socket was handed over for …: no listener is called so`: `FileDescriptorName=` and `name`
+//!   differ
+//! - `NOTIFY_SOCKET …`: the service manager is not there; it runs without
+//! - `variable PULSEGATE_… means nothing`: a misspelt variable
+//! - `shutting down connections=N`: the way out has begun
+//! - `done`: the last line
 //!
 //! # Why connections end
 //! The same word on the wire, in the counters and in the log:

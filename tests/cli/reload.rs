@@ -25,7 +25,8 @@ fn it_tells_what_has_changed_and_what_needs_a_restart() {
     client.fence();
     let config = "[drain]\nover = \"2s\"\n[log]\nformat = \"json\"\n\
                   [limits]\nconnections = 10_000_000\n[defaults]\nidle_timeout = \"30s\"\n\
-                  frame_max = \"65KiB\"\n[[listener]]\nbind = \"127.0.0.1:1\"\nframing = \"lenhdr\"\n\
+                  frame_max = \"65KiB\"\n[[listener]]\nbind = \"127.0.0.1:1\"\n\
+                  framing = \"lenhdr\"\n\
                   [[listener]]\nname = \"new\"\nbind = \"127.0.0.1:2\"\n";
     reload(
         &daemon,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use pulsegate::{CloseReason, ConnId, Gate, Settings, UserPolicy};
 
 use super::agenda::{MILLI, Nanos, SECOND, nanos};
+use super::deadline::Deadline;
 use super::facts::{Facts, Stamp};
 use super::kernel::Kernel;
 use super::marks::Mark;
@@ -452,58 +453,6 @@ impl Judge {
     /// Who is open by the books.
     pub(crate) fn open_count(&self) -> usize {
         self.open.len()
-    }
-}
-
-/// The end of a connection by a deadline.
-struct Deadline {
-    conn: ConnId,
-    reason: CloseReason,
-    clock: Stamp,
-    /// How often the application made it wait since it was heard last, and how long.
-    waited: (u64, Nanos),
-    /// When the span became what it is.
-    retuned: Option<Stamp>,
-    slack: Nanos,
-}
-
-impl Deadline {
-    /// Not before `span` has passed since `since`, and where it is to be `exact`, soon after.
-    fn judge(&self, span: Option<Duration>, since: Stamp, exact: bool) {
-        let Self {
-            conn,
-            reason,
-            clock,
-            ..
-        } = *self;
-        let span = nanos(span.unwrap_or_else(|| panic!("{conn}: {reason} is off")));
-        let passed = clock.at - since.at;
-        let uncounted = self.uncounted(since);
-        assert!(
-            passed >= span + uncounted,
-            "{conn}: {reason} after {passed} ns, early: {span} ns, {uncounted} ns not counted"
-        );
-        let excuse = clock.lag - since.lag + self.slack;
-        let is_new = self.retuned.is_some_and(|retuned| {
-            let lag = clock.lag - retuned.lag;
-            clock.at <= retuned.at + lag + self.slack
-        });
-        assert!(
-            !exact || is_new || passed <= span + excuse,
-            "{conn}: {reason} after {passed} ns, late: {span} ns and {excuse} ns of excuses",
-        );
-    }
-
-    /// What is nobody's silence: what the loop slept through, and where the application took its
-    /// time, each pause rounded to ticks. A lifetime goes by real time.
-    fn uncounted(&self, since: Stamp) -> Nanos {
-        let stalled = self.clock.stall - since.stall;
-        let (waits, waited) = self.waited;
-        match self.reason {
-            CloseReason::Lifetime => 0,
-            CloseReason::IdleTimeout => stalled + waited.saturating_sub(waits * 2 * MILLI),
-            _ => stalled,
-        }
     }
 }
 

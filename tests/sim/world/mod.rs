@@ -17,6 +17,7 @@
 
 pub(crate) mod agenda;
 pub(crate) mod clients;
+mod deadline;
 pub(crate) mod dice;
 pub(crate) mod epoll;
 pub(crate) mod facts;

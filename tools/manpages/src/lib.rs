@@ -236,7 +236,7 @@ fn sentence(help: &str) -> String {
 
 fn full_example() -> String {
     let mut text = String::from(
-        "# Every setting with what holds where nobody sets it. Made from the tables of the program.\n",
+        "# Every setting with what holds where nobody sets it; made from the program's tables.\n",
     );
     let mut head = "";
     for setting in &Config::settings() {
