@@ -130,3 +130,25 @@ fn the_image_runs_as_nobody_in_particular_and_gets_its_signals() {
     assert!(file.contains("\nENTRYPOINT [\"/usr/bin/pulsegate\"]\n"));
     assert!(file.contains("\nSTOPSIGNAL SIGTERM\n"));
 }
+
+#[test]
+fn what_the_package_is_made_of_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = toml::from_str(&manifest).unwrap();
+    let deb = &manifest["package"]["metadata"]["deb"];
+    let assets = deb["assets"].as_array().unwrap();
+    for asset in assets {
+        let source = asset[0].as_str().unwrap();
+        let is_built = source.starts_with("target/") || source.contains('*');
+        assert!(is_built || root.join(source).is_file(), "{source}");
+    }
+    let conf = deb["conf-files"][0]
+        .as_str()
+        .unwrap()
+        .trim_start_matches('/');
+    assert!(
+        assets.iter().any(|asset| asset[1].as_str() == Some(conf)),
+        "{conf}"
+    );
+}
