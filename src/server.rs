@@ -1,4 +1,5 @@
-//! The loop: [`Server::turn`] is where everything happens, in seven phases.
+//! The loop: [`Server::turn`] is where everything happens, in seven phases, with a share for
+//! operators among them.
 //!
 //! The server owns the sockets and moves bytes; the [`Gate`] holds the facts and decides; the
 //! [`Handler`] is asked. Nothing is written or closed but in [`flush`](Server::flush) and

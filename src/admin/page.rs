@@ -168,8 +168,8 @@ pub(crate) fn rows_of(ask: &Ask<'_>, facts: &Facts) -> Result<usize, Refusal> {
     if wanted == Some(0) {
         return Err(Refusal::bad_request("limit must be at least 1"));
     }
-    let most = u64::from(facts.limits.page_max);
-    let rows = wanted.unwrap_or(u64::from(facts.limits.page)).min(most);
+    let (usual, most) = (facts.limits.page, facts.limits.page_max);
+    let rows = wanted.unwrap_or_else(|| usual.into()).min(most.into());
     Ok(usize::try_from(rows).unwrap_or(usize::MAX))
 }
 

@@ -259,7 +259,7 @@ impl Peer {
     }
 
     /// Goes on with what there is: at most one request, or one slice of an answer.
-    pub(crate) fn step(&mut self, gate: &mut Gate, facts: &mut Facts, budget: &mut u32) -> Next {
+    pub(crate) fn step(&mut self, gate: &mut Gate, facts: &Facts, budget: &mut u32) -> Next {
         if self.waiting() == 0 {
             self.took = gate.clock.live();
         }
@@ -274,7 +274,7 @@ impl Peer {
         }
     }
 
-    fn read_head(&mut self, gate: &mut Gate, facts: &mut Facts) -> Next {
+    fn read_head(&mut self, gate: &mut Gate, facts: &Facts) -> Next {
         if self.waiting() >= facts.limits.slice_bytes {
             return Next::Rest;
         }
@@ -306,7 +306,7 @@ impl Peer {
     }
 
     /// A head is there: refuses it, waits for its body, or answers.
-    fn judge(&mut self, head: Box<Head>, gate: &mut Gate, facts: &mut Facts) {
+    fn judge(&mut self, head: Box<Head>, gate: &mut Gate, facts: &Facts) {
         let is_head_only = head.method == Method::Head;
         if let Err(refusal) = facts.permit(&head) {
             // A body that was refused is not read: what follows it can not be found.
@@ -322,7 +322,7 @@ impl Peer {
         self.stage = Stage::Body(head);
     }
 
-    fn read_body(&mut self, head: Box<Head>, gate: &mut Gate, facts: &mut Facts) -> Next {
+    fn read_body(&mut self, head: Box<Head>, gate: &mut Gate, facts: &Facts) -> Next {
         if self.input.len() < head.body {
             self.stage = Stage::Body(head);
             return Next::Rest;
@@ -333,7 +333,7 @@ impl Peer {
         Next::Again
     }
 
-    fn answer(&mut self, head: &Head, body: &[u8], gate: &mut Gate, facts: &mut Facts) {
+    fn answer(&mut self, head: &Head, body: &[u8], gate: &mut Gate, facts: &Facts) {
         let answer = Ask::of(head, body).and_then(|ask| routes::answer(&ask, gate, facts));
         let is_head_only = head.method == Method::Head;
         match answer {

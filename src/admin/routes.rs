@@ -19,7 +19,7 @@ pub(crate) fn is_open(path: &str) -> bool {
 }
 
 /// Answers a request that may be answered.
-pub(crate) fn answer(ask: &Ask<'_>, gate: &mut Gate, facts: &mut Facts) -> Result<Answer, Refusal> {
+pub(crate) fn answer(ask: &Ask<'_>, gate: &mut Gate, facts: &Facts) -> Result<Answer, Refusal> {
     let pieces: Vec<&str> = ask.path.iter().map(|piece| &piece[..]).collect();
     match pieces[..] {
         [] => get(ask).map(|()| Answer::of(200, "text/html; charset=utf-8", PAGE.into())),
@@ -41,12 +41,7 @@ pub(crate) fn answer(ask: &Ask<'_>, gate: &mut Gate, facts: &mut Facts) -> Resul
     }
 }
 
-fn resource(
-    what: &str,
-    ask: &Ask<'_>,
-    gate: &mut Gate,
-    facts: &mut Facts,
-) -> Result<Answer, Refusal> {
+fn resource(what: &str, ask: &Ask<'_>, gate: &mut Gate, facts: &Facts) -> Result<Answer, Refusal> {
     match what {
         "stats" | "users" | "topics" | "connections" | "closes" | "events" => {
             get(ask)?;

@@ -193,7 +193,7 @@ impl Gate {
             write(&mut frame)?;
             self.tell_frame(index, "out", &frame);
             self.append_to(index, |outbox| {
-                outbox.append(|tail| tail.extend_from_slice(&frame))
+                outbox.append(|tail| tail.extend_from_slice(&frame));
             });
         } else {
             self.append_to(index, |outbox| result = outbox.append(write));

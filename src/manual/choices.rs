@@ -57,6 +57,27 @@
 //!   `reconnect` + k/n of the time of the goodbyes, or of `reconnect` where that is longer.
 //! - `drain.timeout` counts from the last goodbye, not from the signal.
 //!
+//! # Admin interface
+//! - A `Host` is ours where it is `localhost`, a loopback address, or the address that is bound;
+//!   any address where all are bound. Its port may be any. Another one is refused with 403.
+//! - Chunked bodies, an absolute target and two lengths are refused with 400, and the connection
+//!   ends. Every POST and DELETE must say `Content-Type: application/json`.
+//! - Of 16 connections the one that has rested longest makes room for a newcomer. A head may take
+//!   5 s, a body 10 s, a rest between requests 60 s.
+//! - Pages are in order: users and topics by name, connections by `sort` (`id`, `opened`,
+//!   `last_in`, `last_out`, `bytes_in`, `bytes_out`, `frames_in`, `frames_out`,
+//!   `frames_per_second`, `outbox`; the largest, or longest ago, first) and then by id. `next` is
+//!   what the next page takes as `after`. Points in time are milliseconds since 1970. Frames per
+//!   second are those of its whole life.
+//! - A push to a user who can not get it is answered with `dropped`. Where a push to a topic or to
+//!   everyone finds no room, 503; inside an array an error stands in its place.
+//! - A message to one user has a `state`, others have counts per user. `attempts` counts copies.
+//! - `data` that no reader has room for is refused with `overloaded`. Bytes that are not UTF-8 come
+//!   as `body_hex`. `seq` counts what a reader got or lost.
+//! - A tap shows frames as text (`body`), `in` and `out`, for a minute where nobody says.
+//! - A drain does what SIGTERM does; a second one is refused with 409.
+//! - Who logs in under a banned name is told `close banned`.
+//!
 //! # Ends
 //! - Over `input_budget` and `output_budget` the reason is `overloaded`. The first is told so; the
 //!   second is reset, since what it does not read can not tell it.

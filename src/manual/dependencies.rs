@@ -8,6 +8,7 @@
 //! | hashbrown | tables of users and topics that hold an index, not the name twice |
 //! | log, simple_logger | the log facade, and the printer behind our own front that never blocks |
 //! | memchr | line ends |
+//! | httparse | heads of requests to the admin interface |
 //! | siphasher | keyed hashing of names chosen by strangers; the key comes from the net |
 //! | smol_str | names of at most 23 bytes without an allocation, cloned for nothing |
 //! | serde, serde_json | JSON bodies, kept as they were written (`raw_value`) |
@@ -19,6 +20,7 @@
 //! | rustix | clocks, limits, entropy, polling stderr: system calls without `unsafe` of ours |
 //! | signal-hook, signal-hook-mio | signals as one more source of the poll |
 //! | strsim | what a misspelt key most likely was; clap has it already |
+//! | subtle | comparing the admin token in constant time |
 //! | thiserror | one small error enum per module |
 //!
 //! # The load tool

@@ -20,7 +20,14 @@
 //! 6. `gate/output.rs`: the answer is appended to the outbox, the connection joins the dirty queue.
 //! 7. `server/flush.rs`: one write. An outbox that is empty goes back to the pool.
 //!
+//! # The admin interface
+//! HTTP connections are no connections of clients: they lie in a slab of their own
+//! (`server/admin.rs`), with slots, bytes and a share of each turn of their own, between serve and
+//! expire, and use the same wheel. What they say and are told is pure (`admin/`, `codec/http.rs`).
+//! The gate knows nothing of HTTP: it has readers of events, bans, and the fates of pushes.
+//!
 //! # Where the next feature goes
+//! - something to ask for over HTTP: a file in `admin/`, a line in `admin/routes.rs`
 //! - a framing: a variant in `codec/framing.rs`
 //! - a protocol of its own (WebSocket, MQTT): a file in `codec/`, a variant in `session/` with a
 //!   box for its state

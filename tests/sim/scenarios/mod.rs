@@ -3,6 +3,7 @@
 //! The number in a test's comment is the row. Peers are driven by hand; after each turn the gate
 //! is swept and the judge looks on, as in the seeds.
 
+mod admin;
 mod deaths;
 mod descriptors;
 mod drain;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use pulsegate::codec::framing::{Endian, Framing, Layout};
 use pulsegate::net::SocketOptions;
-use pulsegate::{Allow, Dialect, Limits, Login, Options, Settings, SlowConsumer, UserPolicy};
+use pulsegate::{
+    AdminLimits, Allow, Dialect, Limits, Login, Options, Settings, SlowConsumer, UserPolicy,
+};
 
 use super::Path;
 use super::agenda::{MICRO, MILLI, Nanos, SECOND};
@@ -132,6 +134,10 @@ fn limits(dice: &mut Dice, has_tight_budget: bool) -> Limits {
         admin: pulsegate::AdminLimits::default(),
         spare_outboxes: dice.between(0, 4) as u32,
         linger_bytes: dice.between(1_000, 64 << 10) as u32,
+        receipts: 3,
+        receipts_kept: Duration::from_secs(1),
+        bans: 2,
+        admin: AdminLimits::default(),
     }
 }
 

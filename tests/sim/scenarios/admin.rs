@@ -1,0 +1,135 @@
+//! The admin interface beside clients, on the simulated clock.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pulsegate::config::AdminBind;
+use pulsegate::{AdminAccess, Options, Settings};
+
+use super::{Stage, ms, s};
+use crate::world::Path;
+use crate::world::agenda::{MILLI, SECOND};
+use crate::world::socket::{Heard, Key};
+
+/// The number of its listener.
+const ADMIN: u16 = 1;
+
+/// A stage with an admin interface.
+fn stage(settings: Settings) -> Stage {
+    let mut stage = Stage::with(settings, Options::default());
+    // The judge knows the rules of clients' connections only.
+    stage.checks = false;
+    let bind = AdminBind::Tcp(SocketAddr::from(([127, 0, 0, 1], 7_374)));
+    let access = AdminAccess::default();
+    stage.server.listen_admin(&bind, access).expect("listens");
+    stage
+}
+
+fn dial(stage: &mut Stage) -> Key {
+    let kernel = &mut stage.net().kernel;
+    kernel.dial(ADMIN, None, Path::default()).expect("connects")
+}
+
+fn say(stage: &mut Stage, key: Key, text: &str) {
+    let kernel = &mut stage.net().kernel;
+    assert_eq!(kernel.say(key, text.as_bytes()), text.len());
+}
+
+/// Asks, and turns until the answer has this in it: the answer, and how many turns it took.
+fn ask(stage: &mut Stage, key: Key, target: &str, end: &str) -> (String, u64) {
+    say(
+        stage,
+        key,
+        &format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    );
+    let turns = stage.server.gate().stats().turns;
+    let mut answer = String::new();
+    for _ in 0..10_000 {
+        stage.turn();
+        answer.push_str(&stage.hear(key));
+        if answer.contains(end) {
+            return (answer, stage.server.gate().stats().turns - turns);
+        }
+    }
+    panic!("no {end:?} in {answer}");
+}
+
+/// When its peer finds the connection closed.
+fn closed(stage: &mut Stage, key: Key) -> u64 {
+    while !matches!(stage.at_peer(key), Heard::Fin | Heard::Reset) {
+        stage.pass(ms(2));
+    }
+    stage.now()
+}
+
+#[test]
+fn pages_and_metrics_cost_nobody_a_heartbeat() {
+    // 105
+    const MANY: usize = 3_000;
+    let mut stage = stage(Settings {
+        idle_timeout: Some(s(3)),
+        ..Settings::default()
+    });
+    let peers: Vec<Key> = (0..MANY).map(|_| stage.dial(Path::default())).collect();
+    stage.pass(ms(100));
+    let admin = dial(&mut stage);
+    let rows = "\"address\":";
+    for round in 0..8 {
+        for &peer in &peers {
+            stage.say(peer, "ping\n");
+        }
+        let target = "/v1/connections?limit=3000&sort=bytes_in";
+        let (page, turns) = ask(&mut stage, admin, target, "\"next\":null}");
+        assert_eq!(page.matches(rows).count(), MANY, "round {round}");
+        assert!(turns > 6, "all rows in {turns} turns");
+        let (text, _) = ask(&mut stage, admin, "/metrics", "process_start_time_seconds ");
+        let count =
+            format!("pulsegate_connections{{listener=\"clients\",state=\"anonymous\"}} {MANY}\n");
+        assert!(text.contains(&count), "{text}");
+        stage.pass(ms(990));
+        for &peer in &peers {
+            assert_eq!(stage.hear(peer), "pong\n");
+        }
+    }
+    assert_eq!(stage.ends, []);
+    stage.server.gate().check();
+}
+
+#[test]
+fn a_head_that_does_not_end_ends_its_connection_after_five_seconds() {
+    // 103
+    let mut stage = stage(Settings::default());
+    let admin = dial(&mut stage);
+    stage.settle();
+    let began = stage.now();
+    say(&mut stage, admin, "GET /healthz HTTP/1.1\r\n");
+    let (mut dripped, mut end) = (0, None);
+    while end.is_none() && dripped < 20 {
+        stage.pass(ms(490));
+        let kernel = &mut stage.net().kernel;
+        dripped += kernel.say(admin, b"a");
+        if matches!(stage.at_peer(admin), Heard::Fin | Heard::Reset) {
+            end = Some(stage.now());
+        }
+    }
+    let took = end.expect("it ends") - began;
+    assert!((5 * SECOND..5_600 * MILLI).contains(&took), "{took} ns");
+    // Who says nothing at all has as long.
+    let silent = dial(&mut stage);
+    stage.settle();
+    let began = stage.now();
+    let took = closed(&mut stage, silent) - began;
+    let window = 4_980 * MILLI..5_020 * MILLI;
+    assert!(window.contains(&took), "{took} ns");
+}
+
+#[test]
+fn a_stopped_process_does_not_blame_its_operator() {
+    let mut stage = stage(Settings::default());
+    let admin = dial(&mut stage);
+    let (answer, _) = ask(&mut stage, admin, "/healthz", "\r\n\r\nok\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    stage.net().lose(300 * SECOND);
+    stage.pass(Duration::from_secs(30));
+    ask(&mut stage, admin, "/healthz", "\r\n\r\nok\n");
+}
