@@ -131,7 +131,6 @@ fn limits(dice: &mut Dice, has_tight_budget: bool) -> Limits {
         push_targets: dice.between(8, 1_000) as u32,
         timers: 16,
         deaths: 5,
-        admin: pulsegate::AdminLimits::default(),
         spare_outboxes: dice.between(0, 4) as u32,
         linger_bytes: dice.between(1_000, 64 << 10) as u32,
         receipts: 3,
