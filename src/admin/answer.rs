@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::work::Work;
+use crate::gate::Ticket;
 
 /// An answer to a request.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(crate) enum Answer {
     Whole(Whole),
     /// Made in slices, as the socket takes them.
     Work(Box<dyn Work>),
+    /// What comes of a change of configuration, once it is known.
+    Verdict(Ticket),
 }
 
 /// An answer that is all there.
@@ -39,9 +42,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 impl Answer {
     /// A value as JSON.
     pub(crate) fn json(value: &impl Serialize) -> Self {
-        let mut body = to_json(value);
-        body.push(b'\n');
-        Self::of(200, JSON, body)
+        Self::Whole(Whole::json(value))
     }
 
     /// A text.
@@ -56,6 +57,20 @@ impl Answer {
             body,
             allow: "",
         })
+    }
+}
+
+impl Whole {
+    /// A value as JSON.
+    pub(crate) fn json(value: &impl Serialize) -> Self {
+        let mut body = to_json(value);
+        body.push(b'\n');
+        Self {
+            status: 200,
+            kind: JSON,
+            body,
+            allow: "",
+        }
     }
 }
 

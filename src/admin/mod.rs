@@ -13,6 +13,7 @@ mod answer;
 mod ask;
 mod bans;
 mod closes;
+mod configure;
 mod connections;
 pub(crate) mod desk;
 mod drain;

@@ -8,12 +8,13 @@ use std::mem;
 
 use super::answer::{Answer, Refusal, Whole};
 use super::ask::Ask;
+use super::configure;
 use super::desk::Facts;
 use super::routes;
 use super::work::{Left, Work};
 use crate::codec::http::{self, Found, Head, HeadError, Length, Method};
-use crate::gate::Gate;
 use crate::gate::conn::NONE;
+use crate::gate::{Gate, Ticket};
 use crate::time::{Span, Tick};
 
 /// A connection.
@@ -59,12 +60,22 @@ enum Stage {
     Body(Box<Head>),
     /// The answer is being made.
     Work(Box<Making>),
+    /// Somebody else finds out what the answer is.
+    Verdict(Waiting),
     /// The last answer is on its way, and then nothing follows.
     Closing,
     /// All is written: the peer is given time to read it.
     Lingering,
     /// The socket can be closed.
     Gone,
+}
+
+/// A change of configuration whose outcome is awaited.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    ticket: Ticket,
+    keeps: bool,
+    is_head_only: bool,
 }
 
 /// An answer in the making.
@@ -120,7 +131,7 @@ impl Peer {
             Stage::Head if self.waiting() < facts.limits.slice_bytes => facts.limits.head_bytes,
             Stage::Body(head) => head.body,
             // Whether the reader is still there.
-            Stage::Head | Stage::Work(_) => facts.limits.head_bytes,
+            Stage::Head | Stage::Work(_) | Stage::Verdict(_) => facts.limits.head_bytes,
             Stage::Lingering => return facts.limits.head_bytes,
             Stage::Closing | Stage::Gone => 0,
         };
@@ -149,8 +160,14 @@ impl Peer {
             // Nobody can tell who reads on from who is gone.
             Stage::Work(_) if self.reader.is_some() => self.leave(),
             Stage::Lingering | Stage::Body(_) => self.leave(),
-            Stage::Head | Stage::Work(_) | Stage::Closing | Stage::Gone => {}
+            Stage::Head | Stage::Work(_) | Stage::Verdict(_) => {}
+            Stage::Closing | Stage::Gone => {}
         }
+    }
+
+    /// Whether it waits for what comes of a change of configuration.
+    pub(crate) fn awaits_verdict(&self) -> bool {
+        matches!(self.stage, Stage::Verdict(_))
     }
 
     /// The connection is over.
@@ -201,7 +218,7 @@ impl Peer {
     pub(crate) fn may_go_on(&self) -> bool {
         match &self.stage {
             Stage::Head | Stage::Body(_) => !self.input.is_empty() || self.is_ended,
-            Stage::Work(_) => true,
+            Stage::Work(_) | Stage::Verdict(_) => true,
             Stage::Closing | Stage::Lingering | Stage::Gone => false,
         }
     }
@@ -252,7 +269,7 @@ impl Peer {
             }
             Stage::Head if self.rests_since().is_some() => limits.idle_timeout,
             Stage::Head => limits.head_timeout,
-            Stage::Body(_) => limits.body_timeout,
+            Stage::Body(_) | Stage::Verdict(_) => limits.body_timeout,
             Stage::Work(_) | Stage::Closing | Stage::Gone => return None,
         };
         Some(self.since.after(Span::covering(span)))
@@ -267,6 +284,7 @@ impl Peer {
             Stage::Head => self.read_head(gate, facts),
             Stage::Body(head) => self.read_body(head, gate, facts),
             Stage::Work(making) => self.make(making, gate, facts, budget),
+            Stage::Verdict(waiting) => self.hear(waiting, gate),
             other => {
                 self.stage = other;
                 Next::Rest
@@ -339,8 +357,26 @@ impl Peer {
         match answer {
             Ok(Answer::Whole(whole)) => self.say(&whole, head.keeps, is_head_only),
             Ok(Answer::Work(work)) => self.begin(work, head),
+            Ok(Answer::Verdict(ticket)) => {
+                self.stage = Stage::Verdict(Waiting {
+                    ticket,
+                    keeps: head.keeps,
+                    is_head_only,
+                });
+            }
             Err(refusal) => self.refuse(&refusal, head.keeps, is_head_only),
         }
+    }
+
+    /// Answers with what came of a change of configuration, where that is known.
+    fn hear(&mut self, waiting: Waiting, gate: &mut Gate) -> Next {
+        let Some(verdict) = gate.verdict(waiting.ticket) else {
+            self.stage = Stage::Verdict(waiting);
+            return Next::Rest;
+        };
+        let whole = configure::tell(&verdict);
+        self.say(&whole, waiting.keeps, waiting.is_head_only);
+        Next::Again
     }
 
     /// Begins an answer that is made in slices.

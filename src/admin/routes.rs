@@ -4,8 +4,8 @@ use super::answer::{Answer, Refusal};
 use super::ask::Ask;
 use super::desk::Facts;
 use super::{
-    bans, closes, connections, drain, events, health, kick, messages, metrics, push, stats, topics,
-    users,
+    bans, closes, configure, connections, drain, events, health, kick, messages, metrics, push,
+    stats, topics, users,
 };
 use crate::codec::http::Method;
 use crate::gate::Gate;
@@ -66,12 +66,10 @@ fn resource(what: &str, ask: &Ask<'_>, gate: &mut Gate, facts: &Facts) -> Result
                 _ => bans::list(ask),
             }
         }
-        // Not part of this version.
-        "reload" | "check" => post(ask).and(Err(Refusal::new(
-            503,
-            "unavailable",
-            "this version can not do that",
-        ))),
+        "reload" => post(ask).and_then(|()| configure::reload(ask, gate)),
+        // It changes nothing, so its body may be of any type.
+        "check" if ask.method == Method::Post => configure::check(ask, gate),
+        "check" => allow(ask, &[Method::Post], "POST").and(Err(Refusal::not_found(NOTHING))),
         _ => Err(Refusal::not_found(NOTHING)),
     }
 }

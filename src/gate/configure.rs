@@ -29,6 +29,8 @@ pub(crate) struct Configuring {
     made: u64,
     asked: VecDeque<(Ticket, Configure)>,
     told: VecDeque<(Ticket, Verdict)>,
+    /// There are verdicts that nobody was told of.
+    has_news: bool,
 }
 
 /// Requests, and verdicts, that are kept.
@@ -54,6 +56,7 @@ impl Gate {
         // Nobody has fetched the oldest: whoever asked by a signal never does.
         told.truncate(KEPT - 1);
         told.push_front((ticket, verdict));
+        self.configuring.has_news = true;
     }
 
     /// What came of a request, once; `None` as long as it is not known. Only the latest few are
@@ -62,6 +65,16 @@ impl Gate {
         let told = &mut self.configuring.told;
         let place = told.iter().position(|(other, _)| *other == ticket)?;
         told.remove(place).map(|(_, verdict)| verdict)
+    }
+
+    /// Whether verdicts have come in.
+    pub(crate) fn has_verdicts(&self) -> bool {
+        self.configuring.has_news
+    }
+
+    /// The same, and whoever awaits one is told now.
+    pub(crate) fn take_verdicts(&mut self) -> bool {
+        std::mem::take(&mut self.configuring.has_news)
     }
 
     /// The next request for the handler.

@@ -85,7 +85,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     pub(super) fn admin_has_work(&self) -> bool {
-        let has_news = self.gate.events.has_news();
+        let has_news = self.gate.events.has_news() || self.gate.has_verdicts();
         self.office
             .as_ref()
             .is_some_and(|office| has_news || office.has_work())
@@ -136,6 +136,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         }
         office.accept(net, gate);
         office.pass_news(gate);
+        office.pass_verdicts(gate);
         let mut budget = office.facts.limits.rows;
         for _ in 0..office.queue.len() {
             let Some(slot) = office.queue.pop_front() else {
@@ -242,6 +243,21 @@ impl<N: Net> Office<N> {
         let has_news = |peer: &Peer| peer.reader().is_some_and(|reader| news.contains(&reader));
         let told = self.peers.iter().filter(|(_, (_, peer))| has_news(peer));
         let told: Vec<u16> = told
+            .filter_map(|(key, _)| u16::try_from(key).ok())
+            .collect();
+        for slot in told {
+            self.enqueue(slot);
+        }
+    }
+
+    /// Who waits for what comes of a change of configuration looks whether it is there.
+    fn pass_verdicts(&mut self, gate: &mut Gate) {
+        if !gate.take_verdicts() {
+            return;
+        }
+        let peers = self.peers.iter();
+        let awaiting = peers.filter(|(_, (_, peer))| peer.awaits_verdict());
+        let told: Vec<u16> = awaiting
             .filter_map(|(key, _)| u16::try_from(key).ok())
             .collect();
         for slot in told {

@@ -15,6 +15,9 @@ use tempfile::TempDir;
 
 use crate::client::{Client, Framing, PATIENCE, eventually};
 
+/// The name of its configuration file.
+const FILE: &str = "pulsegate.toml";
+
 /// A running daemon; killed when dropped.
 pub struct Daemon {
     child: Child,
@@ -22,7 +25,7 @@ pub struct Daemon {
     addrs: HashMap<String, Vec<SocketAddr>>,
     log: Log,
     /// Holds the configuration file as long as the daemon may read it again.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What the daemon has written to stderr, and whether anybody still reads it.
@@ -68,13 +71,18 @@ impl Daemon {
         Self::run(ip, config)
     }
 
+    /// Changes its configuration file; it is read again when the daemon is told to.
+    pub fn rewrite(&self, config: &str) {
+        std::fs::write(self.folder.path().join(FILE), config).unwrap();
+    }
+
     fn run(mut command: Command, config: &str) -> Self {
         let mut config = config.to_owned();
         if !config.contains("[admin]") {
             config.push_str("\n[admin]\nbind = \"off\"\n");
         }
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("pulsegate.toml");
+        let file = folder.path().join(FILE);
         std::fs::write(&file, &config).unwrap();
         command.arg("serve").arg("--config").arg(&file);
         command.stdin(Stdio::null()).stdout(Stdio::null());
@@ -84,7 +92,7 @@ impl Daemon {
             child,
             addrs: HashMap::new(),
             log,
-            _folder: folder,
+            folder,
         };
         let count = |bind: &str| config.matches(bind).count();
         daemon.learn(&lines, count("127.0.0.1:0\"") + count("[::1]:0\""));

@@ -112,7 +112,7 @@ fn a_drain_is_answered_tells_everybody_and_ends_the_daemon() {
     assert_eq!(http.get("/healthz").status, 200);
     http.post("/v1/drain", "{}").refuses(409, "draining");
     for client in &mut clients {
-        client.hears("close shutdown");
+        client.hears_some("close shutdown ");
     }
     drop(clients);
     assert!(daemon.exit().success());

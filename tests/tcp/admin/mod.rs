@@ -6,6 +6,7 @@ mod events;
 mod heads;
 mod lists;
 mod push;
+mod reload;
 mod told;
 
 use crate::daemon::Daemon;
