@@ -30,12 +30,14 @@ impl Worker {
 
     /// A phase begins.
     fn begin(&mut self, phase: usize, at: u64) -> io::Result<()> {
-        if self.next_report != NEVER {
+        if self.next_report == NEVER {
+            // All phases keep to the intervals that the first began, as the parent's samples do.
+            self.next_report = at + nanos(self.desk.plan.interval);
+        } else {
             self.report()?;
         }
         self.phase = phase;
         self.desk.phase_began = at;
-        self.next_report = at + nanos(self.desk.plan.interval);
         self.busy = Busy::ALL;
         for index in 0..self.conns.len() {
             let conn = &self.conns[index];
