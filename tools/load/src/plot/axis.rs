@@ -131,8 +131,9 @@ impl Ruler {
         let mut free = f64::NEG_INFINITY;
         let ticks = std::mem::take(&mut self.ticks);
         for tick in ticks {
-            let middle = self.place(tick.value) * length;
             let half = super::width_of(&tick.label) / 2.0;
+            // The last one is moved to the left where it would leave the paper.
+            let middle = (self.place(tick.value) * length).min(length + super::RIGHT - half);
             if middle - half >= free {
                 free = middle + half + 6.0;
                 self.ticks.push(tick);
@@ -201,7 +202,9 @@ fn logarithmic(least: f64, most: f64) -> (f64, f64, Vec<f64>) {
 
 /// From nothing to the last nine that was reached.
 fn tail(most: f64) -> (f64, f64, Vec<f64>) {
-    let nines = (-(1.0 - most).max(1e-9).log10()).ceil().clamp(1.0, 9.0);
+    let nines = (-(1.0 - most).max(1e-9).log10() - 1e-6)
+        .ceil()
+        .clamp(1.0, 9.0);
     let mut ticks = vec![0.0, 0.5];
     let mut left = 0.1;
     while -f64::log10(left) <= nines + 1e-9 {
@@ -298,7 +301,8 @@ mod tests {
         let axis = Axis::new("", Scale::Tail, Unit::Percent);
         let ruler = Ruler::new(&axis, [0.0, 0.9999].into_iter(), 400.0);
         let labels: Vec<&str> = ruler.ticks.iter().map(|tick| &*tick.label).collect();
-        assert_eq!(labels, ["0 %", "50 %", "90 %", "99 %", "99.9 %", "99.99 %"]);
+        // Half would be written over nothing.
+        assert_eq!(labels, ["0 %", "90 %", "99 %", "99.9 %", "99.99 %"]);
         for (value, place) in [
             (0.0, 0.0),
             (0.9, 0.25),

@@ -235,7 +235,7 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// About how wide a label is, in the font that the page gives it.
 fn width_of(label: &str) -> f64 {
-    label.chars().count() as f64 * 6.7
+    label.chars().count() as f64 * 7.2
 }
 
 /// The paper, and its margins but for the left one.

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
 
+mod comparing;
 mod house;
 mod refusals;
 mod results;
 mod scenarios;
+mod schema;
+mod screen;
+mod showing;
 mod tool;
 mod trouble;

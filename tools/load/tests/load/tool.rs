@@ -58,6 +58,11 @@ pub(crate) fn read(run: &Run) -> Value {
         .unwrap_or_else(|error| panic!("{error}: {}{}", run.stdout, run.stderr))
 }
 
+/// A file that the tool has written.
+pub(crate) fn read_file(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
 /// A counter summed up over all phases and cohorts.
 pub(crate) fn count(report: &Value, name: &str) -> u64 {
     let phases = report["phases"].as_array().unwrap().iter();

@@ -35,8 +35,8 @@ pub(super) fn of(report: &Report) -> Vec<(String, String)> {
     }
     if let Some(server) = &report.server {
         add("server, resident", Some(show_bytes(server.resident_peak)));
-        let bytes = server.bytes_per_connection.map(three_digits);
-        add("server, bytes a connection", bytes);
+        let bytes = server.bytes_per_connection.filter(|bytes| *bytes > 0.0);
+        add("server, bytes a connection", bytes.map(three_digits));
         let share = format!("{:.0} %", server.cpu_share * 100.0);
         add("server, of a processor", Some(share));
         let micros = server.cpu_per_answer.map(|nanos| three_digits(nanos / 1e3));
