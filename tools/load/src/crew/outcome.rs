@@ -253,10 +253,10 @@ impl Sample {
         server: Option<Look>,
     ) -> Self {
         let timed = [
+            Timing::Delivery,
             Timing::BeatResponse,
             Timing::Response,
             Timing::Rtt,
-            Timing::Delivery,
             Timing::Life,
         ];
         let timing = timed.iter().find_map(|what| recent.timing(*what));

@@ -61,6 +61,12 @@ impl Axis {
     }
 }
 
+impl Axis {
+    pub(super) fn is_logarithmic(&self) -> bool {
+        self.scale == Scale::Log
+    }
+}
+
 impl Ruler {
     /// Spans all `values`, over so much of the paper.
     pub(super) fn new(axis: &Axis, values: impl Iterator<Item = f64>, length: f64) -> Self {
@@ -200,11 +206,9 @@ fn logarithmic(least: f64, most: f64) -> (f64, f64, Vec<f64>) {
     (spanned[0], levels[high], ticks)
 }
 
-/// From nothing to the last nine that was reached.
+/// From nothing to the last share that was reached.
 fn tail(most: f64) -> (f64, f64, Vec<f64>) {
-    let nines = (-(1.0 - most).max(1e-9).log10() - 1e-6)
-        .ceil()
-        .clamp(1.0, 9.0);
+    let nines = (-(1.0 - most).max(1e-9).log10()).clamp(1.0, 9.0);
     let mut ticks = vec![0.0, 0.5];
     let mut left = 0.1;
     while -f64::log10(left) <= nines + 1e-9 {

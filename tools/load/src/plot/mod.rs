@@ -79,8 +79,10 @@ impl Plot {
         )?;
         paper.write_axes(&self.x, &self.y, text)?;
         paper.write_marks(&self.marks, text)?;
+        // Below a curve on a logarithmic axis there is no amount.
+        let is_filled = self.series.len() == 1 && !self.y.is_logarithmic();
         for (number, series) in self.series.iter().enumerate() {
-            paper.write_series(number, series, self.series.len() == 1, text)?;
+            paper.write_series(number, series, is_filled, text)?;
         }
         writeln!(text, "</svg>\n</figure>")
     }
@@ -152,21 +154,24 @@ impl Paper {
     }
 
     fn write_marks(&self, marks: &[Mark], text: &mut String) -> std::fmt::Result {
-        for (number, mark) in marks.iter().enumerate() {
+        // Names that would run into each other take turns on two lines, or are left out.
+        let mut free = [f64::NEG_INFINITY; 2];
+        for mark in marks {
             let at = self.x(mark.at);
             let bottom = HEIGHT - BOTTOM;
             writeln!(
                 text,
                 "<path class=\"mark\" d=\"M{at:.1} {TOP}V{bottom:.1}\"/>"
             )?;
-            let next = marks.get(number + 1).map_or(WIDTH, |next| self.x(next.at));
-            // A name that would run into the next one is left out.
-            if at + width_of(&mark.name) + 4.0 <= next {
-                let (after, name) = (at + 3.0, escape(&mark.name));
-                let base = TOP - 4.0;
+            let width = width_of(&mark.name) + 4.0;
+            let begin = (at + 3.0).min(WIDTH - width);
+            let row = free.iter().position(|free| *free <= begin);
+            if let Some((row, base)) = row.map(|row| (row, MARKS[row])) {
+                free[row] = begin + width;
+                let name = escape(&mark.name);
                 writeln!(
                     text,
-                    "<text class=\"mark\" x=\"{after:.1}\" y=\"{base:.1}\">{name}</text>"
+                    "<text class=\"mark\" x=\"{begin:.1}\" y=\"{base:.1}\">{name}</text>"
                 )?;
             }
         }
@@ -177,7 +182,7 @@ impl Paper {
         &self,
         number: usize,
         series: &Series,
-        is_alone: bool,
+        is_filled: bool,
         text: &mut String,
     ) -> std::fmt::Result {
         let class = number % COLOURS;
@@ -188,7 +193,7 @@ impl Paper {
             write!(path, "{verb}{:.1} {:.1}", self.x(*x), self.y(*y))?;
         }
         let ends = thinned.first().zip(thinned.last());
-        if let Some((first, last)) = ends.filter(|_| is_alone && thinned.len() > 1) {
+        if let Some((first, last)) = ends.filter(|_| is_filled && thinned.len() > 1) {
             let (begin, end) = (self.x(first.0), self.x(last.0));
             let bottom = HEIGHT - BOTTOM;
             writeln!(
@@ -240,10 +245,13 @@ fn width_of(label: &str) -> f64 {
 
 /// The paper, and its margins but for the left one.
 const WIDTH: f64 = 420.0;
-const HEIGHT: f64 = 260.0;
-const TOP: f64 = 18.0;
+const HEIGHT: f64 = 268.0;
+const TOP: f64 = 28.0;
 const RIGHT: f64 = 12.0;
 const BOTTOM: f64 = 38.0;
+
+/// Where the names of marks stand: two lines above the curves.
+const MARKS: [f64; 2] = [24.0, 12.0];
 
 /// Colours that the page defines.
 const COLOURS: usize = 6;

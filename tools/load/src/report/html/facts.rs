@@ -13,8 +13,13 @@ pub(super) fn of(report: &Report) -> Vec<(String, String)> {
     add("ready to be measured", connections.ready.map(grouped));
     let fewer = |trough: &u64| Some(*trough) != connections.ready;
     add("fewest open", connections.trough.filter(fewer).map(grouped));
-    let rate = rate(report);
-    add("answers a second", (rate > 0.0).then(|| three_digits(rate)));
+    for (name, counter) in [
+        ("answers a second", "answered"),
+        ("deliveries a second", "delivered"),
+    ] {
+        let rate = rate(report, counter);
+        add(name, (rate > 0.0).then(|| three_digits(rate)));
+    }
     for name in ["lost", "missing"] {
         let count = counted(report, name).filter(|count| *count > 0);
         add(name, count.map(grouped));
@@ -39,7 +44,10 @@ pub(super) fn of(report: &Report) -> Vec<(String, String)> {
         add("server, bytes a connection", bytes.map(three_digits));
         let share = format!("{:.0} %", server.cpu_share * 100.0);
         add("server, of a processor", Some(share));
-        let micros = server.cpu_per_answer.map(|nanos| three_digits(nanos / 1e3));
+        // Where messages are spread, an answer is the least of it.
+        let is_plain = |_: &f64| counted(report, "delivered") == Some(0);
+        let per_answer = server.cpu_per_answer.filter(is_plain);
+        let micros = per_answer.map(|nanos| three_digits(nanos / 1e3));
         add(
             "server, an answer",
             micros.map(|micros| format!("{micros} us")),
@@ -78,10 +86,11 @@ fn counted(report: &Report, name: &str) -> Option<u64> {
     Some(sum(name))
 }
 
-fn rate(report: &Report) -> f64 {
-    let counts = cohorts(report, true).filter_map(|cohort| cohort.counts.get("answered"));
-    let answered: u64 = counts.sum();
+/// A second, in the judged phases.
+fn rate(report: &Report, name: &str) -> f64 {
+    let counts = cohorts(report, true).filter_map(|cohort| cohort.counts.get(name));
+    let counted: u64 = counts.sum();
     let judged = report.phases.iter().filter(|phase| phase.judged);
     let seconds: f64 = judged.map(|phase| phase.seconds).sum();
-    answered as f64 / seconds.max(1e-9)
+    counted as f64 / seconds.max(1e-9)
 }

@@ -102,7 +102,7 @@ fn why(report: &Report) -> Vec<String> {
         let (threshold, shown) = (&broken.threshold, &broken.shown);
         why.push(format!("{threshold} is broken: {shown} was seen"));
     }
-    let is_kept = verdict.thresholds.iter().all(|judged| judged.is_kept);
+    let is_kept = verdict.outcome == Means::Passed;
     match verdict.thresholds.len() {
         many if many > 1 && is_kept => why.push(format!("all {many} thresholds were kept")),
         1 if is_kept => why.push(String::from("the threshold was kept")),
