@@ -91,11 +91,13 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             .is_some_and(|office| has_news || office.has_work())
     }
 
-    /// Whether every answer has left.
+    /// Whether every answer has left, and every event of which somebody reads.
     pub(super) fn has_told_admin(&self) -> bool {
         let is_done = |(_, (_, peer)): (usize, &(N::Stream, Peer))| peer.waiting() == 0;
-        let office = self.office.as_ref();
-        office.is_none_or(|office| office.peers.iter().all(is_done))
+        self.office.as_ref().is_none_or(|office| {
+            let has_news = self.gate.events.has_news() || !office.queue.is_empty();
+            !has_news && office.peers.iter().all(is_done)
+        })
     }
 
     pub(super) fn mark_admin(&mut self, slot: u16, serial: u32, ready: Ready) {

@@ -173,3 +173,28 @@ fn a_tap_shows_both_ways_and_ends_by_itself() {
     assert_eq!(http.get("/healthz").status, 200);
     alice.asks("ping", "pong");
 }
+
+#[test]
+fn a_reader_hears_how_everybody_leaves_at_the_shutdown() {
+    let mut daemon = daemon("", "");
+    let mut http = daemon.http();
+    stream(&mut http, "/v1/events?types=close");
+    let mut clients: Vec<_> = (0..20).map(|_| daemon.line()).collect();
+    for client in &mut clients {
+        client.asks("ping", "pong");
+    }
+    daemon.signal(rustix::process::Signal::TERM);
+    let told = events_of(&mut http);
+    assert_eq!(
+        told.matches("\"reason\":\"shutdown\"").count(),
+        20,
+        "{told}"
+    );
+    drop(clients);
+    assert!(daemon.exit().success());
+}
+
+/// All that is left of a stream whose server goes.
+fn events_of(http: &mut Http) -> String {
+    String::from_utf8(http.rest()).unwrap()
+}

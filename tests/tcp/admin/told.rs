@@ -1,10 +1,13 @@
 //! What is told of the daemon as a whole: health, counters, metrics.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use super::daemon;
-use crate::client::eventually;
+use crate::client::{Client, eventually};
+use crate::daemon::Daemon;
+use crate::http::Http;
 
 #[test]
 fn stats_count_what_happened() {
@@ -66,6 +69,28 @@ fn it_answers_and_is_not_ready_when_connections_are_full() {
 }
 
 #[test]
+fn it_answers_when_clients_have_all_descriptors_that_they_may() {
+    let config =
+        "[admin]\nbind = \"127.0.0.1:0\"\n[[listener]]\nname = \"line\"\nbind = \"127.0.0.1:0\"\n";
+    let daemon = Daemon::start_limited(config, 160);
+    let most = daemon.http().json("/v1/stats")["connections"]["limit"]
+        .as_u64()
+        .unwrap();
+    let mut clients: Vec<Client> = (0..most).map(|_| daemon.line()).collect();
+    for client in &mut clients {
+        client.asks("ping", "pong");
+    }
+    let refused: Vec<Client> = (0..100).map(|_| daemon.line()).collect();
+    let mut operators: Vec<Http> = (0..16).map(|_| daemon.http()).collect();
+    for http in &mut operators {
+        assert_eq!(http.get("/healthz").status, 200);
+        http.get("/readyz").refuses(503, "overloaded");
+    }
+    assert_eq!(operators[0].json("/v1/stats")["connections"]["open"], most);
+    drop(refused);
+}
+
+#[test]
 fn metrics_are_of_the_format() {
     let daemon = daemon("", "");
     let mut client = daemon.user("alice");
@@ -82,6 +107,22 @@ fn metrics_are_of_the_format() {
         "# TYPE pulsegate_event_loop_iteration_seconds histogram",
     ] {
         assert!(text.lines().any(|known| known == line), "{line}:\n{text}");
+    }
+    // Each family says what it is before its samples, and each sample is of a family.
+    let families: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    let once: HashSet<&str> = families.iter().copied().collect();
+    assert_eq!(once.len(), families.len());
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        let part = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end));
+        let is_known = once.contains(name) || part.is_some_and(|name| once.contains(name));
+        assert!(is_known, "{line}");
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
     }
     // No name of a client's becomes a label.
     assert!(!text.contains("alice"));
