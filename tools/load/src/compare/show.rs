@@ -79,7 +79,9 @@ impl Row {
 
     /// What the difference means.
     fn word(&self) -> &'static str {
+        let is_same = self.a == self.b;
         match (self.lies_apart, self.what.wish()) {
+            _ if is_same => "the same",
             (None, _) => "?",
             (Some(false), _) => "within the spread",
             (Some(true), Wish::None) => "differs",

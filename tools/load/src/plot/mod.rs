@@ -154,9 +154,10 @@ impl Paper {
     }
 
     fn write_marks(&self, marks: &[Mark], text: &mut String) -> std::fmt::Result {
-        // Names that would run into each other take turns on two lines, or are left out.
-        let mut free = [f64::NEG_INFINITY; 2];
-        for mark in marks {
+        // Names that would run into each other take turns on two lines; where that is not enough,
+        // the later phase is the one that was waited for.
+        let mut free = [WIDTH; 2];
+        for mark in marks.iter().rev() {
             let at = self.x(mark.at);
             let bottom = HEIGHT - BOTTOM;
             writeln!(
@@ -165,9 +166,9 @@ impl Paper {
             )?;
             let width = width_of(&mark.name) + 4.0;
             let begin = (at + 3.0).min(WIDTH - width);
-            let row = free.iter().position(|free| *free <= begin);
+            let row = free.iter().position(|free| begin + width <= *free);
             if let Some((row, base)) = row.map(|row| (row, MARKS[row])) {
-                free[row] = begin + width;
+                free[row] = begin;
                 let name = escape(&mark.name);
                 writeln!(
                     text,
