@@ -91,13 +91,14 @@ pub fn run(
     // What is reserved is what is in force: a file that asks for more needs a restart.
     config.connections = config.connections.map(|_| config.limits.connections);
     let options = options(&config);
-    let (desk, reader) = Desk::new(config.clone(), source);
+    let desk = Desk::new(config.clone(), source);
     let service = Service::new(surroundings.notify.as_deref(), surroundings.watchdog);
     let adopted = service::adopt(&mut config.listeners, surroundings.inherited);
     let net = MioNet::new(options.limits.events)?;
     let net = net.with_signals()?.with_listeners(adopted);
     let mut server = Server::new(net, Door { desk, service }, options)?;
-    reader.start(server.remote())?;
+    let remote = server.remote();
+    server.handler_mut().desk.connect(remote);
     let mut places = Vec::new();
     for settings in config.listeners {
         places.push(listen(&mut server, settings)?);

@@ -5,7 +5,7 @@
 //! more than a few.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 
 use log::{error, info, warn};
 
@@ -69,49 +69,78 @@ pub(crate) fn read(path: &Path) -> Result<String, String> {
     })
 }
 
-/// The loop's end: what is in force, and the way to the reader.
+/// The loop's end: what is in force, and what is to be read.
 #[derive(Debug)]
 pub(crate) struct Desk {
     /// What is in force.
     config: Config,
-    name: String,
-    to_reader: SyncSender<Job>,
+    source: Source,
+    /// The way back for the thread that reads.
+    remote: Option<Remote<Door>>,
+    waiting: Vec<Job>,
+    /// The thread that reads, as long as there is something to read: without a second thread
+    /// every system call of the loop is cheaper.
+    reader: Option<JoinHandle<()>>,
 }
 
+/// A request.
 type Job = (Ticket, Configure);
 
-/// The reader's end.
-#[derive(Debug)]
-pub(crate) struct Reader {
-    source: Source,
-    jobs: Receiver<Job>,
-}
+/// A text that was judged: whose request it was, and what it came to.
+type Judged = (Ticket, Result<Config, Vec<String>>);
 
 impl Desk {
-    /// A desk for what is in force at start, and the reader that works for it.
-    pub(crate) fn new(config: Config, source: Source) -> (Self, Reader) {
-        let (to_reader, jobs) = sync_channel(WAITING);
-        let name = source.name();
-        let desk = Self {
+    /// A desk for what is in force at start.
+    pub(crate) fn new(config: Config, source: Source) -> Self {
+        Self {
             config,
-            name,
-            to_reader,
-        };
-        (desk, Reader { source, jobs })
+            source,
+            remote: None,
+            waiting: Vec::new(),
+            reader: None,
+        }
     }
 
-    /// Passes a request on to the reader; says so where it takes none.
-    pub(crate) fn ask(&self, gate: &mut Gate, ticket: Ticket, what: Configure) -> bool {
-        let Err(error) = self.to_reader.try_send((ticket, what)) else {
-            return true;
+    /// Tells it the way into the loop; before, nothing is read.
+    pub(crate) fn connect(&mut self, remote: Remote<Door>) {
+        self.remote = Some(remote);
+    }
+
+    /// Has a request seen to; says so where there are too many.
+    pub(crate) fn ask(&mut self, gate: &mut Gate, ticket: Ticket, what: Configure) -> bool {
+        if self.waiting.len() >= WAITING {
+            refuse(gate, ticket, "too many requests wait to be read");
+            return false;
+        }
+        self.waiting.push((ticket, what));
+        // A reader whose result did not get through is no longer there.
+        if self.reader.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.read(gate);
+        }
+        true
+    }
+
+    /// Has all that waits read by a thread, which ends with it.
+    fn read(&mut self, gate: &mut Gate) {
+        self.reader = None;
+        let Some(remote) = self.remote.clone() else {
+            return;
         };
-        let text = match error {
-            TrySendError::Full(_) => "too many requests wait for the configuration to be read",
-            TrySendError::Disconnected(_) => "nobody reads the configuration any more",
-        };
-        warn!("reload refused: {text}");
-        gate.configured(ticket, Err(vec![String::from(text)]));
-        false
+        let jobs = std::mem::take(&mut self.waiting);
+        if jobs.is_empty() {
+            return;
+        }
+        let tickets: Vec<Ticket> = jobs.iter().map(|(ticket, _)| *ticket).collect();
+        let source = self.source.clone();
+        let thread = std::thread::Builder::new().name(String::from("reader"));
+        match thread.spawn(move || source.work(jobs, &remote)) {
+            Ok(reader) => self.reader = Some(reader),
+            Err(error) => {
+                for ticket in tickets {
+                    refuse(gate, ticket, &format!("no thread to read it: {error}"));
+                }
+            }
+        }
     }
 
     /// Takes over what holds at once. What has changed, and what would with a restart.
@@ -150,7 +179,7 @@ impl Desk {
     }
 
     fn tell(&self, verdict: &Verdict) {
-        let file = &self.name;
+        let file = self.source.name();
         match verdict {
             Ok(changes) if changes.is_empty() => info!("reloaded {file}: nothing has changed"),
             Ok(changes) => {
@@ -201,53 +230,48 @@ fn lines(items: &[impl ToString]) -> Vec<String> {
     lines
 }
 
-impl Reader {
-    /// Reads and judges whatever is asked for, until the loop has ended.
-    fn work(self, remote: &Remote<Door>) {
-        while let Ok(first) = self.jobs.recv() {
-            let mut jobs = vec![first];
-            jobs.extend(self.jobs.try_iter());
-            let mut reloads = Vec::new();
-            for (ticket, what) in jobs {
-                match what {
-                    Configure::Reload => reloads.push(ticket),
-                    Configure::Check(text) => {
-                        let path = self.source.path.as_deref();
-                        let path = path.unwrap_or_else(|| Path::new("text"));
-                        let judged = self.source.judge(Some((path, &text)));
-                        hand_in(remote, move |gate, door| {
-                            let desk = &door.desk;
-                            let verdict = judged.map(|new| desk.compare(gate, &new));
-                            gate.configured(ticket, verdict);
-                        });
-                    }
-                }
-            }
-            if !reloads.is_empty() {
-                let new = self.source.read();
-                hand_in(remote, move |gate, door| door.reload(gate, new, &reloads));
-            }
-        }
-    }
-
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// Where the system has none left.
-    pub(crate) fn start(self, remote: Remote<Door>) -> std::io::Result<()> {
-        let name = String::from("reader");
-        let thread = std::thread::Builder::new().name(name);
-        thread.spawn(move || self.work(&remote)).map(drop)
-    }
+fn refuse(gate: &mut Gate, ticket: Ticket, text: &str) {
+    warn!("reload refused: {text}");
+    gate.configured(ticket, Err(vec![text.to_owned()]));
 }
 
-fn hand_in(remote: &Remote<Door>, task: impl FnOnce(&mut Gate, &mut Door) + Send + 'static) {
-    if let Err(error) = remote.post(task) {
-        error!("a configuration was read in vain: {error}");
+impl Source {
+    /// Reads and judges what is asked for, and hands it in. Reloads share one reading.
+    fn work(self, jobs: Vec<Job>, remote: &Remote<Door>) {
+        let (mut reloads, mut checks) = (Vec::new(), Vec::new());
+        for (ticket, what) in jobs {
+            match what {
+                Configure::Reload => reloads.push(ticket),
+                Configure::Check(text) => {
+                    let path = self.path.as_deref();
+                    let path = path.unwrap_or_else(|| Path::new("text"));
+                    checks.push((ticket, self.judge(Some((path, &text)))));
+                }
+            }
+        }
+        let new = (!reloads.is_empty()).then(|| self.read());
+        let posted = remote.post(move |gate, door| {
+            door.judged(gate, checks);
+            if let Some(new) = new {
+                door.reload(gate, new, &reloads);
+            }
+            door.desk.read(gate);
+        });
+        if let Err(error) = posted {
+            error!("a configuration was read in vain: {error}");
+        }
     }
 }
 
 impl Door {
+    /// What was asked about is in hand.
+    fn judged(&self, gate: &mut Gate, checks: Vec<Judged>) {
+        for (ticket, judged) in checks {
+            let verdict = judged.map(|new| self.desk.compare(gate, &new));
+            gate.configured(ticket, verdict);
+        }
+    }
+
     /// What was read is in hand.
     fn reload(&mut self, gate: &mut Gate, new: Result<Config, Vec<String>>, tickets: &[Ticket]) {
         let verdict = self.desk.take(gate, new);
