@@ -14,6 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use listenfd::ListenFd;
 use log::warn;
 
+use crate::commands::{self, Problem};
 use crate::config::keys::{Key, SECTIONS, Takes};
 use crate::config::listener::{GROUPS, IDENTITY, LISTENER};
 use crate::config::value::nearest;
@@ -64,8 +65,26 @@ fn run() -> Result<(), Failure> {
             let (config, _) = load(&[&matches, config_matches])?;
             print(&config.show())
         }
-        Some((_, serve_matches)) => serve(&[&matches, serve_matches]),
+        Some(("serve", serve_matches)) => serve(&[&matches, serve_matches]),
+        Some((name, of_command)) => {
+            leave_settings_out(&matches, name, "speaks to a daemon that runs")?;
+            let done = commands::run(name, of_command, token());
+            done.map_or(Ok(()), |done| done.map_err(Failure::from))
+        }
         None => serve(&[&matches]),
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Usage(text) => {
+                let kind = clap::error::ErrorKind::InvalidValue;
+                Self::Usage(clap::Error::raw(kind, text))
+            }
+            Problem::Run(text) | Problem::Missing(text) => Self::Run(text),
+            Problem::Output(error) => Self::Output(error),
+        }
     }
 }
 
@@ -111,7 +130,18 @@ pub fn command() -> Command {
                 .value_name("FILE")
                 .required(true)
                 .help("the file to judge"),
-        );
+        )
+        .arg(
+            Arg::new("against")
+                .long("against")
+                .value_name("URL")
+                .help("ask the daemon whose admin interface is there what it would change"),
+        )
+        .args(commands::access().map(|arg| match arg.get_id().as_str() {
+            // The variable of the other one is the daemon's own as well, and may be set.
+            "json" => arg.requires("against"),
+            _ => arg,
+        }));
     with_settings(Command::new("pulsegate"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("Holds very many long-lived TCP connections on one thread")
@@ -120,6 +150,7 @@ pub fn command() -> Command {
         .subcommand(with_settings(serve))
         .subcommand(check)
         .subcommand(with_settings(config))
+        .subcommands(commands::all())
 }
 
 /// Adds a flag, with its variable, for every setting.
@@ -320,7 +351,7 @@ fn strays() -> Vec<(String, String)> {
     const PREFIX: &str = "PULSEGATE_";
     let known: Vec<String> = settings().map(|(_, variable)| variable).collect();
     let names = known.iter().filter_map(|name| name.strip_prefix(PREFIX));
-    let names: Vec<&str> = names.chain(["CONFIG"]).collect();
+    let names: Vec<&str> = names.chain(["CONFIG", "ADMIN", "ADMIN_TOKEN"]).collect();
     let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let stray = |variable: String| {
         let name = variable
@@ -332,19 +363,34 @@ fn strays() -> Vec<(String, String)> {
     set.filter_map(stray).collect()
 }
 
-fn check(matches: &ArgMatches, check_matches: &ArgMatches) -> Result<(), Failure> {
+/// The token of an admin interface, where the environment holds it.
+fn token() -> Option<String> {
+    let token = std::env::var("PULSEGATE_ADMIN_TOKEN").ok();
+    token.filter(|token| !token.is_empty())
+}
+
+/// Demands that no setting is given to a command that has no use for it.
+fn leave_settings_out(matches: &ArgMatches, command: &str, why: &str) -> Result<(), Failure> {
     let by_flag = |flag: &str| matches.value_source(flag) == Some(ValueSource::CommandLine);
     let ours = ["config", "verbose", "quiet"].map(str::to_owned);
     let mut flags = ours.into_iter().chain(settings().map(|(flag, _)| flag));
-    if let Some(flag) = flags.find(|flag| by_flag(flag)) {
-        let text = format!("check judges a file by itself: leave --{flag} out\n");
-        let kind = clap::error::ErrorKind::ArgumentConflict;
-        return Err(Failure::Usage(clap::Error::raw(kind, text)));
-    }
+    let Some(flag) = flags.find(|flag| by_flag(flag)) else {
+        return Ok(());
+    };
+    let text = format!("{command} {why}: leave --{flag} out\n");
+    let kind = clap::error::ErrorKind::ArgumentConflict;
+    Err(Failure::Usage(clap::Error::raw(kind, text)))
+}
+
+fn check(matches: &ArgMatches, check_matches: &ArgMatches) -> Result<(), Failure> {
+    leave_settings_out(matches, "check", "judges a file by itself")?;
     let file = check_matches.get_one::<String>("file");
     let path = Path::new(file.map_or("", String::as_str));
     let text = read(path).map_err(Failure::File)?;
     let config = Config::parse(path, &text).map_err(Failure::Config)?;
+    if check_matches.contains_id("against") {
+        return commands::check_against(check_matches, token(), &text).map_err(Failure::from);
+    }
     for warning in config.warnings() {
         let _ = writeln!(io::stderr(), "pulsegate: warning: {warning}");
     }

@@ -137,6 +137,7 @@
 mod admin;
 pub mod cli;
 pub mod codec;
+mod commands;
 pub mod config;
 pub mod daemon;
 mod gate;

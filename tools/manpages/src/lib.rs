@@ -61,7 +61,8 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "1",
                 "It could not run: an address can not be bound, the descriptor limit leaves no \
-                 room, the poll is broken, output can not be written.",
+                 room, the poll is broken, output can not be written. Of a command that speaks to \
+                 a daemon: none is there, or it refused; the message says where and why.",
             ),
             (
                 "2",
@@ -97,6 +98,15 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "PULSEGATE_*",
                 "A setting, by the name of its flag; wins over the file.",
+            ),
+            (
+                "PULSEGATE_ADMIN",
+                "Where commands find the daemon's admin interface: http://HOST:PORT or \
+                 unix:/PATH.",
+            ),
+            (
+                "PULSEGATE_ADMIN_TOKEN, PULSEGATE_ADMIN_TOKEN_FILE",
+                "The token that they show, or the file that holds it.",
             ),
             (
                 "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID",
@@ -157,13 +167,20 @@ fn synopsis() -> String {
     let command = pulsegate::cli::command();
     for subcommand in command.get_subcommands() {
         let name = subcommand.get_name();
-        let takes = match name {
-            "check" => roman(" FILE"),
-            _ => roman(" [OPTIONS]"),
-        };
+        let mut takes = String::new();
+        for argument in subcommand.get_positionals() {
+            let value = argument.get_id().as_str().to_uppercase();
+            takes += &match argument.is_required_set() {
+                true => format!(" {value}"),
+                false => format!(" [{value}]"),
+            };
+        }
+        if takes.is_empty() || name != "check" {
+            takes += " [OPTIONS]";
+        }
         let about = subcommand.get_about().map(ToString::to_string);
         text.control("TP", []);
-        text.text([bold(format!("pulsegate {name}")), takes]);
+        text.text([bold(format!("pulsegate {name}")), roman(takes)]);
         text.text([roman(about.unwrap_or_default() + ".")]);
     }
     text.render()

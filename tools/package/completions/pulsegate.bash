@@ -16,14 +16,41 @@ _pulsegate() {
             ",$1")
                 cmd="pulsegate"
                 ;;
+            pulsegate,ban)
+                cmd="pulsegate__subcmd__ban"
+                ;;
             pulsegate,check)
                 cmd="pulsegate__subcmd__check"
                 ;;
             pulsegate,config)
                 cmd="pulsegate__subcmd__config"
                 ;;
+            pulsegate,drain)
+                cmd="pulsegate__subcmd__drain"
+                ;;
+            pulsegate,kick)
+                cmd="pulsegate__subcmd__kick"
+                ;;
+            pulsegate,push)
+                cmd="pulsegate__subcmd__push"
+                ;;
+            pulsegate,reload)
+                cmd="pulsegate__subcmd__reload"
+                ;;
             pulsegate,serve)
                 cmd="pulsegate__subcmd__serve"
+                ;;
+            pulsegate,status)
+                cmd="pulsegate__subcmd__status"
+                ;;
+            pulsegate,tap)
+                cmd="pulsegate__subcmd__tap"
+                ;;
+            pulsegate,users)
+                cmd="pulsegate__subcmd__users"
+                ;;
+            pulsegate,why)
+                cmd="pulsegate__subcmd__why"
                 ;;
             *)
                 ;;
@@ -32,7 +59,7 @@ _pulsegate() {
 
     case "${cmd}" in
         pulsegate)
-            opts="-c -v -q -h -V --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --coalesce --user-policy --admin-bind --admin-token-file --drain-over --drain-timeout --name --bind --framing --dialect --login --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help --version serve check config"
+            opts="-c -v -q -h -V --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --coalesce --user-policy --admin-bind --admin-token-file --drain-over --drain-timeout --name --bind --framing --dialect --login --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help --version serve check config status users why push kick ban drain reload tap"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -237,13 +264,55 @@ _pulsegate() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        pulsegate__subcmd__check)
-            opts="-h --help"
+        pulsegate__subcmd__ban)
+            opts="-h --user --cidr --list --for --remove --admin --token-file --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cidr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pulsegate__subcmd__check)
+            opts="-h --against --token-file --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --against)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -457,6 +526,110 @@ _pulsegate() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pulsegate__subcmd__drain)
+            opts="-h --over --admin --token-file --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --over)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pulsegate__subcmd__kick)
+            opts="-h --admin --token-file --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pulsegate__subcmd__push)
+            opts="-h --user --topic --everyone --body-json --ack --ttl --admin --token-file --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ttl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pulsegate__subcmd__reload)
+            opts="-h --admin --token-file --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pulsegate__subcmd__serve)
             opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --coalesce --user-policy --admin-bind --admin-token-file --drain-over --drain-timeout --name --bind --framing --dialect --login --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -653,6 +826,110 @@ _pulsegate() {
                     return 0
                     ;;
                 --receive-buffer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pulsegate__subcmd__status)
+            opts="-h --admin --token-file --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pulsegate__subcmd__tap)
+            opts="-h --for --admin --token-file --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pulsegate__subcmd__users)
+            opts="-h --limit --after --admin --token-file --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pulsegate__subcmd__why)
+            opts="-h --limit --admin --token-file --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -78,6 +78,15 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -s V -l version -d 'Pr
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "serve" -d 'Run the daemon (also without a command)'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "check" -d 'Judge a configuration file; binds nothing'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "config" -d 'Print what is in force, as a configuration file'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "status" -d 'Tell how a running daemon is'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "users" -d 'List who is online, or one user\'s connections'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "why" -d 'Tell why a user\'s latest connections ended'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "push" -d 'Send a message to a user, a topic or everyone'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "kick" -d 'End the connections of a user'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "ban" -d 'Let a user or a network in no more; list and remove bans'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "drain" -d 'Shut the daemon down in good order, as SIGTERM does'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "reload" -d 'Have the daemon read its configuration again, as SIGHUP does'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "tap" -d 'Show a user\'s frames, both ways, for a while'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s c -l config -d 'the configuration file' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l log-level -d 'the least important lines shown: error, warn, info, debug, trace [default: info]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l log-format -d 'how a line looks: text, json [default: text]' -r
@@ -128,6 +137,9 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l receive-bu
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s v -l verbose -d 'log more: -v debug, -vv trace'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s q -l quiet -d 'log less: -q warnings, -qq errors'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand check" -l against -d 'ask the daemon whose admin interface is there what it would change' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand check" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand check" -l json -d 'print what the daemon answers, as JSON'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand check" -s h -l help -d 'Print help'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s c -l config -d 'the configuration file' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l log-level -d 'the least important lines shown: error, warn, info, debug, trace [default: info]' -r
@@ -179,3 +191,55 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l receive-b
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s v -l verbose -d 'log more: -v debug, -vv trace'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s q -l quiet -d 'log less: -q warnings, -qq errors'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand status" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand status" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand status" -l json -d 'print what the daemon answers, as JSON'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand status" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand users" -l limit -d 'users at most' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand users" -l after -d 'those that come behind this one' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand users" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand users" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand users" -l json -d 'print what the daemon answers, as JSON'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand users" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand why" -l limit -d 'records at most' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand why" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand why" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand why" -l json -d 'print what the daemon answers, as JSON'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand why" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand push" -l user -d 'to this user' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand push" -l topic -d 'to the members of this topic' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand push" -l ttl -d 'it is of use for so long' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand push" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand push" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand push" -l everyone -d 'to everyone who is here'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand push" -l body-json -d 'BODY is JSON, not a text'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand push" -l ack -d 'have it acknowledged, and sent again until it is'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand push" -l json -d 'print what the daemon answers, as JSON'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand push" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand kick" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand kick" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand kick" -l json -d 'print what the daemon answers, as JSON'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand kick" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l user -d 'this user' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l cidr -d 'this address or network, as 10.0.0.0/8' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l for -d 'for so long [default: until it is removed, or the daemon ends]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l list -d 'list all bans'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l remove -d 'take the ban back'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l json -d 'print what the daemon answers, as JSON'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand drain" -l over -d 'spread the goodbyes over so long [default: drain.over]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand drain" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand drain" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand drain" -l json -d 'print what the daemon answers, as JSON'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand drain" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand reload" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand reload" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand reload" -l json -d 'print what the daemon answers, as JSON'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand reload" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand tap" -l for -d 'for so long, at most an hour [default: 30s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand tap" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand tap" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand tap" -l json -d 'print what the daemon answers, as JSON'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand tap" -s h -l help -d 'Print help'
