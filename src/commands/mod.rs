@@ -9,6 +9,8 @@ mod place;
 mod show;
 mod tap;
 mod tell;
+mod terminal;
+mod top;
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -75,6 +77,10 @@ const COMMANDS: &[Known] = &[
     Known {
         command: tap::command,
         run: tap::run,
+    },
+    Known {
+        command: top::command,
+        run: top::run,
     },
 ];
 

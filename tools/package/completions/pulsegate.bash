@@ -46,6 +46,9 @@ _pulsegate() {
             pulsegate,tap)
                 cmd="pulsegate__subcmd__tap"
                 ;;
+            pulsegate,top)
+                cmd="pulsegate__subcmd__top"
+                ;;
             pulsegate,users)
                 cmd="pulsegate__subcmd__users"
                 ;;
@@ -59,7 +62,7 @@ _pulsegate() {
 
     case "${cmd}" in
         pulsegate)
-            opts="-c -v -q -h -V --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --coalesce --user-policy --admin-bind --admin-token-file --drain-over --drain-timeout --name --bind --framing --dialect --login --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help --version serve check config status users why push kick ban drain reload tap"
+            opts="-c -v -q -h -V --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --coalesce --user-policy --admin-bind --admin-token-file --drain-over --drain-timeout --name --bind --framing --dialect --login --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help --version serve check config status users why push kick ban drain reload tap top"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -866,6 +869,36 @@ _pulsegate() {
             fi
             case "${prev}" in
                 --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pulsegate__subcmd__top)
+            opts="-h --sort --every --admin --token-file --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sort)
+                    COMPREPLY=($(compgen -W "frames_per_second bytes_in bytes_out outbox frames_in frames_out last_in last_out opened id" -- "${cur}"))
+                    return 0
+                    ;;
+                --every)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -87,6 +87,7 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "ban" -d 'Let a 
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "drain" -d 'Shut the daemon down in good order, as SIGTERM does'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "reload" -d 'Have the daemon read its configuration again, as SIGHUP does'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "tap" -d 'Show a user\'s frames, both ways, for a while'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "top" -d 'Watch the busiest connections; one page where stdout is no terminal'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s c -l config -d 'the configuration file' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l log-level -d 'the least important lines shown: error, warn, info, debug, trace [default: info]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l log-format -d 'how a line looks: text, json [default: text]' -r
@@ -243,3 +244,18 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand tap" -l admin -d 'th
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand tap" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand tap" -l json -d 'print what the daemon answers, as JSON'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand tap" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand top" -l sort -d 'what comes first: the largest of these, or the longest ago' -r -f -a "frames_per_second\t''
+bytes_in\t''
+bytes_out\t''
+outbox\t''
+frames_in\t''
+frames_out\t''
+last_in\t''
+last_out\t''
+opened\t''
+id\t''"
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand top" -l every -d 'asks so often [default: 2s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand top" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand top" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand top" -l json -d 'print what the daemon answers, as JSON'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand top" -s h -l help -d 'Print help'
