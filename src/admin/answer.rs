@@ -25,6 +25,8 @@ pub(crate) struct Whole {
     pub(crate) body: Vec<u8>,
     /// The methods there are, for who tried another one.
     pub(crate) allow: &'static str,
+    /// What a browser lets a page do; nothing where there is no page.
+    pub(crate) policy: &'static str,
 }
 
 /// Why a request was not done.
@@ -56,6 +58,7 @@ impl Answer {
             kind,
             body,
             allow: "",
+            policy: "",
         })
     }
 }
@@ -128,6 +131,7 @@ impl Refusal {
             kind: JSON,
             body,
             allow: self.allow,
+            policy: "",
         }
     }
 }

@@ -15,6 +15,7 @@ mod bans;
 mod closes;
 mod configure;
 mod connections;
+mod dashboard;
 pub(crate) mod desk;
 mod drain;
 mod events;

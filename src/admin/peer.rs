@@ -411,6 +411,10 @@ impl Peer {
         if !whole.allow.is_empty() {
             more.push(("allow", whole.allow));
         }
+        if !whole.policy.is_empty() {
+            more.push(("content-security-policy", whole.policy));
+            more.push(("referrer-policy", "no-referrer"));
+        }
         if whole.status == 401 {
             more.push(("www-authenticate", "Bearer"));
         }

@@ -4,14 +4,11 @@ use super::answer::{Answer, Refusal};
 use super::ask::Ask;
 use super::desk::Facts;
 use super::{
-    bans, closes, configure, connections, drain, events, health, kick, messages, metrics, push,
-    stats, topics, users,
+    bans, closes, configure, connections, dashboard, drain, events, health, kick, messages,
+    metrics, push, stats, topics, users,
 };
 use crate::codec::http::Method;
 use crate::gate::Gate;
-
-/// The page for people. It holds no data, and asks for the token.
-const PAGE: &str = include_str!("page.html");
 
 /// Whether a path is answered to whoever can connect.
 pub(crate) fn is_open(path: &str) -> bool {
@@ -22,7 +19,7 @@ pub(crate) fn is_open(path: &str) -> bool {
 pub(crate) fn answer(ask: &Ask<'_>, gate: &mut Gate, facts: &Facts) -> Result<Answer, Refusal> {
     let pieces: Vec<&str> = ask.path.iter().map(|piece| &piece[..]).collect();
     match pieces[..] {
-        [] => get(ask).map(|()| Answer::of(200, "text/html; charset=utf-8", PAGE.into())),
+        [] => get(ask).map(|()| dashboard::dashboard()),
         ["healthz"] => get(ask).map(|()| health::healthz()),
         ["readyz"] => get(ask).and_then(|()| health::readyz(gate)),
         ["metrics"] => get(ask).map(|()| metrics::metrics(gate, facts)),

@@ -5,6 +5,7 @@ mod deeds;
 mod events;
 mod heads;
 mod lists;
+mod page;
 mod push;
 mod reload;
 mod told;

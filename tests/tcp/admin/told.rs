@@ -38,16 +38,6 @@ fn stats_count_what_happened() {
 }
 
 #[test]
-fn the_page_and_its_kind() {
-    let reply = daemon("", "").http().get("/");
-    assert_eq!(
-        reply.header("content-type"),
-        Some("text/html; charset=utf-8")
-    );
-    assert!(reply.text().starts_with("<!doctype html>"));
-}
-
-#[test]
 fn it_answers_and_is_not_ready_when_connections_are_full() {
     let daemon = daemon("[limits]\nconnections = 2\n", "");
     let mut http = daemon.http();

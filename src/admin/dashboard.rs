@@ -1,0 +1,27 @@
+//! `GET /`: the page for people.
+//!
+//! It is served to whoever can connect, for it holds no data: it asks the interface like everybody
+//! else, and its reader for the token where there is one.
+
+use super::answer::{Answer, Whole};
+
+const PAGE: &str = include_str!("page.html");
+
+/// The page's own script and style and no others, known by their hashes; nothing from elsewhere,
+/// nothing sent elsewhere, and no frame of somebody else's around it.
+const POLICY: &str = "default-src 'none'; \
+    script-src 'sha256-I2pMI2UpNl8u8LMjVj9dy8M/C5S11+kQWbj6KsFvf0s='; \
+    style-src 'sha256-9+rWRGUJArGDAM59RSN2md+IgCIAtUlgkDH9T/DU9q8='; \
+    img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+
+/// The page.
+pub(crate) fn dashboard() -> Answer {
+    Answer::Whole(Whole {
+        status: 200,
+        kind: "text/html; charset=utf-8",
+        body: PAGE.into(),
+        allow: "",
+        policy: POLICY,
+    })
+}
