@@ -73,6 +73,7 @@ impl Whole {
             kind: JSON,
             body,
             allow: "",
+            policy: "",
         }
     }
 }
