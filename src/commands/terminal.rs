@@ -1,5 +1,6 @@
 //! A terminal that is drawn on as a whole, and left as it was found.
 
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,8 @@ const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 pub(super) struct Terminal {
     before: Termios,
     is_over: Arc<AtomicBool>,
+    /// Keys that were read and not yet told.
+    keys: VecDeque<u8>,
 }
 
 /// What there is to react to.
@@ -50,7 +53,11 @@ impl Terminal {
         mode.special_codes[SpecialCodeIndex::VMIN] = 1;
         mode.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(stdin(), OptionalActions::Now, &mode)?;
-        let terminal = Self { before, is_over };
+        let terminal = Self {
+            before,
+            is_over,
+            keys: VecDeque::new(),
+        };
         terminal.write(ENTER)?;
         Ok(Some(terminal))
     }
@@ -77,7 +84,10 @@ impl Terminal {
     }
 
     /// Waits for a key for so long.
-    pub(super) fn wait(&self, patience: Duration) -> io::Result<Input> {
+    pub(super) fn wait(&mut self, patience: Duration) -> io::Result<Input> {
+        if let Some(key) = self.keys.pop_front() {
+            return Ok(Input::Key(key));
+        }
         let timeout = Timespec::try_from(patience).map_err(|_| io::ErrorKind::InvalidInput)?;
         let stdin = stdin();
         let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
@@ -91,21 +101,14 @@ impl Terminal {
         if ready == 0 {
             return Ok(Input::Nothing);
         }
-        let mut key = [0; 16];
-        match rustix::io::read(stdin, &mut key) {
-            Err(Errno::INTR) => Ok(Input::Nothing),
-            Ok(0) | Err(Errno::IO) => Ok(Input::End),
-            Ok(1) => Ok(Input::Key(key[0])),
-            // A key that sends several bytes.
-            Ok(3) if key.starts_with(b"\x1b[C") => Ok(Input::Key(b'>')),
-            Ok(3) if key.starts_with(b"\x1b[D") => Ok(Input::Key(b'<')),
-            Ok(count) => {
-                let ends = [b'q', 3];
-                let end = key[..count].iter().find(|key| ends.contains(key));
-                Ok(end.map_or(Input::Nothing, |key| Input::Key(*key)))
-            }
-            Err(error) => Err(error.into()),
+        let mut bytes = [0; 64];
+        match rustix::io::read(stdin, &mut bytes) {
+            Err(Errno::INTR) => {}
+            Ok(0) | Err(Errno::IO) => return Ok(Input::End),
+            Ok(count) => self.keys.extend(keys(&bytes[..count])),
+            Err(error) => return Err(error.into()),
         }
+        Ok(self.keys.pop_front().map_or(Input::Nothing, Input::Key))
     }
 
     fn write(&self, text: &str) -> io::Result<()> {
@@ -115,10 +118,50 @@ impl Terminal {
     }
 }
 
+/// The keys behind these bytes; an arrow is told as what it looks like.
+fn keys(mut bytes: &[u8]) -> Vec<u8> {
+    let mut keys = Vec::new();
+    while let Some((&byte, rest)) = bytes.split_first() {
+        bytes = match (byte, rest) {
+            (0x1b, [b'[' | b'O', b'C', rest @ ..]) => {
+                keys.push(b'>');
+                rest
+            }
+            (0x1b, [b'[' | b'O', b'D', rest @ ..]) => {
+                keys.push(b'<');
+                rest
+            }
+            // Some other key that sends several bytes: the last of them is a letter or `~`.
+            (0x1b, [b'[' | b'O', rest @ ..]) => {
+                let is_last = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'~';
+                let last = rest.iter().position(is_last);
+                last.map_or(&[], |last| &rest[last + 1..])
+            }
+            _ => {
+                keys.push(byte);
+                rest
+            }
+        };
+    }
+    keys
+}
+
 impl Drop for Terminal {
     fn drop(&mut self) {
         // A terminal that is gone needs no tidying.
         let _ = self.write(LEAVE);
         let _ = tcsetattr(stdin(), OptionalActions::Now, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_told_apart() {
+        assert_eq!(keys(b"a\x1b[C\x1bOD\x1b[5~\x1b[1;5Aq"), b"a><q");
+        assert_eq!(keys(b"\x1b[1"), b"");
+        assert_eq!(keys(b"\x1b\x03"), b"\x1b\x03");
     }
 }
