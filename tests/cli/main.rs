@@ -13,6 +13,7 @@
 mod accepted;
 mod check;
 mod client;
+mod commands;
 mod complaints;
 mod daemon;
 mod descriptors;
@@ -25,3 +26,4 @@ mod program;
 mod reload;
 mod service;
 mod signals;
+mod top;
