@@ -9,7 +9,7 @@ use crate::http::{Http, Reply};
 const TOKEN: &str = "a-token-that-nobody-guesses";
 
 /// A daemon that wants that token.
-fn guarded() -> (Daemon, tempfile::NamedTempFile) {
+pub fn guarded() -> (Daemon, tempfile::NamedTempFile) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "{TOKEN}").unwrap();
     let path = file.path().display();

@@ -5,6 +5,7 @@ mod deeds;
 mod events;
 mod heads;
 mod lists;
+mod monitoring;
 mod page;
 mod push;
 mod reload;

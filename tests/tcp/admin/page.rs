@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::access::guarded;
 use super::daemon;
 use crate::client::eventually;
 use crate::daemon::Daemon;
@@ -86,9 +88,7 @@ fn a_browser_shows_who_is_connected() {
 
 #[test]
 fn a_browser_asks_for_the_token() {
-    let token = "a-token-of-32-characters-or-more-1";
-    let admin = format!("[admin]\nbind = \"127.0.0.1:0\"\ntoken = \"{token}\"\n");
-    let daemon = daemon(&admin, "");
+    let (daemon, _file) = guarded();
     let _client = daemon.user("alice");
     let Some(dom) = browse(&daemon) else { return };
     assert_eq!(text_of(&dom, "state"), "locked", "{dom}");
@@ -154,25 +154,27 @@ fn browse(daemon: &Daemon) -> Option<String> {
     Some(dom)
 }
 
-/// What it writes to its end, which may not be long in coming.
+/// What it shows and what it says, to its end, which may not be long in coming.
 fn hear(child: &mut Child) -> (String, String) {
-    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let read = |from: &mut dyn Read| {
+    let shown = read(child.stdout.take().unwrap());
+    let said = read(child.stderr.take().unwrap());
+    let dom = shown.recv_timeout(BROWSER_PATIENCE);
+    let _ = child.kill();
+    let _ = child.wait();
+    let said = said.recv_timeout(BROWSER_PATIENCE).unwrap();
+    let dom = dom.unwrap_or_else(|_| panic!("the browser does not come to an end: {said}"));
+    (dom, said)
+}
+
+/// Reads to the end, at a pace of its own.
+fn read(mut from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = from.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    };
-    let out = thread::spawn(move || read(&mut out));
-    let err = thread::spawn(move || read(&mut err));
-    let deadline = Instant::now() + BROWSER_PATIENCE;
-    while !out.is_finished() {
-        if Instant::now() > deadline {
-            let _ = child.kill();
-        }
-        thread::park_timeout(Duration::from_millis(20));
-    }
-    let _ = child.wait();
-    (out.join().unwrap(), err.join().unwrap())
+        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receiver
 }
 
 /// The text of the element of that id, which holds no other.

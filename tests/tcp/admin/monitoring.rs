@@ -1,0 +1,149 @@
+//! What is in `tools/monitoring` against what a daemon really tells.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::daemon;
+
+#[test]
+fn the_dashboard_asks_for_what_is_told() {
+    let text = fs::read_to_string(file("dashboard.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let mut queries = Vec::new();
+    collect(&dashboard, &mut queries);
+    assert!(queries.len() > 30, "{queries:?}");
+    judge(&queries);
+    // Whose data it shows is chosen in the dashboard, and no panel has a source of its own.
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    assert_eq!(variables[0]["type"], "datasource");
+    assert_eq!(variables[0]["name"], "datasource");
+    let mut ids = BTreeSet::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{panel}");
+        if panel["type"] != "row" {
+            assert_eq!(panel["datasource"]["uid"], "${datasource}", "{panel}");
+        }
+    }
+}
+
+#[test]
+fn the_alerts_watch_what_is_told() {
+    let text = fs::read_to_string(file("alerts.yml")).unwrap();
+    // Good enough for a file of ours: comments are lines of their own.
+    let lines = text.lines().filter(|line| !line.trim().starts_with('#'));
+    let queries: Vec<String> = lines.map(str::to_owned).collect();
+    judge(&queries);
+}
+
+#[test]
+fn the_alerts_are_rules_of_prometheus() {
+    let outcome = Command::new("promtool")
+        .args(["check", "rules"])
+        .arg(file("alerts.yml"))
+        .output();
+    let Ok(outcome) = outcome else {
+        let may_skip = std::env::var_os("PULSEGATE_NO_SKIP").is_none();
+        assert!(may_skip, "promtool is not installed");
+        eprintln!("skipped: promtool is not installed, so the rules are not judged");
+        return;
+    };
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    assert!(outcome.status.success(), "{said}");
+}
+
+fn file(name: &str) -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/monitoring");
+    PathBuf::from(folder).join(name)
+}
+
+/// All that a dashboard asks its source for.
+fn collect(value: &Value, queries: &mut Vec<String>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| collect(value, queries)),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                match value {
+                    Value::String(text) if matches!(&key[..], "expr" | "definition" | "query") => {
+                        queries.push(text.clone());
+                    }
+                    _ => collect(value, queries),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Demands that a running daemon tells every metric that is asked for, with the labels and the
+/// values that are.
+fn judge(queries: &[String]) {
+    let told = daemon("", "").http().get("/metrics").text();
+    let samples: Vec<&str> = told.lines().filter(|line| !line.starts_with('#')).collect();
+    let mut count = 0;
+    for query in queries {
+        for (name, selector) in metrics(query) {
+            let ours = |line: &&&str| {
+                let rest = line.strip_prefix(name);
+                rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+            };
+            let lines: Vec<_> = samples.iter().filter(ours).collect();
+            assert!(!lines.is_empty(), "no metric is called {name}: {query}");
+            for wanted in labels(selector) {
+                let found = lines.iter().any(|line| line.contains(&wanted));
+                assert!(found, "{name} has no {wanted}: {query}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 10, "only {count} names were found");
+}
+
+/// The metrics of ours that a query names, each with what stands in its braces.
+fn metrics(query: &str) -> Vec<(&str, &str)> {
+    let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    let mut found = Vec::new();
+    let mut rest = query;
+    while let Some(start) = rest.find(is_part) {
+        rest = &rest[start..];
+        let (name, behind) = rest.split_at(rest.find(|char| !is_part(char)).unwrap_or(rest.len()));
+        rest = behind;
+        if name.starts_with("pulsegate_") || name.starts_with("process_") {
+            let inner = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+            found.push((name, inner.map_or("", |(inner, _)| inner)));
+        }
+    }
+    found
+}
+
+/// The labels that a selector demands as a sample shows them: each value that it wants, one by one.
+fn labels(selector: &str) -> Vec<String> {
+    let mut wanted = Vec::new();
+    for matcher in selector.split(',').filter(|matcher| !matcher.is_empty()) {
+        let (label, values) = matcher.split_once(['=', '!']).unwrap();
+        // The scrape puts these in.
+        if matches!(label, "instance" | "job") {
+            continue;
+        }
+        let values = values.trim_start_matches(['=', '~']).trim_matches('"');
+        wanted.extend(
+            values
+                .split('|')
+                .map(|value| format!("{label}=\"{value}\"")),
+        );
+    }
+    wanted
+}
+
+#[test]
+fn names_and_labels_are_found_in_a_query() {
+    let query =
+        "sum(rate(pulsegate_a_total{instance=~\"$x\",b!=\"c\",d=~\"e|f\"}[5m])) > process_g";
+    let found = metrics(query);
+    assert_eq!(found[1], ("process_g", ""));
+    assert_eq!(found[0].0, "pulsegate_a_total");
+    assert_eq!(labels(found[0].1), ["b=\"c\"", "d=\"e\"", "d=\"f\""]);
+}
