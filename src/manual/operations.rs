@@ -74,6 +74,11 @@
 //! # What to watch
 //! [`Stats`](crate::Stats) counts since the start; a rate that grows is news, a total is not.
 //!
+//! The admin interface has a page at `/`: what happens now, and in the last five minutes as long as
+//! it is open. It asks once a second, and not while nobody looks at it. For the weeks before, let
+//! Prometheus read `/metrics`: `tools/monitoring/` has alerts (`alerts.yml`, whose job is called
+//! `pulsegate`) and a dashboard to import into Grafana (`dashboard.json`), for one daemon or many.
+//!
 //! - `refused`: `limits.connections` is reached. *Do*: more descriptors, another machine
 //! - `accept_pauses`: descriptors, memory or slots ran out: accepting rests 80 ms at a time.
 //!   *Do*: raise `LimitNOFILE=`; see the log for which
