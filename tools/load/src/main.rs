@@ -13,6 +13,8 @@
 //! - [`proc`]: what the kernel says of the server and of us
 //! - [`verdict`], [`report`]: what it all means, and how it is told; [`plot`] draws, [`compare`]
 //!   holds runs against each other
+//! - [`doctor`]: whether the machine allows a run; [`sink`], [`selftest`]: whether the tool tells the
+//!   truth
 
 #![cfg_attr(
     test,
@@ -24,6 +26,7 @@ mod cli;
 mod compare;
 mod crew;
 mod dial;
+mod doctor;
 mod error;
 mod plan;
 mod plot;
@@ -31,6 +34,8 @@ mod proc;
 mod report;
 mod role;
 mod scenario;
+mod selftest;
+mod sink;
 mod sockopt;
 mod speech;
 mod spread;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub(crate) use args::{Common, Outputs, Target};
-pub(crate) use places::resolve;
+pub(crate) use places::{read_sources, resolve};
 
 use crate::crew;
 use crate::error::{Fatal, USAGE};
@@ -21,7 +21,7 @@ use crate::proc::Look;
 use crate::report::{Report, observer, to_stdout};
 use crate::scenario;
 use crate::verdict::Threshold;
-use crate::worker;
+use crate::{doctor, selftest, sink, worker};
 
 /// Puts long connections on a server and tells what became of each.
 #[derive(Debug, Parser)]
@@ -63,6 +63,12 @@ enum Command {
     Report(show::Args),
     /// Hold runs against each other: ratios, spreads, limits
     Compare(compare::Args),
+    /// Whether this machine allows so many connections, and what to type where it does not
+    Doctor(doctor::Args),
+    /// The tool against its own sink, which does wrong on purpose: does it see what happens
+    Selftest,
+    /// A small server with faults that can be switched on
+    Sink(sink::Args),
     /// One worker process; started by the tool itself
     #[command(hide = true)]
     Worker,
@@ -131,8 +137,27 @@ fn obey(command: &Command) -> Result<u8, Fatal> {
         Command::Run(args) => run(args.plan()?),
         Command::Report(args) => args.obey(),
         Command::Compare(args) => args.obey(),
+        Command::Doctor(args) => doctor::main(args),
+        Command::Selftest => selftest::main(),
+        Command::Sink(args) => sink::main(args),
         Command::Worker => worker::main().map(|()| 0),
     }
+}
+
+/// The plan of a command line, as [`selftest`] runs it.
+pub(crate) fn plan_of(words: &[&str]) -> Result<Plan, Fatal> {
+    let words = [env!("CARGO_PKG_NAME")].iter().chain(words);
+    let cli = Cli::try_parse_from(words).map_err(|error| Fatal::Usage(error.to_string()))?;
+    let mut plan = match &cli.command {
+        Command::Hold(args) => args.plan()?.plan,
+        Command::Beat(args) => args.plan()?.plan,
+        Command::Echo(args) => args.plan()?.plan,
+        Command::Push(args) => args.plan()?.plan,
+        _ => return Err(Fatal::Usage(String::from("no scenario of the selftest"))),
+    };
+    add_usual_thresholds(&mut plan);
+    plan.check()?;
+    Ok(plan)
 }
 
 /// Checks a plan and carries it out; returns the exit code.

@@ -24,7 +24,7 @@ pub(crate) fn resolve(target: &str) -> Result<SocketAddr, Fatal> {
 }
 
 /// `127.0.0.1`, `127.0.0.1-127.0.0.9`, `127.1.0.0/28`, and lists of them.
-pub(super) fn read_sources(text: &str) -> Result<Vec<IpAddr>, Fatal> {
+pub(crate) fn read_sources(text: &str) -> Result<Vec<IpAddr>, Fatal> {
     let mut sources = Vec::new();
     for part in text.split(',') {
         let wrong = || {

@@ -39,6 +39,11 @@ impl Limits {
         let ports = last.saturating_sub(first) + 1;
         Ok(Self { files, ports })
     }
+
+    /// A tenth of the range is left to others and to ports that are not free yet.
+    pub(crate) fn usable_ports(self) -> u64 {
+        (self.ports * 9 / 10).max(1)
+    }
 }
 
 impl Fleet {
@@ -73,8 +78,7 @@ impl Fleet {
 
 /// The plan's own sources, or as many loopback addresses as the connections need.
 fn sources(plan: &Plan, limits: Limits) -> Result<Vec<IpAddr>, Fatal> {
-    // A tenth of the range is left to others and to ports that are not free yet.
-    let usable = (limits.ports * 9 / 10).max(1);
+    let usable = limits.usable_ports();
     let tuples = usable * plan.targets.len() as u64;
     let needed = plan.connections().div_ceil(tuples).max(1);
     let given = plan.sources.len().max(1) as u64;
@@ -97,4 +101,4 @@ fn sources(plan: &Plan, limits: Limits) -> Result<Vec<IpAddr>, Fatal> {
 }
 
 /// Descriptors of a worker beside its connections: epoll, timer, channel, standard ones, spares.
-const RESERVE: u64 = 32;
+pub(crate) const RESERVE: u64 = 32;

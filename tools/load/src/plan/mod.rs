@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use fleet::{Fleet, Limits};
+pub(crate) use fleet::{Fleet, Limits, RESERVE};
 
 use crate::speech::Manner;
 use crate::units::span;

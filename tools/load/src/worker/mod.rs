@@ -210,7 +210,7 @@ impl Worker {
 }
 
 /// As many descriptors as we are allowed.
-fn raise_files() {
+pub(crate) fn raise_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

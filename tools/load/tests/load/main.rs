@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
 
 mod comparing;
+mod doctor;
+mod foreign;
 mod house;
 mod refusals;
 mod results;
@@ -12,3 +14,4 @@ mod screen;
 mod showing;
 mod tool;
 mod trouble;
+mod truth;
