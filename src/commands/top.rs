@@ -58,7 +58,7 @@ pub(super) fn run(session: &Session<'_>) -> Result<(), Problem> {
     }
     // Who is not reached is told on the screen as it was.
     let mut page = page(session, *sort, ROWS)?;
-    let Some(terminal) = Terminal::open().map_err(Problem::Output)? else {
+    let Some(mut terminal) = Terminal::open().map_err(Problem::Output)? else {
         return super::print(&page);
     };
     let every = session.matches.get_one::<Duration>("every");

@@ -27,10 +27,20 @@ pub(crate) fn resident_of_self() -> u64 {
     resident("self").unwrap_or(0)
 }
 
+/// Open descriptors of a process; `None` where there is none.
+pub(crate) fn files_of(pid: u32) -> Option<u64> {
+    let path = format!("/proc/{pid}/fd");
+    // Since Linux 6.2 that is their number, before it is nothing.
+    match fs::metadata(&path).ok()?.len() {
+        0 => fs::read_dir(path).ok().map(|files| files.count() as u64),
+        files => Some(files),
+    }
+}
+
 impl Look {
     /// Looks at a process; `None` where there is none.
-    pub(crate) fn at(pid: u32) -> Option<Self> {
-        let pid = pid.to_string();
+    pub(crate) fn at(number: u32) -> Option<Self> {
+        let pid = number.to_string();
         let (user, system) = user_and_system(&pid)?;
         let (sockets, socket_bytes) = sockets().unwrap_or((0, 0));
         Some(Self {
@@ -38,7 +48,7 @@ impl Look {
             user,
             system,
             resident: resident(&pid)?,
-            files: fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |files| files.count() as u64),
+            files: files_of(number).unwrap_or(0),
             sockets,
             socket_bytes,
             listen_drops: listen_drops().unwrap_or(0),

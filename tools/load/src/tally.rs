@@ -122,6 +122,8 @@ words! {
         ToLast = "to_last",
         /// From the moment the server should have closed to the end it made.
         CloseLate = "close_late",
+        /// From the last byte of one who vanished to the beginning of the deaths.
+        Silence = "silence",
         /// From the moment we began to misbehave to the end the server made.
         ClosedAfter = "closed_after",
         /// From a disturbance to a connection that is open again.

@@ -5,6 +5,7 @@
 mod member;
 mod outcome;
 mod signals;
+mod watch;
 
 use std::io;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::units::nanos;
 use member::Member;
 pub(crate) use outcome::{Latency, Outcome, Sample, Stretch};
 use signals::Signals;
+use watch::Watch;
 
 /// Who is told how it goes, once in an interval.
 pub(crate) trait Observer {
@@ -40,6 +42,7 @@ pub(crate) struct Crew<'a> {
     outcome: Outcome,
     observer: &'a mut dyn Observer,
     server: Option<u32>,
+    watch: Option<Watch>,
     /// When the run began.
     began: u64,
     /// What was reported since the last sample.
@@ -84,6 +87,7 @@ pub(crate) fn run(
         members,
         observer,
         server,
+        watch: None,
         began,
         recent: Tally::new(),
         interval_ends: u64::MAX,
@@ -123,6 +127,9 @@ impl Crew<'_> {
             crew.members.iter().all(|member| member.is_done)
         })?;
         self.look_at_server();
+        if let Some(watch) = self.watch.take() {
+            watch.judge(&mut self.outcome.phases[watch.phase].tallies[watch.cohort]);
+        }
         self.outcome.give_up(self.plan);
         self.outcome.seconds = self.seconds();
         self.members.iter_mut().for_each(Member::end);
@@ -132,6 +139,7 @@ impl Crew<'_> {
     fn lead_phase(&mut self, phase: usize) -> Result<(), Fatal> {
         let at = nanos(self.net.now());
         self.phase = phase;
+        self.watch = Watch::of(self.plan, phase, self.server, at).or(self.watch.take());
         self.tell(&Order::Phase { index: phase, at });
         let began = self.seconds();
         self.outcome.phases[phase].began = began;
@@ -140,7 +148,6 @@ impl Crew<'_> {
             let open = self.open();
             self.outcome.ready_at_start.get_or_insert(open);
         }
-        self.mark_cpu(phase);
         self.look_at_server();
         let until = self.plan.phases[phase].until;
         self.wait_for(until.longest(), |crew| {
@@ -151,7 +158,6 @@ impl Crew<'_> {
                 Until::Watched { .. } => false,
             }
         })?;
-        self.mark_cpu(phase);
         self.look_at_server();
         self.outcome.phases[phase].ended = self.seconds();
         Ok(())
@@ -200,9 +206,11 @@ impl Crew<'_> {
             if self.outcome.is_broken && self.members.iter().all(|member| member.is_done) {
                 return Ok(());
             }
-            let until = end.min(self.sample_due());
+            let watched = self.watch.as_ref().map_or(u64::MAX, |watch| watch.next);
+            let until = end.min(self.sample_due()).min(watched);
             self.wait(until.saturating_sub(now))?;
             self.sample_if_due();
+            self.count_if_due();
         }
     }
 
@@ -296,11 +304,12 @@ impl Crew<'_> {
         self.outcome.looks.push((at, look));
     }
 
-    /// Notes what the workers have used of their processors.
-    fn mark_cpu(&mut self, phase: usize) {
-        let at = nanos(self.net.now());
-        let used: Vec<u64> = self.members.iter().map(|member| member.pulse.cpu).collect();
-        self.outcome.phases[phase].cpu.push((at, used));
+    /// Counts the server's descriptors while connections die.
+    fn count_if_due(&mut self) {
+        let now = nanos(self.net.now());
+        if let Some(watch) = self.watch.as_mut().filter(|watch| watch.next <= now) {
+            watch.look(now);
+        }
     }
 }
 

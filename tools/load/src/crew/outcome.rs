@@ -40,8 +40,9 @@ pub(crate) struct Stretch {
     pub(crate) tallies: Vec<Tally>,
     /// Of the workers' loops.
     pub(crate) own: Tally,
-    /// What each worker had used of a processor, at the phase's beginning and end.
-    pub(crate) cpu: Vec<(u64, Vec<u64>)>,
+    /// What each worker had used of a processor, at the phase's beginning and end; the same where
+    /// it has not told.
+    cpu: Vec<(u64, u64)>,
 }
 
 /// What the tool itself took.
@@ -97,7 +98,7 @@ impl Outcome {
             ended: 0.0,
             tallies: vec![Tally::new(); plan.cohorts.len()],
             own: Tally::new(),
-            cpu: Vec::new(),
+            cpu: vec![(0, 0); workers as usize],
         };
         Self {
             phases: plan.phases.iter().map(stretch).collect(),
@@ -128,6 +129,14 @@ impl Outcome {
     ) {
         let mut input = bytes;
         let stretch = &mut self.phases[pulse.phase];
+        if !pulse.is_resting {
+            let (begin, end) = &mut stretch.cpu[worker];
+            if *end == 0 {
+                // A phase begins with a last report on the one before.
+                *begin = self.generator.cpu[worker];
+            }
+            *end = pulse.cpu;
+        }
         if let Some(own) = Tally::decode(&mut input) {
             stretch.own.merge(&own);
         }
@@ -289,11 +298,8 @@ impl Stretch {
 
     /// The share of a processor that the busiest worker took.
     pub(crate) fn busiest(&self) -> Option<f64> {
-        let ((begin, before), (end, after)) = (self.cpu.first()?, self.cpu.last()?);
-        let span = end.checked_sub(*begin).filter(|span| *span > 0)? as f64;
-        let shares = before.iter().zip(after);
-        shares
-            .map(|(before, after)| after.saturating_sub(*before) as f64 / span)
-            .reduce(f64::max)
+        let used = self.cpu.iter().map(|(begin, end)| end - begin);
+        let most = used.max().filter(|most| *most > 0)?;
+        Some(most as f64 / 1e9 / self.seconds().max(1e-9))
     }
 }

@@ -62,10 +62,10 @@ impl Check {
 
 /// Descriptors of the fullest worker.
 fn per_worker(wish: &Wish, files: u64) -> u64 {
-    let room = files.saturating_sub(RESERVE).max(1);
-    let workers = match wish.workers {
-        0 => wish.connections.div_ceil(room),
-        workers => workers,
+    let workers = match (wish.workers, files.saturating_sub(RESERVE)) {
+        (0, 0) => 1,
+        (0, room) => wish.connections.div_ceil(room),
+        (workers, _) => workers,
     };
     wish.connections.div_ceil(workers) + RESERVE
 }

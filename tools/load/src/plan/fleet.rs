@@ -62,10 +62,12 @@ impl Fleet {
         let needed = plan.connections().div_ceil(room);
         let needed = u32::try_from(needed).unwrap_or(u32::MAX).max(1);
         if plan.workers != 0 && plan.workers < needed {
+            let connections = plan.connections();
+            let each = connections.div_ceil(plan.workers.into()) + RESERVE;
             return Err(Fatal::Environment(format!(
-                "{} connections do not fit into {} worker(s) of {room} descriptors: \
-                 --workers {needed}, or raise `ulimit -n`",
-                plan.connections(),
+                "{connections} connections do not fit into {} worker(s) of {room} descriptors: \
+                 --workers {needed}, or, as root, `ulimit -n {each}`; see `{DOCTOR} -c \
+                 {connections}`",
                 plan.workers
             )));
         }
@@ -93,12 +95,15 @@ fn sources(plan: &Plan, limits: Limits) -> Result<Vec<IpAddr>, Fatal> {
             .map(|ip| IpAddr::V4(ip.into()))
             .collect());
     }
+    let connections = plan.connections();
     Err(Fatal::Environment(format!(
-        "{} connections need {needed} source addresses ({usable} ports each) and there is {given}: \
-         give more with --source, or widen net.ipv4.ip_local_port_range",
-        plan.connections()
+        "{connections} connections need {needed} source addresses ({usable} ports each to a \
+         target) and there is {given}: give more with --source, or, as root, `sysctl -w \
+         net.ipv4.ip_local_port_range=\"1024 65535\"`; see `{DOCTOR} -c {connections}`"
     )))
 }
+
+const DOCTOR: &str = "pulsegate-load doctor";
 
 /// Descriptors of a worker beside its connections: epoll, timer, channel, standard ones, spares.
 pub(crate) const RESERVE: u64 = 32;

@@ -158,7 +158,7 @@ pub(crate) enum Death {
     Fin,
     /// Reset
     Rst,
-    /// Gone without a packet, as by a pulled plug (needs CAP_NET_ADMIN)
+    /// Gone without a packet, as by a pulled plug
     Vanish,
 }
 

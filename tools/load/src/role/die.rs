@@ -1,17 +1,23 @@
 //! Lives an orderly life until a disturbed phase begins, and then dies in one of the known ways.
 //!
 //! The server should close the silent `expect` after it heard their last byte, and those that say
-//! FIN at once. A reset or a plug that was pulled shows us nothing more: whether the server has
-//! noticed is seen in its descriptors (`--server-pid`).
+//! FIN at once. A reset leaves us no socket, and one that has vanished hears nothing any more: when
+//! the server has noticed is seen in its descriptors (`--server-pid`).
+//!
+//! To vanish takes no privilege: a filter on the socket throws away whatever comes, so that not even
+//! our kernel answers, and we say nothing. That is all the peer of a pulled plug ever sees.
 
+use std::io;
 use std::time::Duration;
 
+use mio::net::TcpStream;
 use pulsegate::net::{Ending, Net};
+
+use socket2::{SockFilter, SockRef};
 
 use super::paced::Paced;
 use super::{Role, Talk, Wish};
 use crate::plan::{Cohort, Death};
-use crate::sockopt;
 use crate::speech::Heard;
 use crate::tally::{Count, Timing};
 use crate::units::nanos;
@@ -91,13 +97,17 @@ impl Role for Die {
             }
             Death::Vanish => {
                 talk.forget();
-                let stream = talk.conn.stream.as_ref();
-                // A socket under repair is closed without a word.
-                let repair = |stream| sockopt::set(stream, libc::IPPROTO_TCP, libc::TCP_REPAIR, 1);
-                if stream.map(repair).is_some_and(|done| done.is_err()) {
+                talk.conn.is_deaf = true;
+                if talk
+                    .conn
+                    .stream
+                    .as_ref()
+                    .is_some_and(|stream| vanish(stream).is_err())
+                {
                     talk.tally().add(Count::NotDead, 1);
                 }
-                talk.wish = Some(Wish::Leave(Ending::Graceful));
+                let silence = talk.desk.phase_began.saturating_sub(talk.conn.began);
+                talk.tally().record(Timing::Silence, silence, 1);
             }
         }
     }
@@ -124,4 +134,13 @@ impl Role for Die {
     fn give_up(&mut self, talk: &mut Talk<'_>) {
         talk.forget();
     }
+}
+
+/// Has our kernel throw away what comes, and end the socket by a reset once the run is over: nobody
+/// would answer a FIN.
+fn vanish(stream: &TcpStream) -> io::Result<()> {
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let socket = SockRef::from(stream);
+    socket.set_linger(Some(Duration::ZERO))?;
+    socket.attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)])
 }

@@ -60,7 +60,8 @@ impl Args {
                 judged: true,
             },
         ];
-        if is_seen {
+        // The ends of the others are seen in the server's descriptors.
+        if is_seen || common.outputs.server_pid.is_some() {
             let all = format!("closed=={}", target.connections);
             plan.thresholds.push(all);
         }

@@ -114,8 +114,8 @@ fn loss() -> Result<Proof, Fatal> {
 /// A rate that the tool can not keep makes the run invalid, not the server slow.
 fn saturation() -> Result<Proof, Fatal> {
     let host = Host::start(&[])?;
-    let flags = &["-c", "3000", "-r", "5000000", "-d", "500ms", "--drain", "0"];
-    let run = host.run("echo", flags)?;
+    let flags = &["-c", "500", "-r", "5000000", "-d", "500ms", "--drain", "0"];
+    let run = host.run("echo", &[&flags[..], &["--late-limit", "1ms"]].concat())?;
     let late = run.timing(Timing::SendLate).value_at_quantile(0.99);
     let (code, reasons) = (run.verdict.code(), &run.verdict.reasons);
     let is_named = reasons.iter().any(|reason| reason.contains("bottleneck"));

@@ -118,17 +118,17 @@ impl Handler for Faulty {
 
     fn on_timer(&mut self, gate: &mut Gate, timer: TimerId) {
         if self.stall == Some(timer) {
-            stall(self.faults.stall.unwrap_or_default());
-            self.stall = None;
-            self.set_stall(gate);
+            let stalled = stall(self.faults.stall.unwrap_or_default());
+            // The gate's clock is of the turn's beginning.
+            self.stall = gate.set_timer(stalled + self.faults.every);
         } else {
             self.say_what_is_due(gate);
         }
     }
 }
 
-/// What no handler may do, on purpose.
-fn stall(span: Duration) {
+/// What no handler may do, on purpose; how long it was.
+fn stall(span: Duration) -> Duration {
     let began = Instant::now();
     while let Some(rest) = span
         .checked_sub(began.elapsed())
@@ -136,9 +136,10 @@ fn stall(span: Duration) {
     {
         std::thread::park_timeout(rest);
     }
-    let line = format!("stalled {}\n", began.elapsed().as_nanos());
+    let stalled = began.elapsed();
     // Whoever does not read it does not want to know.
-    let _ = to_stdout(line.as_bytes());
+    let _ = to_stdout(format!("stalled {}\n", stalled.as_nanos()).as_bytes());
+    stalled
 }
 
 fn is_nth(number: u64, nth: u64) -> bool {

@@ -25,6 +25,9 @@ pub(crate) struct Args {
     bind: String,
     #[command(flatten)]
     faults: Faults,
+    /// Close whoever says nothing for so long; the default is never
+    #[arg(long, value_parser = read_span, value_name = "TIME")]
+    idle: Option<Duration>,
     /// End with the process that started it
     #[arg(long, hide = true)]
     with_parent: bool,
@@ -64,7 +67,7 @@ pub(crate) fn main(args: &Args) -> Result<u8, Fatal> {
     let settings = Settings {
         bind: vec![resolve(&args.bind)?],
         dialect: Dialect::Frames,
-        idle_timeout: None,
+        idle_timeout: args.idle,
         ..Settings::default()
     };
     let addrs = server

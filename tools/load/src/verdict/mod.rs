@@ -9,7 +9,7 @@ pub(crate) use threshold::{Comparison, Metric, Threshold};
 use crate::crew::Outcome;
 use crate::error::{FAILED, INVALID, PASSED};
 use crate::plan::{Plan, Until};
-use crate::tally::Timing;
+use crate::tally::{Count, Timing};
 use crate::units::{nanos, show_nanos};
 
 /// The judgement, as the report has it.
@@ -102,6 +102,22 @@ fn why_invalid(plan: &Plan, outcome: &Outcome, is_ratio_stated: bool) -> Vec<Str
         reasons.push(format!(
             "only {ready} of {wanted} connections were open when the judged phase began"
         ));
+    }
+    let all = outcome.sum(|_| true);
+    for (what, why) in [
+        (
+            Count::NoPorts,
+            "no port was free: give more addresses with --source",
+        ),
+        (
+            Count::NoFiles,
+            "descriptors ran out: give more --workers, or raise `ulimit -n`",
+        ),
+    ] {
+        let count = all.count(what);
+        if count > 0 {
+            reasons.push(format!("for {count} connects {why}"));
+        }
     }
     // While connections are opened as fast as they can be, everything else is late.
     let is_opening = |at: usize| matches!(plan.phases[at].until, Until::Settled { .. });

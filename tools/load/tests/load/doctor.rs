@@ -84,7 +84,7 @@ fn a_machine_with_room_is_told_to_be_one() {
     let (code, found) = diagnosis(root.path(), MANY);
     assert_eq!(short(&found), []);
     assert_eq!((code, &found["fits"]), (Some(0), &Value::Bool(true)));
-    let names: Vec<_> = found["checks"].as_array().unwrap().iter();
+    let names = found["checks"].as_array().unwrap().iter();
     let names: Vec<_> = names.map(|check| check["name"].as_str().unwrap()).collect();
     let expected = [
         "worker files",
@@ -151,7 +151,7 @@ fn each_thing_that_is_too_little_is_named_with_its_remedy() {
             "meminfo",
             "MemTotal: 9000000 kB\nMemAvailable:    100000 kB\n",
             "memory",
-            "-c 9834",
+            "-c 9837",
         ),
         (
             "sys/net/netfilter/nf_conntrack_max",

@@ -65,10 +65,15 @@ fn what_makes_no_sense_is_a_usage_error() {
 fn what_the_machine_does_not_allow_is_told_before_anything_is_opened() {
     let many = ["hold", TARGET, "-c", "4000000", "--workers", "1"];
     refuses(&many, 4, "--workers");
+    refuses(&many, 4, "`ulimit -n 4000032`");
+    refuses(&many, 4, "see `pulsegate-load doctor -c 4000000`");
     let nobody = ["hold", TARGET, "-c", "1", "--server-pid", "4194999"];
     refuses(&nobody, 4, "no such process");
     let one_source = ["hold", TARGET, "-c", "100000", "--source", "127.0.0.1"];
     refuses(&one_source, 4, "--source");
+    refuses(&one_source, 4, "sysctl -w net.ipv4.ip_local_port_range");
+    let far = ["hold", "192.0.2.1:9", "-c", "300000"];
+    refuses(&far, 4, "connections need");
 }
 
 #[test]
@@ -98,6 +103,11 @@ fn a_dry_run_tells_the_plan_and_opens_nothing() {
     ];
     let run = run(&args);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(
+        run.stdout,
+        crate::tool::run(&args).stdout,
+        "a plan is always the same"
+    );
     for line in [
         "scenario    beat, seed 1",
         "speech      gate on line",
