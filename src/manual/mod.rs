@@ -8,11 +8,13 @@
 //! - [`operations`]: running it: health, reload, leaving, what to watch, what lines mean
 //! - [`tuning`]: what the kernel around it must allow, and how to see that it does not
 //! - [`testing`]: the simulation, planted bugs, the real kernel, benches
+//! - [`load`]: how to measure, and how not to be fooled
 //! - [`dependencies`]: each crate and why it is here
 
 pub mod choices;
 pub mod dependencies;
 pub mod house;
+pub mod load;
 pub mod memory;
 pub mod operations;
 pub mod promises;

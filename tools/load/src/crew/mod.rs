@@ -139,7 +139,9 @@ impl Crew<'_> {
     fn lead_phase(&mut self, phase: usize) -> Result<(), Fatal> {
         let at = nanos(self.net.now());
         self.phase = phase;
-        self.watch = Watch::of(self.plan, phase, self.server, at).or(self.watch.take());
+        if let Some(watch) = Watch::of(self.plan, phase, self.server, at) {
+            self.watch = Some(watch);
+        }
         self.tell(&Order::Phase { index: phase, at });
         let began = self.seconds();
         self.outcome.phases[phase].began = began;

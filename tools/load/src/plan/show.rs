@@ -15,6 +15,7 @@ impl Plan {
     }
 
     fn write(&self, fleet: &Fleet, text: &mut String) -> std::fmt::Result {
+        let span = humantime::format_duration;
         writeln!(text, "scenario    {}, seed {}", self.scenario, self.seed)?;
         let targets: Vec<String> = self.targets.iter().map(ToString::to_string).collect();
         writeln!(text, "target      {}", targets.join(", "))?;
@@ -27,10 +28,11 @@ impl Plan {
         writeln!(text, "sources     {sources}")?;
         writeln!(
             text,
-            "connections {} from {} worker(s), {} connects under way at most",
+            "connections {} from {} worker(s), {} connects under way at most, each for {}",
             grouped(self.connections()),
             fleet.workers,
-            self.dial.in_flight
+            self.dial.in_flight,
+            span(self.dial.timeout)
         )?;
         for cohort in &self.cohorts {
             writeln!(text, "cohort      {}", cohort.line(&self.phases))?;
@@ -38,6 +40,17 @@ impl Plan {
         for (number, phase) in self.phases.iter().enumerate() {
             writeln!(text, "phase {}     {}", number + 1, phase.line())?;
         }
+        writeln!(
+            text,
+            "after it    answers are waited for, at most {}; told every {}",
+            span(self.drain),
+            span(self.interval)
+        )?;
+        writeln!(
+            text,
+            "invalid     where our own sends are later than {} (99th percentile)",
+            span(self.late_limit)
+        )?;
         for threshold in &self.thresholds {
             writeln!(text, "threshold   {threshold}")?;
         }

@@ -139,7 +139,8 @@ impl Role for Die {
 /// Has our kernel throw away what comes, and end the socket by a reset once the run is over: nobody
 /// would answer a FIN.
 fn vanish(stream: &TcpStream) -> io::Result<()> {
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    /// `BPF_RET | BPF_K`: as many bytes as it says are kept, none.
+    const RETURN: u16 = 0x06;
     let socket = SockRef::from(stream);
     socket.set_linger(Some(Duration::ZERO))?;
     socket.attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)])

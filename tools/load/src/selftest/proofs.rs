@@ -98,7 +98,7 @@ fn silence() -> Result<Proof, Fatal> {
 /// Messages that were lost on the way are missing, to the last one.
 fn loss() -> Result<Proof, Fatal> {
     let host = Host::start(&["--drop", "10"])?;
-    let flags = &["-c", "10", "-r", "100", "-d", "600ms", "--drain", "300ms"];
+    let flags = &["-c", "10", "-r", "100", "-d", "600ms", "--drain", "800ms"];
     let run = host.run("push", flags)?;
     let (expected, missing) = (run.count(Count::Expected), run.outcome.missing());
     let code = run.verdict.code();

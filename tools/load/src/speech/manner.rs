@@ -161,6 +161,15 @@ impl fmt::Display for Manner {
         if let Some(user) = &self.user {
             write!(f, ", users {user}-0 and up")?;
         }
+        for (name, hex) in [
+            ("request", &self.request),
+            ("answer", &self.answer),
+            ("answer ends with", &self.answer_end),
+        ] {
+            if let Some(hex) = hex {
+                write!(f, ", {name} {hex}")?;
+            }
+        }
         Ok(())
     }
 }

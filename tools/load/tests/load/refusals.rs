@@ -115,12 +115,59 @@ fn a_dry_run_tells_the_plan_and_opens_nothing() {
         "60,000 connections, a heartbeat each 30s",
         "they open over 5s",
         "phase 2     measure: for 10s, judged",
+        "256 connects under way at most, each for 10s",
+        "after it    answers are waited for, at most 2s; told every 1s",
+        "invalid     where our own sends are later than 5ms",
         "threshold   lost==0",
     ] {
         assert!(run.stdout.contains(line), "{line:?} in {}", run.stdout);
     }
     let accepted = listener.accept().map(drop);
     assert_eq!(accepted.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_dry_run_tells_everything_that_was_asked_for() {
+    let plan = |args: &[&str]| {
+        let run = run(&[args, &["--dry-run"]].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stdout
+    };
+    let custom = [
+        "echo",
+        TARGET,
+        "-c",
+        "40",
+        "-r",
+        "200",
+        "-d",
+        "3s",
+        "--ramp",
+        "2s",
+        "--source",
+        "127.0.0.5",
+        "--seed",
+        "7",
+        "--dialect",
+        "custom",
+        "--request",
+        "50",
+        "--answer-end",
+        "0d0a",
+    ];
+    let told = plan(&custom);
+    for line in [
+        "scenario    echo, seed 7",
+        "speech      custom, request 50, answer ends with 0d0a",
+        "sources     127.0.0.5",
+        "40 connections, a request each 200ms; they open over 2s",
+        "measure: for 3s, judged",
+    ] {
+        assert!(told.contains(line), "{line:?} in {told}");
+    }
+    assert_eq!(told, plan(&custom), "the same command is the same plan");
+    let other = plan(&[&custom[..12], &["8"], &custom[13..]].concat());
+    assert_ne!(told, other, "another seed is another plan");
 }
 
 #[test]
