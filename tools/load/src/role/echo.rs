@@ -1,4 +1,7 @@
 //! A closed loop: so many requests are under way, and each answer brings the next one.
+//!
+//! Nobody asks before everybody is open: a loop that takes all a server has leaves none of it for
+//! newcomers.
 
 use super::{Role, Talk};
 use crate::speech::Heard;
@@ -9,11 +12,23 @@ pub(crate) struct Echo {
     pub(crate) depth: u32,
 }
 
+impl Echo {
+    fn ask(&self, talk: &mut Talk<'_>) {
+        talk.note(talk.now(), self.depth);
+        talk.request(self.depth);
+    }
+}
+
 impl Role for Echo {
     fn ready(&mut self, talk: &mut Talk<'_>) {
-        if !talk.desk.is_resting {
-            talk.note(talk.now(), self.depth);
-            talk.request(self.depth);
+        if !talk.desk.is_opening && !talk.desk.is_resting {
+            self.ask(talk);
+        }
+    }
+
+    fn begin(&mut self, talk: &mut Talk<'_>) {
+        if talk.conn.flight.is_empty() {
+            self.ask(talk);
         }
     }
 

@@ -40,6 +40,11 @@ pub(crate) trait Role {
         let _ = talk;
     }
 
+    /// A phase begins that is more than the opening of connections; told for every open connection.
+    fn begin(&mut self, talk: &mut Talk<'_>) {
+        let _ = talk;
+    }
+
     /// The moment has come for which the role asked to be woken.
     fn due(&mut self, talk: &mut Talk<'_>) {
         let _ = talk;

@@ -22,6 +22,8 @@ pub(crate) struct Desk {
     pub(crate) now: u64,
     /// When the present phase began.
     pub(crate) phase_began: u64,
+    /// The present phase is there for opening connections and is not judged.
+    pub(crate) is_opening: bool,
     /// Nothing new is to be said.
     pub(crate) is_resting: bool,
     /// Of the loop itself.
@@ -32,7 +34,8 @@ pub(crate) struct Desk {
     states: Vec<[u64; State::COUNT]>,
     /// Requests without an answer, over all connections.
     pub(crate) outstanding: u64,
-    /// Connects that have not been decided.
+    /// Connects whose end, or whose greeting's answer, is still to come: a server that is slow to
+    /// accept is not asked for more at once than its queue may hold.
     pub(crate) in_flight: u32,
     /// Connections whose socket turned out to be dead while it was written to.
     pub(crate) fallen: Vec<u32>,
@@ -55,6 +58,7 @@ impl Desk {
             dice,
             plan,
             phase_began: 0,
+            is_opening: true,
             is_resting: false,
             own: Tally::new(),
             tallies: vec![Tally::new(); cohorts],

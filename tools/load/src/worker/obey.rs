@@ -8,6 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::Worker;
 use super::conn::{NEVER, State};
 use crate::channel::{Order, Pulse, Word};
+use crate::plan::Until;
 use crate::proc;
 use crate::role::{Role, Talk};
 use crate::units::{nanos, share};
@@ -51,7 +52,14 @@ impl Worker {
             let moment = role.first_dial(conn.number, at).unwrap_or_else(spread);
             self.wait_until(to_key(index), moment);
         }
-        if self.desk.plan.phases[phase].disturb {
+        let phase = &self.desk.plan.phases[phase];
+        let (disturb, until) = (phase.disturb, phase.until);
+        self.desk.is_opening = matches!(until, Until::Settled { .. }) && !phase.judged;
+        if !self.desk.is_opening {
+            self.desk.look_at_clock();
+            self.each_open(|role, talk| role.begin(talk));
+        }
+        if disturb {
             self.disturb();
         }
         Ok(())

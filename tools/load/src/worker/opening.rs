@@ -91,7 +91,6 @@ impl Worker {
                 let now = self.desk.look_at_clock();
                 let tally = self.desk.tally(conn);
                 tally.record(Timing::Connect, now - conn.began, 1);
-                self.desk.in_flight -= 1;
                 self.desk.shift(conn, State::Greeting);
                 let mut greeting = Vec::new();
                 let id = self.desk.id_of(conn);
@@ -124,6 +123,7 @@ impl Worker {
     fn opened(&mut self, index: u32) {
         let conn = &mut self.conns[index as usize];
         self.desk.wake(index, conn, NEVER);
+        self.desk.in_flight -= 1;
         self.desk.shift(conn, State::Open);
         conn.attempts = 0;
         let (now, intended) = (self.desk.now, conn.intended);
@@ -189,7 +189,7 @@ impl Worker {
     /// Closes a connection, and forgets what belonged to it.
     pub(super) fn leave(&mut self, index: u32, ending: Ending) {
         let conn = &mut self.conns[index as usize];
-        if conn.state == State::Dialing {
+        if matches!(conn.state, State::Dialing | State::Greeting) {
             self.desk.in_flight -= 1;
         }
         self.desk.wake(index, conn, NEVER);

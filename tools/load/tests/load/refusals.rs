@@ -166,7 +166,7 @@ fn a_dry_run_tells_everything_that_was_asked_for() {
         assert!(told.contains(line), "{line:?} in {told}");
     }
     assert_eq!(told, plan(&custom), "the same command is the same plan");
-    let other = plan(&[&custom[..12], &["8"], &custom[13..]].concat());
+    let other = plan(&[&custom[..13], &["8"], &custom[14..]].concat());
     assert_ne!(told, other, "another seed is another plan");
 }
 
