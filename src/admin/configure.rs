@@ -22,7 +22,7 @@ struct Row<'a> {
     needs_restart: bool,
     tighter: bool,
     /// Live connections that come under it.
-    connections: u32,
+    touches: u32,
 }
 
 impl<'a> Row<'a> {
@@ -33,7 +33,7 @@ impl<'a> Row<'a> {
             new: &change.new,
             needs_restart: change.needs_restart,
             tighter: change.is_tighter,
-            connections: change.touches,
+            touches: change.touches,
         }
     }
 }

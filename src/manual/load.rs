@@ -1,9 +1,9 @@
 //! How to measure: `pulsegate-load`, what its words mean, and how not to be fooled.
 //!
 //! # In one paragraph
-//! Put the server on one core and the tool on another; ask the doctor whether the machine has room;
-//! let the ramp be over before anything is measured; say beforehand what must hold; read the verdict
-//! before the figures.
+//! Put the server on one core and the tool on another; ask the doctor whether the machine has
+//! room; let the ramp be over before anything is measured; say beforehand what must hold; read the
+//! verdict before the figures.
 //!
 //! ```text
 //! cargo build --release --workspace
@@ -33,15 +33,15 @@
 //!
 //! `--dry-run` tells the whole plan and opens nothing. Every dice follows from `--seed`.
 //!
-//! Those who die by `rst` or `vanish` leave no socket on which the server's end could be seen. With
-//! `--server-pid` the server's descriptors are counted instead, every 2 ms, and the first to be let
-//! go is taken for the first that was due. `vanish` needs no privilege: a filter on the socket throws
-//! away what comes, and so neither the tool nor its kernel answers any more.
+//! Those who die by `rst` or `vanish` leave no socket on which the server's end could be seen.
+//! With `--server-pid` the server's descriptors are counted instead, every 2 ms, and the first to
+//! be let go is taken for the first that was due. `vanish` needs no privilege: a filter on the
+//! socket throws away what comes, and so neither the tool nor its kernel answers any more.
 //!
 //! # Other servers
-//! `--preset` (or `--dialect`) chooses what is spoken: `gate`, `echo` and `sink` for pulsegate's own,
-//! on any `--framing`; `redis` (PING), `memcached` (version), `mqtt` (CONNECT, PINGREQ) and `nats`
-//! (PING) for others. `custom` takes any bytes, in hex:
+//! `--preset` (or `--dialect`) chooses what is spoken: `gate`, `echo` and `sink` for pulsegate's
+//! own, on any `--framing`; `redis` (PING), `memcached` (version), `mqtt` (CONNECT, PINGREQ) and
+//! `nats` (PING) for others. `custom` takes any bytes, in hex:
 //!
 //! ```text
 //! pulsegate-load echo 127.0.0.1:6379 --dialect custom \
@@ -58,34 +58,35 @@
 //! | invalid | 3 | the run says nothing about the server, and why it does not |
 //!
 //! 2 is a wrong command line, 4 a machine or a target that does not allow the run (with what to
-//! type), 130 and 143 an interrupted run, whose report is written all the same. Unless something else
-//! is said of them, `errors==0`, `lost==0` and `unanswered==0` must hold.
+//! type), 130 and 143 an interrupted run, whose report is written all the same. Unless something
+//! else is said of them, `errors==0`, `lost==0` and `unanswered==0` must hold.
 //!
-//! A run is invalid where the tool itself was the bottleneck: it knows when it should have sent and
-//! when it did, and where its own 99th percentile is later than `--late-limit`, what looks like a
-//! slow server is a slow tool. Use more `--workers`, more cores, or a lower rate. It is invalid, too,
-//! where not all connections were open when the measuring began.
+//! A run is invalid where the tool itself was the bottleneck: it knows when it should have sent
+//! and when it did, and where its own 99th percentile is later than `--late-limit`, what looks
+//! like a slow server is a slow tool. Use more `--workers`, more cores, or a lower rate. It is
+//! invalid, too, where not all connections were open when the measuring began.
 //!
 //! # Coordinated omission
-//! A tool that waits for an answer before it asks again stops asking while the server stands still,
-//! and so it sees one slow answer for each connection, however long that was. Here whatever goes by
-//! the clock has its moment first: it is sent at that moment whatever became of the last one, and it
-//! is timed from that moment. That is `response` (`beat_response`); `rtt` counts from the moment it
-//! was really sent. `echo` without `-r` is such a tool that waits: right for how much a server can
-//! do, wrong for how late its answers are.
+//! A tool that waits for an answer before it asks again stops asking while the server stands
+//! still, and so it sees one slow answer for each connection, however long that was. Here whatever
+//! goes by the clock has its moment first: it is sent at that moment whatever became of the last
+//! one, and it is timed from that moment. That is `response` (`beat_response`); `rtt` counts from
+//! the moment it was really sent. `echo` without `-r` is such a tool that waits: right for how
+//! much a server can do, wrong for how late its answers are.
 //!
 //! # Is the tool right?
-//! `pulsegate-load selftest` holds it against a server that does wrong on purpose, its own `sink`: a
-//! stall of two seconds must show as high and as often as it was, a killed server as dead, a delay as
-//! a shift of the median, each lost message as lost, and a rate beyond the tool's own power as
-//! invalid. `sink` can be had alone, too: `pulsegate-load sink --stall 2s --every 10s`.
+//! `pulsegate-load selftest` holds it against a server that does wrong on purpose, its own `sink`:
+//! a stall of two seconds must show as high and as often as it was, a killed server as dead, a
+//! delay as a shift of the median, each lost message as lost, and a rate beyond the tool's own
+//! power as invalid. `sink` can be had alone, too: `pulsegate-load sink --stall 2s --every 10s`.
 //!
 //! # How many connections fit
-//! `pulsegate-load doctor -c N` reckons descriptors (of a worker, of the server, of all), ports for
-//! each source and target, the listener's backlog, epoll, TCP's memory, the machine's memory and the
-//! firewall's table, and says for each that is too small what to type. Its exit code is 0 or 4.
+//! `pulsegate-load doctor -c N` reckons descriptors (of a worker, of the server, of all), ports
+//! for each source and target, the listener's backlog, epoll, TCP's memory, the machine's memory
+//! and the firewall's table, and says for each that is too small what to type. Its exit code is 0
+//! or 4.
 //!
-//! - One source has some 28,000 ports to one target. On the loopback network the tool takes as many
-//!   sources as it needs, elsewhere `--source` names them.
+//! - One source has some 28,000 ports to one target. On the loopback network the tool takes as
+//!   many sources as it needs, elsewhere `--source` names them.
 //! - A worker is a process with its own descriptors; the tool starts as few as it can.
 //! - An idle connection takes at most 512 bytes of the tool, which a test asserts.

@@ -23,6 +23,7 @@ mod output;
 mod package;
 mod precedence;
 mod program;
+mod refusals;
 mod reload;
 mod service;
 mod signals;

@@ -22,7 +22,7 @@ fn a_reload_is_answered_with_what_has_changed_and_how_many_it_touches() {
     let told = http.post("/v1/reload", "{}").json();
     let change = json!({
         "key": "listener.line.idle_timeout", "old": "\"60s\"", "new": "\"30s\"",
-        "needs_restart": false, "tighter": true, "connections": 1,
+        "needs_restart": false, "tighter": true, "touches": 1,
     });
     assert_eq!(told, json!({"changes": [change]}));
     assert_eq!(http.post("/v1/reload", "").json(), none);

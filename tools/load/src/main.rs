@@ -13,8 +13,8 @@
 //! - [`proc`]: what the kernel says of the server and of us
 //! - [`verdict`], [`report`]: what it all means, and how it is told; [`plot`] draws, [`compare`]
 //!   holds runs against each other
-//! - [`doctor`]: whether the machine allows a run; [`sink`], [`selftest`]: whether the tool tells the
-//!   truth
+//! - [`doctor`]: whether the machine allows a run; [`sink`], [`selftest`]: whether the tool tells
+//!   the truth
 
 #![cfg_attr(
     test,

@@ -1,11 +1,11 @@
 //! Lives an orderly life until a disturbed phase begins, and then dies in one of the known ways.
 //!
 //! The server should close the silent `expect` after it heard their last byte, and those that say
-//! FIN at once. A reset leaves us no socket, and one that has vanished hears nothing any more: when
-//! the server has noticed is seen in its descriptors (`--server-pid`).
+//! FIN at once. A reset leaves us no socket, and one that has vanished hears nothing any more:
+//! when the server has noticed is seen in its descriptors (`--server-pid`).
 //!
-//! To vanish takes no privilege: a filter on the socket throws away whatever comes, so that not even
-//! our kernel answers, and we say nothing. That is all the peer of a pulled plug ever sees.
+//! To vanish takes no privilege: a filter on the socket throws away whatever comes, so that not
+//! even our kernel answers, and we say nothing. That is all the peer of a pulled plug ever sees.
 
 use std::io;
 use std::time::Duration;
@@ -136,8 +136,8 @@ impl Role for Die {
     }
 }
 
-/// Has our kernel throw away what comes, and end the socket by a reset once the run is over: nobody
-/// would answer a FIN.
+/// Has our kernel throw away what comes, and end the socket by a reset once the run is over:
+/// nobody would answer a FIN.
 fn vanish(stream: &TcpStream) -> io::Result<()> {
     /// `BPF_RET | BPF_K`: as many bytes as it says are kept, none.
     const RETURN: u16 = 0x06;

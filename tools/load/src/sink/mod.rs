@@ -1,8 +1,8 @@
 //! `sink`: the tool's own server, with faults that are switched on by flags.
 //!
 //! What it does wrong is known to the moment, and so the tool can be held against it: see
-//! [`selftest`](crate::selftest). It speaks dialect `gate` on lines as far as the scenarios need it:
-//! `ping`, `login`, `join` and `pub`; any other line comes back as it was.
+//! [`selftest`](crate::selftest). It speaks dialect `gate` on lines as far as the scenarios need
+//! it: `ping`, `login`, `join` and `pub`; any other line comes back as it was.
 
 mod faulty;
 
