@@ -35,8 +35,9 @@
 //!
 //! Those who die by `rst` or `vanish` leave no socket on which the server's end could be seen.
 //! With `--server-pid` the server's descriptors are counted instead, every 2 ms, and the first to
-//! be let go is taken for the first that was due. `vanish` needs no privilege: a filter on the
-//! socket throws away what comes, and so neither the tool nor its kernel answers any more.
+//! be let go is taken for the first that was due. `vanish` needs no privilege: the socket
+//! asks for packets with more hops left than any has (`IP_MINTTL`), and so neither the tool nor its
+//! kernel answers any more.
 //!
 //! # Other servers
 //! `--preset` (or `--dialect`) chooses what is spoken: `gate`, `echo` and `sink` for pulsegate's
@@ -86,7 +87,7 @@
 //! and the firewall's table, and says for each that is too small what to type. Its exit code is 0
 //! or 4.
 //!
-//! - One source has some 28,000 ports to one target. On the loopback network the tool takes as
-//!   many sources as it needs, elsewhere `--source` names them.
+//! - One source has some 28,000 ports to one target. On the loopback network the tool takes as many
+//!   sources as it needs, elsewhere `--source` names them.
 //! - A worker is a process with its own descriptors; the tool starts as few as it can.
 //! - An idle connection takes at most 512 bytes of the tool, which a test asserts.

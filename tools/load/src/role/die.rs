@@ -1,11 +1,12 @@
 //! Lives an orderly life until a disturbed phase begins, and then dies in one of the known ways.
 //!
 //! The server should close the silent `expect` after it heard their last byte, and those that say
-//! FIN at once. A reset leaves us no socket, and one that has vanished hears nothing any more:
-//! when the server has noticed is seen in its descriptors (`--server-pid`).
+//! FIN at once. A reset leaves us no socket, and one that has vanished hears nothing any more: when
+//! the server has noticed is seen in its descriptors (`--server-pid`).
 //!
-//! To vanish takes no privilege: a filter on the socket throws away whatever comes, so that not
-//! even our kernel answers, and we say nothing. That is all the peer of a pulled plug ever sees.
+//! To vanish takes no privilege: the socket asks for packets with more hops left than any has, so
+//! that our kernel throws away whatever comes without an answer, and we say nothing. That is all
+//! the peer of a pulled plug ever sees.
 
 use std::io;
 use std::time::Duration;
@@ -13,11 +14,12 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use pulsegate::net::{Ending, Net};
 
-use socket2::{SockFilter, SockRef};
+use socket2::SockRef;
 
 use super::paced::Paced;
 use super::{Role, Talk, Wish};
 use crate::plan::{Cohort, Death};
+use crate::sockopt;
 use crate::speech::Heard;
 use crate::tally::{Count, Timing};
 use crate::units::nanos;
@@ -136,12 +138,17 @@ impl Role for Die {
     }
 }
 
-/// Has our kernel throw away what comes, and end the socket by a reset once the run is over:
-/// nobody would answer a FIN.
+/// Has our kernel throw away what comes, and end the socket by a reset once the run is over: nobody
+/// would answer a FIN.
 fn vanish(stream: &TcpStream) -> io::Result<()> {
-    /// `BPF_RET | BPF_K`: as many bytes as it says are kept, none.
-    const RETURN: u16 = 0x06;
-    let socket = SockRef::from(stream);
-    socket.set_linger(Some(Duration::ZERO))?;
-    socket.attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)])
+    SockRef::from(stream).set_linger(Some(Duration::ZERO))?;
+    let (level, name) = if stream.peer_addr()?.is_ipv4() {
+        (libc::IPPROTO_IP, libc::IP_MINTTL)
+    } else {
+        (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT)
+    };
+    sockopt::set(stream, level, name, HOPS_MAX)
 }
+
+/// Packets begin with 64 hops, seldom with 128; one with all 255 of them has come no way at all.
+const HOPS_MAX: libc::c_int = 255;
