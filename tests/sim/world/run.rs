@@ -37,6 +37,8 @@ struct Run {
     judge: Judge,
     dice: Dice,
     turns: u64,
+    /// Frames that the server had handled after the last turn.
+    frames: u64,
     /// Messages that the backend has written.
     written: u32,
     /// A full sweep every so many turns.
@@ -81,6 +83,7 @@ pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
         judge,
         dice: plan.dice,
         turns: 0,
+        frames: 0,
         written: 0,
         check_every: 1,
     };
@@ -272,6 +275,11 @@ impl Run {
     fn turn(&mut self) {
         self.server.turn().expect("the poll works");
         self.turns += 1;
+        // Frames that are handled one a turn, and answered into the outbox, are work.
+        let frames = self.server.gate().stats().frames_in;
+        if std::mem::replace(&mut self.frames, frames) != frames {
+            self.server.net_mut().idle_turns = 0;
+        }
         if self.turns.is_multiple_of(self.check_every) {
             self.server.gate().check();
         }
