@@ -53,7 +53,7 @@ pub struct Settings {
     pub frame_max: usize,
     /// The same before a login that is required.
     pub login_frame_max: usize,
-    /// Above it the connection is not read.
+    /// Above it the connection is not read; before a login that is required, above 4 KiB at most.
     pub outbox_low: usize,
     /// Above it for `outbox_soft_for`: the slow-consumer policy.
     pub outbox_soft: usize,
@@ -130,6 +130,21 @@ pub enum UserPolicy {
     Reject,
     /// So many connections share the user; the oldest is replaced.
     Devices(u16),
+}
+
+/// Above so much waiting output nobody is read who has yet to log in where that is required:
+/// answers to pings and errors are all that a stranger can cause.
+const STRANGER_OUTPUT: usize = 4_096;
+
+impl Settings {
+    /// Above so much waiting output a connection is not read.
+    pub(crate) fn output_low(&self, is_logged_in: bool) -> usize {
+        if is_logged_in || self.login != Login::Required {
+            self.outbox_low
+        } else {
+            self.outbox_low.min(STRANGER_OUTPUT)
+        }
+    }
 }
 
 impl Default for Settings {

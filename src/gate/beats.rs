@@ -48,7 +48,7 @@ impl Beats {
         is_ping.then(|| Self {
             ping: ping.len(),
             pong: pong.len(),
-            at_once: settings.outbox_low / pong.len(),
+            at_once: settings.output_low(false) / pong.len(),
             ends: ends(&ping),
             pings: ping.repeat(GLUED_MAX),
             pongs: pong.repeat(GLUED_MAX),
@@ -179,8 +179,10 @@ impl Gate {
         let Some(beats) = self.rules[listener].beats.take() else {
             return (0, 0);
         };
-        let low = self.rules[listener].settings.outbox_low;
         let conn = self.conns.at_mut(index);
+        let low = self.rules[listener]
+            .settings
+            .output_low(conn.is_logged_in());
         // One after another, they would be answered until the output is above the low-water mark.
         let room = low.saturating_sub(conn.waiting()) / beats.pong + 1;
         let count = beats.count(bytes, room.min(budget as usize));

@@ -87,8 +87,12 @@ impl Gate {
     }
 
     fn choke_waiting(&mut self, index: u32) -> bool {
-        let low = self.rules_of(index).settings.outbox_low;
-        let is_choked = self.conns.at(index).waiting() > low;
+        let conn = self.conns.at(index);
+        let low = self
+            .rules_of(index)
+            .settings
+            .output_low(conn.is_logged_in());
+        let is_choked = conn.waiting() > low;
         if is_choked {
             self.pause(index, Flags::CHOKED);
         }

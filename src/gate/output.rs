@@ -344,7 +344,7 @@ impl Gate {
         let conn = self.conns.at(index);
         let is_low = |outbox: &Outbox| {
             let rules = &self.rules[usize::from(conn.listener.0)];
-            outbox.len() <= rules.settings.outbox_low
+            outbox.len() <= rules.settings.output_low(conn.is_logged_in())
         };
         if !conn.is_open() || !conn.outbox.as_deref().is_none_or(is_low) {
             return;

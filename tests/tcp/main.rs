@@ -26,6 +26,7 @@ mod http;
 mod kernel;
 mod library;
 mod linger;
+mod logins;
 mod malformed;
 mod messages;
 mod network;
