@@ -6,7 +6,7 @@ use super::daemon;
 use crate::daemon::Daemon;
 use crate::http::{Http, Reply};
 
-const TOKEN: &str = "a-token-that-nobody-guesses";
+pub const TOKEN: &str = "a-token-that-nobody-guesses";
 
 /// A daemon that wants that token.
 pub fn guarded() -> (Daemon, tempfile::NamedTempFile) {

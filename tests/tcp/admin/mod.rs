@@ -8,6 +8,7 @@ mod lists;
 mod monitoring;
 mod page;
 mod push;
+mod readers;
 mod reload;
 mod told;
 
