@@ -20,6 +20,7 @@ mod command;
 mod daemon;
 mod exhaustion;
 mod fairness;
+mod foreign;
 mod framing;
 mod held;
 mod http;
