@@ -5,12 +5,14 @@
 //! - [`memory`]: where each byte of an idle connection goes, budgets, the ceiling
 //! - [`choices`]: what we do where the contract on the wire is silent
 //! - [`promises`]: what is promised and what is not
+//! - [`backends`]: a backend in any language: events, pushes, users; what goes over the wire
 //! - [`operations`]: running it: health, reload, leaving, what to watch, what lines mean
 //! - [`tuning`]: what the kernel around it must allow, and how to see that it does not
 //! - [`testing`]: the simulation, planted bugs, the real kernel, benches
 //! - [`load`]: how to measure, and how not to be fooled
 //! - [`dependencies`]: each crate and why it is here
 
+pub mod backends;
 pub mod choices;
 pub mod dependencies;
 pub mod house;

@@ -37,4 +37,5 @@ mod rules;
 mod shutdown;
 mod slow;
 mod topics;
+mod transcripts;
 mod users;
