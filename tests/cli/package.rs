@@ -80,7 +80,9 @@ fn unit(folder: &Path, version: u32) -> PathBuf {
 fn the_units_are_taken_and_hardened() {
     let folder = tempfile::tempdir().unwrap();
     let Some(version) = version() else {
-        return eprintln!("skipped: there is no systemd-analyze");
+        let may_skip = std::env::var_os("PULSEGATE_NO_SKIP").is_none();
+        assert!(may_skip, "systemd-analyze is not installed");
+        return eprintln!("skipped: systemd-analyze is not installed: nobody judges the units");
     };
     let service = unit(folder.path(), version);
     let socket = folder.path().join("pulsegate.socket");
@@ -131,17 +133,134 @@ fn the_image_runs_as_nobody_in_particular_and_gets_its_signals() {
     assert!(file.contains("\nSTOPSIGNAL SIGTERM\n"));
 }
 
+/// The instructions of a file for an image, each in words.
+fn instructions(file: &str) -> Vec<Vec<&str>> {
+    let lines = file.lines().filter(|line| !line.starts_with('#'));
+    let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+    words.filter(|words| !words.is_empty()).collect()
+}
+
 #[test]
-fn what_the_package_is_made_of_is_there() {
+fn what_the_image_is_made_of_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = read("docker/Dockerfile");
+    let ignored = read("docker/Dockerfile.dockerignore");
+    let (mut stages, mut copies) = (Vec::new(), 0);
+    for words in instructions(&file) {
+        match words[..] {
+            ["FROM", _, "AS", stage] => stages.push(stage),
+            ["FROM", _] => {}
+            ["COPY", from, source, _] if from.starts_with("--from=") => {
+                let stage = from.trim_start_matches("--from=");
+                assert!(stages.contains(&stage), "{words:?}: no such stage");
+                // What a stage before has built: the program, where its working directory is.
+                assert!(file.contains("\nWORKDIR /src\n"), "{words:?}");
+                let built = format!("/src/target/release/{}", env!("CARGO_PKG_NAME"));
+                assert_eq!(source, built, "{words:?}");
+                copies += 1;
+            }
+            ["COPY", source, _] => {
+                assert!(root.join(source).exists(), "{words:?}: no such file");
+                let is_ignored = |line: &str| source.starts_with(line.trim_end_matches('/'));
+                assert!(!ignored.lines().any(is_ignored), "{words:?}: is ignored");
+                copies += 1;
+            }
+            [
+                "RUN",
+                "cargo",
+                "build",
+                "--release",
+                "--locked",
+                "--bin",
+                program,
+            ] => {
+                assert_eq!(program, env!("CARGO_PKG_NAME"));
+            }
+            [
+                "WORKDIR" | "USER" | "EXPOSE" | "STOPSIGNAL" | "ENTRYPOINT" | "CMD",
+                ..,
+            ] => {}
+            _ => panic!("{words:?}: say here what this needs"),
+        }
+    }
+    assert_eq!((stages.len(), copies), (1, 3));
+    // The program is built from all that the workspace names.
+    for held in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "tools",
+        "benches",
+        "tests",
+    ] {
+        assert!(
+            !ignored.lines().any(|line| line == held),
+            "{held} is ignored"
+        );
+    }
+    // What it is started with is what was copied to there, and the port is the one it listens on.
+    let held = file.contains("tools/docker/pulsegate.toml /etc/pulsegate/pulsegate.toml\n");
+    assert!(held && file.contains("\"--config\", \"/etc/pulsegate/pulsegate.toml\"]"));
+    assert!(file.contains("\nEXPOSE 7373\n") && read("docker/pulsegate.toml").contains(":7373\""));
+}
+
+/// The table of a manifest for `cargo deb`.
+fn deb() -> toml::Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
     let manifest: toml::Table = toml::from_str(&manifest).unwrap();
-    let deb = &manifest["package"]["metadata"]["deb"];
+    manifest["package"]["metadata"]["deb"].clone()
+}
+
+/// The files under a folder of the tree, with their paths in it.
+fn files(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    let names = entries
+        .expect(folder)
+        .map(|entry| entry.unwrap().file_name());
+    let paths = names.map(|name| format!("{folder}/{}", name.to_string_lossy()));
+    paths.collect()
+}
+
+#[test]
+fn what_the_package_is_made_of_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let deb = deb();
     let assets = deb["assets"].as_array().unwrap();
+    let mut sources = Vec::new();
     for asset in assets {
         let source = asset[0].as_str().unwrap();
-        let is_built = source.starts_with("target/") || source.contains('*');
-        assert!(is_built || root.join(source).is_file(), "{source}");
+        match source.split_once('*') {
+            _ if source.starts_with("target/") => {
+                assert_eq!(source, format!("target/release/{}", env!("CARGO_PKG_NAME")));
+            }
+            Some((before, after)) => {
+                let folder = before.trim_end_matches('/');
+                let found = files(folder)
+                    .into_iter()
+                    .filter(|path| path.ends_with(after));
+                let before = sources.len();
+                sources.extend(found);
+                assert!(sources.len() > before, "{source} is nothing");
+            }
+            None => {
+                assert!(root.join(source).is_file(), "{source} is not there");
+                sources.push(source.to_owned());
+            }
+        }
+    }
+    // Whatever there is to be packaged is.
+    for folder in ["package/man", "package/completions", "systemd", "examples"] {
+        for path in files(&format!("tools/{folder}")) {
+            assert!(sources.contains(&path), "{path} is not in the package");
+        }
+    }
+    for (table, key) in [
+        (&deb, "maintainer-scripts"),
+        (&deb["systemd-units"], "unit-scripts"),
+    ] {
+        let folder = table[key].as_str().unwrap();
+        assert!(root.join(folder).is_dir(), "{folder} is not there");
     }
     let conf = deb["conf-files"][0]
         .as_str()
