@@ -35,6 +35,9 @@ pub struct Limits {
     pub reaps: u32,
     /// Tasks from other threads run per turn; as many again may wait.
     pub tasks: u32,
+    /// The lag of the loop, a mean over the last second, above which newcomers have to wait until
+    /// it is below half of this: established connections come first.
+    pub lag: Duration,
 
     /// Bytes of half frames, over all connections. Over it the oldest half frame's connection ends.
     pub input_budget: usize,
@@ -90,6 +93,7 @@ impl Default for Limits {
             fanout: 1_024,
             reaps: 1_024,
             tasks: 256,
+            lag: Duration::from_millis(100),
             input_budget: 64 << 20,
             output_budget: 256 << 20,
             offline_budget: 64 << 20,

@@ -10,6 +10,7 @@ mod admin;
 mod drain;
 mod expire;
 mod flush;
+mod lag;
 mod serve;
 
 use std::io;
@@ -23,6 +24,7 @@ use slab::Slab;
 use self::accept::Door;
 use self::admin::Office;
 use self::drain::Drain;
+use self::lag::Alarm;
 use crate::gate::conn::{Flags, Phase};
 use crate::gate::tune::Course;
 use crate::gate::{Birth, Configure, Gate};
@@ -65,6 +67,8 @@ pub struct Server<N: Net, H: Handler> {
     has_tasks: bool,
     /// When it was last said that accepting rests, in seconds since the loop began.
     rest_warned: Option<u32>,
+    /// What is said of the loop's lag.
+    alarm: Alarm,
     drain: Drain,
     stopping: Stopping,
     /// The admin interface, where there is one.
@@ -145,6 +149,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             remote,
             has_tasks: false,
             rest_warned: None,
+            alarm: Alarm::default(),
             drain: Drain::default(),
             stopping: Stopping::No,
             office: None,
@@ -216,7 +221,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         self.gate.is_draining = true;
         self.handler.on_drain(&mut self.gate);
         // Who has connected by now is told as well.
-        self.doors.iter_mut().for_each(Door::release);
+        for door in 0..self.doors.len() {
+            self.release(door);
+        }
         self.accept();
         self.close_doors();
         self.begin_drain();
@@ -249,9 +256,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             timeout = self.rest(budget, timeout);
         }
         self.ready.clear();
+        let asleep = self.gate.clock.elapsed();
         self.net.wait(&mut self.ready, timeout)?;
         self.gate.clock.advance(self.net.now(), timeout);
-        self.gate.pace.woke = self.gate.clock.elapsed();
+        self.gate.pace_wake(asleep, timeout);
         self.gate.stats.events += self.ready.len() as u64;
         self.gate.fanout_left = self.gate.limits.fanout;
         self.gate.stats.turns += 1;

@@ -13,6 +13,9 @@ pub(crate) fn readyz(gate: &Gate) -> Result<Answer, Refusal> {
     if gate.is_draining {
         return Err(Refusal::new(503, "draining", "the server is shutting down"));
     }
+    if gate.pace.lag.is_over() {
+        return Err(Refusal::overloaded("the loop lags: newcomers wait"));
+    }
     if gate.connections() >= gate.limits.connections {
         return Err(Refusal::overloaded(
             "there are as many connections as may be",

@@ -23,6 +23,7 @@ mod deaths;
 mod events;
 pub(crate) mod fanout;
 mod input;
+mod lag;
 mod largest;
 mod ledger;
 mod letters;
@@ -37,6 +38,7 @@ mod push;
 mod queue;
 mod receipts;
 pub(crate) mod requests;
+mod rests;
 mod rules;
 mod stats;
 pub(crate) mod timers;
@@ -79,11 +81,13 @@ pub(crate) use self::bans::Banned;
 pub use self::configure::{Configure, Ticket, Verdict};
 pub use self::deaths::Death;
 pub(crate) use self::events::Kind as EventKind;
+pub use self::lag::Lag;
 pub use self::ledger::Ceiling;
 pub(crate) use self::offline::{body_len, own};
 pub use self::pace::{Histogram, Pace};
 pub use self::push::{Push, Receipt, Target};
 pub(crate) use self::receipts::Order;
+pub use self::rests::{RestCause, Rests};
 pub use self::stats::{Letters, Stats};
 pub use self::timers::TimerId;
 
@@ -111,6 +115,7 @@ pub struct Gate {
     /// The shutdown has begun.
     pub(crate) is_draining: bool,
     pub(crate) pace: Pace,
+    pub(crate) rests: Rests,
     pub(crate) course: Course,
     pub(crate) configuring: Configuring,
     pub(crate) events: Events,
@@ -169,6 +174,7 @@ impl Gate {
             drain_over: None,
             is_draining: false,
             pace: Pace::default(),
+            rests: Rests::default(),
             course: Course::default(),
             configuring: Configuring::default(),
             events: Events::new(birth.wall),
@@ -330,18 +336,6 @@ impl Gate {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.stats
-    }
-
-    /// The work of a turn is done.
-    pub(crate) fn pace_turn(&mut self) {
-        self.pace.last = self.clock.elapsed().saturating_sub(self.pace.woke);
-        self.pace.turns.observe(self.pace.last);
-    }
-
-    /// How the loop keeps time.
-    #[must_use]
-    pub fn pace(&self) -> &Pace {
-        &self.pace
     }
 
     /// The bounds this gate works under.

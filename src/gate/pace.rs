@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+use super::Gate;
+use super::lag::{Lag, Passed};
+
 /// How often something took how long: buckets that double from 64 microseconds to two seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Histogram {
@@ -21,8 +24,14 @@ pub struct Pace {
     pub lateness: Histogram,
     /// The work of the last turn.
     pub last: Duration,
+    /// How long whoever becomes ready waits, lately.
+    pub lag: Lag,
     /// When the work of this turn began, since the loop began.
-    pub(crate) woke: Duration,
+    woke: Duration,
+    /// When the work of the last one ended, or a rest after it.
+    slept: Duration,
+    /// How much later than it asked to the loop woke for this turn.
+    late: Duration,
 }
 
 impl Histogram {
@@ -76,6 +85,36 @@ impl Histogram {
         let wanted = (self.count() * share).div_ceil(1_000);
         let found = self.cumulated().find(|(_, count)| *count >= wanted);
         found.map_or(self.longest, |(end, _)| end.min(self.longest))
+    }
+}
+
+impl Gate {
+    /// The work of a turn is done.
+    pub(crate) fn pace_turn(&mut self) {
+        let (pace, now) = (&mut self.pace, self.clock.elapsed());
+        pace.last = now.saturating_sub(pace.woke);
+        pace.turns.observe(pace.last);
+        let passed = Passed {
+            rested: pace.woke.saturating_sub(pace.slept + pace.late),
+            busy: pace.late + pace.last,
+            at: now,
+        };
+        pace.lag.observe(passed, self.limits.lag);
+        pace.slept = now;
+    }
+
+    /// The loop woke from a wait that was to last no longer than `asked`, from `slept` on.
+    pub(crate) fn pace_wake(&mut self, asleep: Duration, asked: Option<Duration>) {
+        let now = self.clock.elapsed();
+        let asked = asked.unwrap_or(Duration::MAX);
+        self.pace.late = now.saturating_sub(asleep).saturating_sub(asked);
+        self.pace.woke = now;
+    }
+
+    /// How the loop keeps time.
+    #[must_use]
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Stats {
     pub closed: [u64; CloseReason::ALL.len()],
     /// Errors of `accept` that a newcomer caused.
     pub accept_faults: u64,
-    /// Times a listener was left alone because descriptors or memory ran out.
+    /// Times a listener was left alone for a while; [`Rests`](crate::Rests) tells why.
     pub accept_pauses: u64,
     /// Bytes read.
     pub bytes_in: u64,

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) enum TimerKind {
     /// A user's oldest message expires, or an absent user is forgotten.
     User(u32),
-    /// A listener that ran out of descriptors tries again.
+    /// A listener that is on hold tries again.
     Listener(ListenerId),
     /// More are told that the server shuts down.
     Drain,

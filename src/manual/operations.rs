@@ -28,8 +28,12 @@
 //! - **May newcomers be sent here?** Not any more once the shutdown has begun
 //!   ([`Gate::is_draining`](crate::Gate::is_draining)): that is the first thing it does, before
 //!   anybody is told.
-//! - **Does it keep time?** [`Gate::stalled`](crate::Gate::stalled) grows where the loop came more
-//!   than half a second late: a machine that is too busy, or was stopped.
+//! - **Does it keep time?** The [`Lag`](crate::Lag) is how long whoever becomes ready waits for the
+//!   loop: a mean over the last second. Above [`Limits::lag`](crate::Limits::lag), 100 ms, the
+//!   listeners rest and it is not ready: newcomers wait in the kernel's queue, whoever is connected
+//!   is served. Below half of that it goes on. A single gap does not count, however long: a stop, a
+//!   suspension, one slow call. [`Gate::stalled`](crate::Gate::stalled) grows where the loop came
+//!   more than half a second late: a machine that is too busy, or was stopped.
 //!
 //! # Reload
 //! SIGHUP, or [`Gate::configure`](crate::Gate::configure) from inside. A thread reads and judges
@@ -80,8 +84,9 @@
 //! `pulsegate`) and a dashboard to import into Grafana (`dashboard.json`), for one daemon or many.
 //!
 //! - `refused`: `limits.connections` is reached. *Do*: more descriptors, another machine
-//! - `accept_pauses`: descriptors, memory or slots ran out: accepting rests 80 ms at a time.
-//!   *Do*: raise `LimitNOFILE=`; see the log for which
+//! - `accept_pauses`, [`Rests`](crate::Rests) by cause: accepting rests, 80 ms at a time. *Do*:
+//!   `resources`: raise `LimitNOFILE=`, and see the log for which; `places`: as for `refused`;
+//!   `lag`: less load on this loop, or find what takes so long in an application's handler
 //! - `accept_faults`: newcomers that were gone before they were taken. *Do*: a scan, or a backlog
 //!   that is served too late
 //! - closes for `idle-timeout` in a burst: a path in between has died, or everybody was told too
@@ -104,6 +109,8 @@
 //! - `connections lowered from … to …`: the descriptor limit does not allow as many
 //! - `accepting rests for 80 ms at a time: …`: out of descriptors or memory; told once in ten
 //!   seconds
+//! - `accepting rests: the loop lags: lag=…`, `accepting goes on: …`: newcomers waited for it; told
+//!   once in ten seconds
 //! - `reloaded FILE: changed=N needs-restart=M`: and then each of them
 //! - `reload refused, nothing has changed: FILE:LINE: …`: a mistake, and what would be right
 //! - `a socket was handed over for …: no listener is called so`: `FileDescriptorName=` and `name`

@@ -1,8 +1,8 @@
 //! Newcomers: accepted in rounds, so many per listener and turn.
 //!
 //! A listener is edge-triggered like everything else: until an accept says that nothing waits, it
-//! is remembered as ready. Where descriptors, memory or slots ran out it neither spins nor goes
-//! deaf: it is put on hold and tries again after 100 ms.
+//! is remembered as ready. Where descriptors, memory or slots ran out, or the loop lags, it neither
+//! spins nor goes deaf: it is put on hold and tries again after 100 ms.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use log::warn;
 
 use super::Server;
+use crate::gate::RestCause;
 use crate::gate::conn::Flags;
 use crate::gate::timers::TimerKind;
 use crate::handler::Handler;
@@ -30,20 +31,20 @@ pub(super) struct Door<L> {
     socket: L,
     rules: ListenerId,
     is_ready: bool,
-    is_held: bool,
+    /// Why it is left alone until a timer comes up.
+    held: Option<RestCause>,
 }
 
 impl<L> Door<L> {
     pub(super) fn is_ready(&self) -> bool {
-        self.is_ready && !self.is_held
+        self.is_ready && !self.is_held()
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     pub(super) fn mark(&mut self) {
-        self.is_ready = true;
-    }
-
-    pub(super) fn release(&mut self) {
-        self.is_held = false;
         self.is_ready = true;
     }
 }
@@ -63,18 +64,33 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             socket,
             rules,
             is_ready: true,
-            is_held: false,
+            held: None,
         });
         Ok(addr)
     }
 
     pub(super) fn close_doors(&mut self) {
+        for door in 0..self.doors.len() {
+            self.release(door);
+        }
         for door in self.doors.drain(..) {
             self.net.unlisten(door.socket);
         }
     }
 
+    /// Whoever waits at a listener is taken from now on.
+    pub(super) fn release(&mut self, door: usize) {
+        let door = &mut self.doors[door];
+        door.is_ready = true;
+        if let Some(cause) = door.held.take() {
+            self.gate.rests.end(cause, self.gate.clock.elapsed());
+        }
+    }
+
     pub(super) fn accept(&mut self) {
+        if self.rests_for_lag() {
+            return;
+        }
         // Whoever was served last is last, so that a slot that becomes free goes round.
         let first = self.first_door;
         for step in 0..self.doors.len() {
@@ -91,7 +107,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     fn accept_one(&mut self, door: usize) -> bool {
         let limits = &self.gate.limits;
         if self.sockets.len() >= (limits.connections + limits.refusals) as usize {
-            self.hold(door);
+            self.hold(door, RestCause::Places);
             return false;
         }
         match self.net.accept(&self.doors[door].socket) {
@@ -104,7 +120,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
                 AcceptFault::Newcomer => self.gate.stats.accept_faults += 1,
                 AcceptFault::Exhausted => {
                     self.warn_of_rest(&error);
-                    self.hold(door);
+                    self.hold(door, RestCause::Resources);
                 }
             },
         }
@@ -126,9 +142,25 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         }
     }
 
-    fn hold(&mut self, door: usize) {
+    pub(super) fn hold(&mut self, door: usize, cause: RestCause) {
         self.gate.stats.accept_pauses += 1;
-        self.doors[door].is_held = true;
+        self.gate.rests.begin(cause, self.gate.clock.elapsed());
+        self.doors[door].held = Some(cause);
+        self.pause(door);
+    }
+
+    /// A listener has rested for a while: it is released, unless the loop lags still.
+    pub(super) fn try_again(&mut self, door: usize) {
+        let rests_on = |door: &Door<N::Listener>| door.held == Some(RestCause::Lag);
+        if self.lags() && self.doors.get(door).is_some_and(rests_on) {
+            self.pause(door);
+        } else if door < self.doors.len() {
+            self.release(door);
+        }
+    }
+
+    /// Lets a listener rest for a while.
+    fn pause(&mut self, door: usize) {
         let at = self.gate.clock.real().after(Span::covering(HOLD));
         let id = ListenerId(u16::try_from(door).unwrap_or(u16::MAX));
         self.gate.start_timer(at, TimerKind::Listener(id));
@@ -147,7 +179,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             warn!("a connection could not be registered: {error}");
             self.gate.conns.at_mut(index).flags.set(Flags::UNTOLD);
             self.gate.cut_at(index, CloseReason::Overloaded);
-            self.hold(door);
+            self.hold(door, RestCause::Resources);
         } else if self.gate.conns.at(index).is_open() {
             self.handler.on_open(&mut self.gate, conn);
         }

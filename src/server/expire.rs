@@ -32,9 +32,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         match kind {
             TimerKind::User(user) => self.gate.ring_user(user),
             TimerKind::Listener(listener) => {
-                if let Some(door) = self.doors.get_mut(usize::from(listener.0)) {
-                    door.release();
-                }
+                self.try_again(usize::from(listener.0));
             }
             TimerKind::Drain => self.go_on_draining(),
             TimerKind::Cut => self.cut_all(),

@@ -10,6 +10,7 @@ mod drain;
 mod duplicates;
 mod errors;
 mod frames;
+mod lag;
 mod letters;
 mod many;
 mod readers;

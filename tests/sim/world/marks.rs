@@ -59,6 +59,7 @@ marks! {
     Storm: "a crowd left and came back as one",
     Rounds: "a deadline was longer than the wheel",
     Spread: "the goodbyes of a shutdown were spread",
+    Lagged: "a newcomer waited because the loop lagged",
 }
 
 /// Reasons that nothing in the simulation gives: there are no bans and no rates yet, and a bug of

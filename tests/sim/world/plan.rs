@@ -120,6 +120,7 @@ fn limits(dice: &mut Dice, has_tight_budget: bool) -> Limits {
         fanout,
         reaps,
         tasks,
+        lag: Duration::from_millis(*dice.pick(&[20, 100, 100])),
         input_budget: budget(dice, 8 << 10, 64 << 10),
         output_budget: budget(dice, 8 << 10, 32 << 10),
         offline_budget: budget(dice, 8 << 10, 64 << 10),

@@ -39,6 +39,8 @@ struct Run {
     turns: u64,
     /// Frames that the server had handled after the last turn.
     frames: u64,
+    /// Newcomers it had taken by then.
+    accepted: u64,
     /// Messages that the backend has written.
     written: u32,
     /// A full sweep every so many turns.
@@ -84,6 +86,7 @@ pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
         dice: plan.dice,
         turns: 0,
         frames: 0,
+        accepted: 0,
         written: 0,
         check_every: 1,
     };
@@ -287,11 +290,13 @@ impl Run {
         assert_eq!(nanos(stalled), stall, "how long the loop has stalled");
         let mut events = std::mem::take(&mut self.server.handler_mut().events);
         self.say_ends(&events);
+        let lags = self.judge_lag();
         let limits = self.server.gate().limits();
         let has_room = self.server.gate().sockets() < limits.connections + limits.refusals;
         let has_drought = self.server.net().drought.is_some();
         let mut kernel = std::mem::take(&mut self.server.net_mut().kernel);
-        self.judge.listen(&kernel, has_room && !has_drought);
+        self.judge
+            .listen(&kernel, has_room && !has_drought && !lags);
         self.judge
             .hear(&mut events, &mut kernel, self.server.gate());
         self.judge.bury(&mut kernel);
@@ -300,6 +305,22 @@ impl Run {
         }
         self.server.net_mut().kernel = kernel;
         self.server.handler_mut().events = events;
+    }
+
+    /// A loop that lags takes nobody; whether it does.
+    fn judge_lag(&mut self) -> bool {
+        let gate = self.server.gate();
+        let accepted = gate.stats().accepted;
+        let newcomers = accepted - std::mem::replace(&mut self.accepted, accepted);
+        let lags = gate.pace().lag.is_over() && !gate.is_draining();
+        assert!(
+            !lags || newcomers == 0,
+            "{newcomers} newcomers were taken although the loop lags"
+        );
+        let net = self.server.net_mut();
+        let waits = lags && net.kernel.has_newcomers();
+        net.kernel.marks.reach_if(waits, Mark::Lagged);
+        lags
     }
 
     fn say_ends(&self, events: &[super::watch::Event]) {
