@@ -8,6 +8,7 @@ use super::answer::Refusal;
 use super::limits::AdminLimits;
 use super::routes;
 use crate::codec::http::Head;
+use crate::gate::Gate;
 use crate::net::Process;
 
 /// What the answers of all connections are made from, beside the gate.
@@ -23,6 +24,8 @@ pub(crate) struct Facts {
     pub(crate) wall: Duration,
     /// The same when the loop began.
     pub(crate) began: Duration,
+    /// The wall clock when a configuration was taken over, how many had been by then.
+    pub(crate) configured: (Duration, u64),
     /// What the system said of the process, lately.
     pub(crate) process: Process,
     /// Requests answered, by the hundreds of their status, from 200 on.
@@ -43,11 +46,21 @@ impl Facts {
             access,
             bound,
             bodies: 0,
+            held: 0,
             wall,
             began: wall,
+            configured: (wall, 0),
             process: Process::default(),
             answered: [0; 4],
             peers: 0,
+        }
+    }
+
+    /// A reload has news for us in the turn in which it takes place.
+    pub(crate) fn note_reloads(&mut self, gate: &Gate) {
+        let reloads = gate.stats().reloads;
+        if self.configured.1 != reloads {
+            self.configured = (self.wall, reloads);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Writes the text format of Prometheus: a help and a type for each family, then its samples.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use crate::gate::Histogram;
@@ -110,8 +110,17 @@ impl Family<'_> {
         self.labels(&[(label, value)], number);
     }
 
-    /// A sample.
+    /// A duration with one label.
+    pub(crate) fn seconds(&mut self, label: &str, value: &str, span: Duration) {
+        self.sample(&[(label, value)], span.as_secs_f64());
+    }
+
+    /// A number.
     pub(crate) fn labels(&mut self, labels: &[(&str, &str)], number: u64) {
+        self.sample(labels, number);
+    }
+
+    fn sample(&mut self, labels: &[(&str, &str)], number: impl Display) {
         let text = labels
             .iter()
             .map(|(label, value)| format!("{label}=\"{}\"", escape(value)))

@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::desk::Facts;
 use super::exposition::{Exposition, Kind};
 use crate::codec::framing::Guess;
-use crate::gate::Gate;
+use crate::gate::{Gate, RestCause};
 use crate::reason::CloseReason;
 
 const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -23,6 +23,7 @@ pub(crate) fn metrics(gate: &Gate, facts: &Facts) -> Answer {
     messages(gate, &mut page);
     event_loop(gate, &mut page);
     memory(gate, &mut page);
+    configuration(gate, facts, &mut page);
     admin(facts, &mut page);
     process(gate, facts, &mut page);
     Answer::of(200, TYPE, page.into_bytes())
@@ -75,11 +76,29 @@ fn connections(gate: &Gate, page: &mut Exposition) {
             "protocol",
             Guess::ALL.map(|guess| (guess.word(), stats.foreign[guess as usize])),
         );
-    let text = "Times a listener rested because descriptors or memory ran out.";
-    page.counter("accept_pauses_total", text, stats.accept_pauses);
+    accepting(gate, page);
+    let readers = u64::from(gate.slow_readers());
+    let text = "Connections whose output is above the soft limit.";
+    page.gauge("slow_consumers", text, readers);
     let text = "Connections ended because they did not read.";
     let slow = stats.closed(CloseReason::SlowConsumer) + stats.closed(CloseReason::WriteTimeout);
     page.counter("slow_consumers_total", text, slow);
+}
+
+fn accepting(gate: &Gate, page: &mut Exposition) {
+    let rests = gate.rests();
+    let text = "Times a listener rested, for whatever cause.";
+    page.counter("accept_pauses_total", text, gate.stats().accept_pauses);
+    let text = "How long listeners rested, by what for.";
+    let mut family = page.family("accept_paused_seconds_total", Kind::Counter, text);
+    for cause in RestCause::ALL {
+        family.seconds("cause", cause.word(), rests.lasted(cause));
+    }
+    let text = "Listeners that rest now, by what for.";
+    page.family("accept_paused", Kind::Gauge, text).each(
+        "cause",
+        RestCause::ALL.map(|cause| (cause.word(), u64::from(rests.resting(cause)))),
+    );
 }
 
 fn traffic(gate: &Gate, page: &mut Exposition) {
@@ -97,8 +116,10 @@ fn traffic(gate: &Gate, page: &mut Exposition) {
     let other = stats.frames_in.saturating_sub(stats.beats);
     page.family("frames_received_total", Kind::Counter, "Frames received.")
         .each("type", [("heartbeat", stats.beats), ("other", other)]);
+    let other = stats.frames_out.saturating_sub(stats.beats_out);
     let text = "Frames put into outboxes.";
-    page.counter("frames_sent_total", text, stats.frames_out);
+    page.family("frames_sent_total", Kind::Counter, text)
+        .each("type", [("heartbeat", stats.beats_out), ("other", other)]);
     page.counter(
         "heartbeats_received_total",
         "Heartbeats received.",
@@ -141,6 +162,11 @@ fn event_loop(gate: &Gate, page: &mut Exposition) {
     let (stats, pace) = (gate.stats(), gate.pace());
     let text = "How long the work of a turn takes, without the wait.";
     page.histogram("event_loop_iteration_seconds", text, &pace.turns);
+    let text = "How long whoever becomes ready waits for the loop, lately.";
+    page.seconds("event_loop_lag_seconds", Kind::Gauge, text, pace.lag.mean());
+    let text = "The lag above which newcomers have to wait.";
+    let limit = gate.limits.lag;
+    page.seconds("event_loop_lag_limit_seconds", Kind::Gauge, text, limit);
     let text = "How long after its deadline a silent connection is ended.";
     page.histogram("heartbeat_lateness_seconds", text, &pace.lateness);
     page.counter("event_loop_events_total", "Readiness events.", stats.events);
@@ -187,6 +213,22 @@ fn memory(gate: &Gate, page: &mut Exposition) {
     page.gauge("memory_ceiling_bytes", text, gate.ceiling().total());
 }
 
+fn configuration(gate: &Gate, facts: &Facts, page: &mut Exposition) {
+    let stats = gate.stats();
+    let text = "Reloads of the configuration, by what came of them.";
+    page.family("config_reloads_total", Kind::Counter, text)
+        .each(
+            "result",
+            [
+                ("success", stats.reloads),
+                ("failure", stats.reloads_refused),
+            ],
+        );
+    let text = "When the configuration in force was taken over, since 1970.";
+    let name = "config_last_reload_timestamp_seconds";
+    page.seconds(name, Kind::Gauge, text, facts.configured.0);
+}
+
 fn admin(facts: &Facts, page: &mut Exposition) {
     let text = "Connections to the admin interface.";
     page.gauge("admin_connections", text, facts.peers as u64);
@@ -215,6 +257,12 @@ fn process(gate: &Gate, facts: &Facts, page: &mut Exposition) {
     page.gauge("process_resident_memory_bytes", text, process.resident);
     let text = "Address space in use.";
     page.gauge("process_virtual_memory_bytes", text, process.address_space);
+    let text = "Address space that the process may use.";
+    let most = process.address_space_max;
+    page.gauge("process_virtual_memory_max_bytes", text, most);
+    page.gauge("process_threads", "Threads.", process.threads);
+    let text = "Descriptors that the process has.";
+    page.gauge("process_open_fds", text, process.descriptors);
     let text = "Descriptors that the process may have.";
     page.gauge("process_max_fds", text, process.descriptors_max);
     let text = "When the process began, since 1970.";

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::answer::Answer;
 use super::desk::Facts;
 use crate::codec::framing::Guess;
-use crate::gate::{Gate, Histogram};
+use crate::gate::{Gate, Histogram, RestCause};
 use crate::reason::CloseReason;
 
 #[derive(Serialize)]
@@ -23,6 +23,8 @@ struct Told<'a> {
     users: Users,
     topics: Gauge,
     counters: BTreeMap<&'static str, u64>,
+    /// How long listeners took nobody, by what for.
+    accept_paused_ms: BTreeMap<&'static str, u64>,
     closed: BTreeMap<&'static str, u64>,
     foreign: BTreeMap<&'static str, u64>,
     messages: BTreeMap<&'static str, u64>,
@@ -68,6 +70,10 @@ struct Pace {
     deadlines_late_p99_us: u64,
     deadlines_late_longest_us: u64,
     stalled_ms: u64,
+    lag_us: u64,
+    lag_limit_us: u64,
+    /// Newcomers wait for it.
+    lags: bool,
     timers: u64,
 }
 
@@ -104,6 +110,10 @@ pub(crate) fn stats(gate: &Gate, facts: &Facts) -> Answer {
         },
         topics: gauge(gate.topics(), gate.limits.topics as usize),
         counters: counters(gate),
+        accept_paused_ms: RestCause::ALL
+            .iter()
+            .map(|cause| (cause.word(), micros(gate.rests().lasted(*cause)) / 1_000))
+            .collect(),
         closed: CloseReason::ALL
             .iter()
             .map(|reason| (reason.word(), stats.closed(*reason)))
@@ -171,6 +181,9 @@ fn pace(gate: &Gate) -> Pace {
         deadlines_late_p99_us: part(&pace.lateness, 990),
         deadlines_late_longest_us: micros(pace.lateness.longest()),
         stalled_ms: micros(gate.stalled()) / 1_000,
+        lag_us: micros(pace.lag.mean()),
+        lag_limit_us: micros(gate.limits.lag),
+        lags: pace.lag.is_over(),
         timers: gate.wheel.len() as u64,
     }
 }

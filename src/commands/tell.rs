@@ -104,6 +104,7 @@ pub(super) fn status_lines(stats: &Value) -> Vec<(&'static str, String)> {
     let (accepted, refused) = (word(counters, "accepted"), word(counters, "refused"));
     let (online, absent) = (word(users, "online"), word(users, "absent"));
     let (p50, p99, longest) = (micros("p50_us"), micros("p99_us"), micros("longest_us"));
+    let lag = micros("lag_us");
     let frames_in = word(counters, "frames_in");
     let frames_out = word(counters, "frames_out");
     let (bytes_in, bytes_out) = (size(counters, "bytes_in"), size(counters, "bytes_out"));
@@ -130,7 +131,7 @@ pub(super) fn status_lines(stats: &Value) -> Vec<(&'static str, String)> {
         ("closed", reasons(&stats["closed"])),
         (
             "loop",
-            format!("{p50} a turn at p50, {p99} at p99, {longest} at most"),
+            format!("{p50} a turn at p50, {p99} at p99, {longest} at most, lag {lag}"),
         ),
         ("memory", format!("{resident} resident, {ceiling} at most")),
         (

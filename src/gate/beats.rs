@@ -154,7 +154,7 @@ impl Gate {
         stats.bytes_in += read;
         stats.frames_in += beats;
         stats.frames_out += beats;
-        stats.beats += beats;
+        (stats.beats, stats.beats_out) = (stats.beats + beats, stats.beats_out + beats);
         stats.bytes_out += written;
     }
 
@@ -192,6 +192,7 @@ impl Gate {
             conn.flags.set(Flags::GREETED);
             self.stats.frames_in += frames;
             self.stats.beats += frames;
+            self.stats.beats_out += frames;
             let answer = &beats.pongs[..count * beats.pong];
             self.append_frames(index, frames, |outbox| {
                 outbox.append(|tail| tail.extend_from_slice(answer));

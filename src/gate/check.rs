@@ -21,11 +21,13 @@ impl Gate {
         self.pushes.check();
         self.check_input();
         self.check_queues();
-        let (mut live, mut open, mut output) = (0, 0, 0);
+        let (mut live, mut open, mut output, mut high) = (0, 0, 0, 0);
         for (index, conn) in self.conns.iter() {
             live += 1;
             open += u32::from(conn.is_open());
             output += conn.outbox.as_ref().map_or(0, |outbox| outbox.cost());
+            let since = conn.outbox.as_ref().and_then(|outbox| outbox.soft_since);
+            high += u32::from(since.is_some());
             self.check_conn(index, conn);
         }
         assert_eq!(
@@ -38,6 +40,7 @@ impl Gate {
             "no more connections than the limit"
         );
         assert_eq!(output, self.ledger.output, "the ledger counts the output");
+        assert_eq!(high, self.ledger.high, "slow readers recounted");
         assert!(
             self.ledger.output() <= self.limits.output_budget,
             "output stays under budget"

@@ -21,7 +21,10 @@ pub type Verdict = Result<Vec<Change>, Vec<String>>;
 
 /// One such request; none is used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Ticket(u64);
+pub struct Ticket {
+    number: u64,
+    is_reload: bool,
+}
 
 /// Requests that wait, and verdicts that were not fetched.
 #[derive(Debug, Default)]
@@ -45,13 +48,20 @@ impl Gate {
             return None;
         }
         waiting.made += 1;
-        let ticket = Ticket(waiting.made);
+        let ticket = Ticket {
+            number: waiting.made,
+            is_reload: what == Configure::Reload,
+        };
         waiting.asked.push_back((ticket, what));
         Some(ticket)
     }
 
     /// Says what came of a request: to be called by the handler.
     pub fn configured(&mut self, ticket: Ticket, verdict: Verdict) {
+        if ticket.is_reload {
+            self.stats.reloads += u64::from(verdict.is_ok());
+            self.stats.reloads_refused += u64::from(verdict.is_err());
+        }
         let told = &mut self.configuring.told;
         // Nobody has fetched the oldest: whoever asked by a signal never does.
         told.truncate(KEPT - 1);

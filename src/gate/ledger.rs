@@ -19,6 +19,7 @@ use super::outbox::Outbox;
 use super::receipts::FATES_COST;
 use crate::id::ConnId;
 use crate::limits::Limits;
+use crate::time::Tick;
 
 /// Bytes in use.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub(crate) struct Ledger {
     pub(crate) input: usize,
     /// Own output of connections, without what they share.
     pub(crate) output: usize,
+    /// Connections whose output is above the soft limit.
+    pub(crate) high: u32,
     shared: Arc<AtomicUsize>,
     offline: Arc<AtomicUsize>,
 }
@@ -59,6 +62,21 @@ impl Ledger {
     /// All waiting output: own and shared.
     pub(crate) fn output(&self) -> usize {
         self.output + self.shared.load(Ordering::Relaxed)
+    }
+
+    /// An outbox is above its soft limit from `now` on, if it was not before.
+    pub(crate) fn note_high(&mut self, outbox: &mut Outbox, now: Tick) {
+        if outbox.soft_since.is_none() {
+            outbox.soft_since = Some(now);
+            self.high += 1;
+        }
+    }
+
+    /// An outbox is no longer above its soft limit, if it was.
+    pub(crate) fn note_low(&mut self, outbox: &mut Outbox) {
+        if outbox.soft_since.take().is_some() {
+            self.high -= 1;
+        }
     }
 
     pub(crate) fn offline(&self) -> usize {

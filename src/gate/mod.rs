@@ -398,6 +398,12 @@ impl Gate {
         ]
     }
 
+    /// Connections whose output is above their soft limit: readers that lag.
+    #[must_use]
+    pub fn slow_readers(&self) -> u32 {
+        self.ledger.high
+    }
+
     /// The most memory this process can reach under its limits, in bytes.
     #[must_use]
     pub fn ceiling(&self) -> Ceiling {

@@ -42,6 +42,8 @@ impl Gate {
         let fits = self.append(index, |tail| reply::encode(reply, seq, &framing, tail));
         if fits.is_err() {
             self.stats.unfit += 1;
+        } else if matches!(reply, Reply::Ping | Reply::Pong) {
+            self.stats.beats_out += 1;
         }
     }
 
@@ -227,6 +229,7 @@ impl Gate {
         change(&mut outbox);
         if outbox.is_empty() {
             self.ledger.output -= cost_before;
+            self.ledger.note_low(&mut outbox);
             return self.give_back(outbox);
         }
         let grew = outbox.len() > before;
@@ -238,7 +241,7 @@ impl Gate {
             let now = self.clock.live();
             let settings = &self.rules[usize::from(conn.listener.0)].settings;
             if outbox.len() > settings.outbox_soft && outbox.soft_since.is_none() {
-                outbox.soft_since = Some(now);
+                self.ledger.note_high(&mut outbox, now);
                 is_late = true;
             }
             if conn.flags.has(Flags::BLOCKED) {
@@ -249,7 +252,7 @@ impl Gate {
                 .settings
                 .outbox_soft
         {
-            outbox.soft_since = None;
+            self.ledger.note_low(&mut outbox);
         }
         self.ledger.output = self.ledger.output + outbox.cost() - cost_before;
         let waiting = outbox.len();
@@ -274,8 +277,9 @@ impl Gate {
 
     /// Drops all waiting output of a connection.
     pub(crate) fn drop_output(&mut self, index: u32) {
-        if let Some(outbox) = self.conns.at_mut(index).outbox.take() {
+        if let Some(mut outbox) = self.conns.at_mut(index).outbox.take() {
             self.ledger.output -= outbox.cost();
+            self.ledger.note_low(&mut outbox);
             self.give_back(outbox);
         }
     }
@@ -322,11 +326,12 @@ impl Gate {
         if outbox.is_empty() {
             conn.flags.clear(Flags::BLOCKED);
             self.ledger.output -= cost_before;
+            self.ledger.note_low(&mut outbox);
             self.give_back(outbox);
         } else {
             let settings = &self.rules[usize::from(conn.listener.0)].settings;
             if outbox.len() <= settings.outbox_soft {
-                outbox.soft_since = None;
+                self.ledger.note_low(&mut outbox);
             }
             outbox.stuck_since = now;
             outbox.unmark(position);

@@ -25,6 +25,8 @@ pub struct Stats {
     pub frames_out: u64,
     /// Heartbeats received: pings, pongs, empty lines, frames of a sink.
     pub beats: u64,
+    /// Heartbeats put into outboxes: pongs and pings.
+    pub beats_out: u64,
     /// Requests answered with `bad-request`.
     pub bad_requests: u64,
     /// Connections whose first bytes were of another protocol, by
@@ -49,6 +51,10 @@ pub struct Stats {
     pub requeued: u64,
     /// Tasks from other threads.
     pub tasks: u64,
+    /// Reloads that were asked for and took place.
+    pub reloads: u64,
+    /// Reloads that were asked for and changed nothing, because something was wrong.
+    pub reloads_refused: u64,
 }
 
 /// Counters of acknowledged messages.

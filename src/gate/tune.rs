@@ -187,9 +187,9 @@ impl Gate {
             .outbox_soft;
         if let Some(outbox) = &mut conn.outbox {
             if outbox.len() > soft {
-                outbox.soft_since.get_or_insert(now);
+                self.ledger.note_high(outbox, now);
             } else {
-                outbox.soft_since = None;
+                self.ledger.note_low(outbox);
             }
         }
         self.after_write(index);

@@ -139,18 +139,24 @@ impl Net for MioNet {
 
     fn process(&mut self) -> Process {
         use rustix::process::{Resource, getrlimit};
-        // Its lines are "VmRSS:      1234 kB".
+        // Its lines are "VmRSS:      1234 kB" and "Threads:        1".
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let bytes = |name: &str| {
+        let number = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-            kib.unwrap_or_default() << 10
+            let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+            number.unwrap_or_default()
         };
+        let most = |resource| getrlimit(resource).current.unwrap_or(u64::MAX);
+        // Since Linux 6.2 the folder's size is how many there are: nothing is listed.
+        let descriptors = std::fs::metadata("/proc/self/fd").map_or(0, |folder| folder.len());
         Process {
             cpu: clock(ClockId::ProcessCPUTime),
-            resident: bytes("VmRSS:"),
-            address_space: bytes("VmSize:"),
-            descriptors_max: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
+            resident: number("VmRSS:") << 10,
+            address_space: number("VmSize:") << 10,
+            address_space_max: most(Resource::As),
+            threads: number("Threads:"),
+            descriptors,
+            descriptors_max: most(Resource::Nofile),
         }
     }
 

@@ -153,6 +153,12 @@ pub struct Process {
     pub resident: u64,
     /// Bytes of address space in use.
     pub address_space: u64,
+    /// The most of it that it may use.
+    pub address_space_max: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Descriptors it has; 0 where the system does not say.
+    pub descriptors: u64,
     /// Descriptors it may have.
     pub descriptors_max: u64,
 }

@@ -129,6 +129,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         };
         let (net, gate) = (&mut self.net, &mut self.gate);
         office.facts.wall = net.wall();
+        office.facts.note_reloads(gate);
         if office
             .asked
             .is_none_or(|asked| gate.clock.real().since(asked) > ASK_AGAIN)

@@ -124,6 +124,40 @@ fn a_head_that_does_not_end_ends_its_connection_after_five_seconds() {
 }
 
 #[test]
+fn a_loop_that_lags_is_not_ready_and_says_why() {
+    let mut stage = stage(Settings::default());
+    let peers: Vec<Key> = (0..4).map(|_| stage.connect()).collect();
+    let admin = dial(&mut stage);
+    let (answer, _) = ask(&mut stage, admin, "/readyz", "ready\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    stage.net().toll = 50 * MILLI;
+    while !stage.server.gate().pace().lag.is_over() {
+        for &peer in &peers {
+            stage.say(peer, "ping\n");
+        }
+        stage.turn();
+    }
+    stage.net().toll = 1_000;
+    // It takes newcomers of operators all the same.
+    let admin = dial(&mut stage);
+    let (answer, _) = ask(&mut stage, admin, "/readyz", "}\n");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("the loop lags"), "{answer}");
+    let (text, _) = ask(&mut stage, admin, "/metrics", "process_start_time_seconds ");
+    let told = "\npulsegate_accept_paused{cause=\"lag\"} 1\n";
+    assert!(text.contains(told), "{text}");
+    let (stats, _) = ask(&mut stage, admin, "/v1/stats", "}\n");
+    assert!(stats.contains("\"lags\":true"), "{stats}");
+    stage.pass(s(3));
+    ask(&mut stage, admin, "/readyz", "ready\n");
+    let (text, _) = ask(&mut stage, admin, "/metrics", "process_start_time_seconds ");
+    let lasted = text.split("pulsegate_accept_paused_seconds_total{cause=\"lag\"} ");
+    let lasted = lasted.last().and_then(|text| text.split('\n').next());
+    let lasted: f64 = lasted.expect("it is told").parse().expect("a number");
+    assert!((0.1..4.0).contains(&lasted), "{lasted}");
+}
+
+#[test]
 fn a_stopped_process_does_not_blame_its_operator() {
     let mut stage = stage(Settings::default());
     let admin = dial(&mut stage);
