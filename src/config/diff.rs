@@ -57,6 +57,7 @@ const AT_START: &[(&str, &str)] = &[
     ("log", "format"),
     ("admin", "bind"),
     ("admin", "token_file"),
+    ("admin", "hosts"),
 ];
 
 /// Settings of a listener that hold from the next start on: its sockets are bound and tuned with
@@ -255,6 +256,7 @@ mod tests {
         ("users.policy", "{ devices = 3 }"),
         ("admin.bind", "\"off\""),
         ("admin.token_file", "\"a.token\""),
+        ("admin.hosts", "[\"gate.example\"]"),
         ("drain.over", "\"20s\""),
         ("drain.timeout", "\"30s\""),
         ("listener.bind", "\"127.0.0.1:7399\""),

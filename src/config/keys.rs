@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::Config;
 use super::kinds::{
-    FORMATS, LEVELS, read_admin_bind, read_connections, read_path, read_policy, show_admin_bind,
-    show_connections, show_path, show_policy,
+    FORMATS, LEVELS, read_admin_bind, read_connections, read_hosts, read_path, read_policy,
+    show_admin_bind, show_connections, show_hosts, show_path, show_policy,
 };
 use super::value::{self, Value, Wrong};
 
@@ -223,6 +223,8 @@ const ADMIN: &[Key<Config>] = &[
     "where it listens: an address, unix:PATH, off" },
     key! { "token_file", "admin_token_file", Text, admin.token_file, read_path, show_path,
     "the file that holds its token" },
+    key! { "hosts", "admin_hosts", List, admin.hosts, read_hosts, show_hosts,
+    "further names under which it is reached, beside localhost and its address" },
 ];
 
 const DRAIN: &[Key<Config>] = &[

@@ -36,6 +36,8 @@ pub(super) const SLOW: &[(&str, SlowConsumer)] = &[
 const BUFFER_MAX: usize = 1 << 29;
 /// Characters of a name, which becomes a label in metrics.
 const NAME_MAX: usize = 64;
+/// Characters of a host's name.
+const HOST_MAX: usize = 253;
 /// More descriptors than a kernel gives to one process by itself.
 const CONNECTIONS_MAX: i64 = 100_000_000;
 
@@ -99,6 +101,26 @@ pub(super) fn read_admin_bind(value: &Value) -> Result<AdminBind, Wrong> {
 
 pub(super) fn show_admin_bind(bind: &AdminBind) -> String {
     show_text(&bind.to_string())
+}
+
+pub(super) fn read_hosts(value: &Value) -> Result<Vec<String>, Wrong> {
+    let is_plain = |host: &str| {
+        let is_part = |char: char| char.is_ascii_alphanumeric() || "-._".contains(char);
+        (1..=HOST_MAX).contains(&host.len()) && host.chars().all(is_part)
+    };
+    let hosts = value::texts(value)?;
+    match hosts.iter().find(|host| !is_plain(host)) {
+        Some(wrong) => Err(format!(
+            "{wrong:?} is not a name of a host, without a port: \"gate.example.org\""
+        )),
+        None => Ok(hosts.into_iter().map(str::to_owned).collect()),
+    }
+}
+
+#[expect(clippy::ptr_arg, reason = "the tables of keys show by reference")]
+pub(super) fn show_hosts(hosts: &Vec<String>) -> String {
+    let hosts: Vec<String> = hosts.iter().map(|host| show_text(host)).collect();
+    format!("[{}]", hosts.join(", "))
 }
 
 pub(super) fn read_path(value: &Value) -> Result<Option<PathBuf>, Wrong> {

@@ -76,6 +76,8 @@ pub struct Admin {
     pub bind: AdminBind,
     /// The file that holds its token.
     pub token_file: Option<PathBuf>,
+    /// Further names under which it is reached.
+    pub hosts: Vec<String>,
 }
 
 /// Where the admin interface listens.
@@ -179,6 +181,7 @@ impl Default for Config {
             admin: Admin {
                 bind: AdminBind::Tcp(SocketAddr::from(([127, 0, 0, 1], 7374))),
                 token_file: None,
+                hosts: Vec::new(),
             },
             drain: Drain {
                 over: Duration::ZERO,

@@ -23,7 +23,7 @@ pub(super) fn access(admin: &Admin) -> Result<AdminAccess, DaemonError> {
     let file = file.filter(|_| admin.bind != AdminBind::Off);
     Ok(AdminAccess {
         token: file.map(token).transpose()?,
-        hosts: Vec::new(),
+        hosts: admin.hosts.clone(),
     })
 }
 

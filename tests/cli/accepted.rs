@@ -78,6 +78,7 @@ const KEYS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("bind", "\"unix:/run/x.sock\""),
             ("token_file", "\"/etc/token\""),
+            ("hosts", "[\"gate.example\", \"10.0.0.1\"]"),
         ],
     ),
     ("drain", &[("over", "\"20s\""), ("timeout", "\"0s\"")]),

@@ -89,6 +89,64 @@ fn a_host_that_is_not_ours_gets_nothing() {
 }
 
 #[test]
+fn a_host_that_is_listed_is_ours() {
+    let daemon = daemon(
+        "[admin]\nbind = \"127.0.0.1:0\"\nhosts = [\"gate.example\", \"10.0.0.1\"]\n",
+        "",
+    );
+    let mut http = daemon.http();
+    for (host, status) in [
+        ("gate.example", 200),
+        ("Gate.Example:7374", 200),
+        ("10.0.0.1:80", 200),
+        ("localhost", 200),
+        ("example", 403),
+        ("gate.example.evil", 403),
+        ("10.0.0.2", 403),
+    ] {
+        http.send(format!("GET /v1/stats HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(http.reply().status, status, "{host}");
+    }
+}
+
+/// What a page of somebody else's can send without asking first: a form.
+#[test]
+fn what_changes_something_demands_json() {
+    let daemon = daemon("", "");
+    let mut http = daemon.http();
+    let _alice = daemon.user("alice");
+    for (method, target, body) in [
+        ("POST", "/v1/push", r#"{"to":{"everyone":true},"body":"x"}"#),
+        ("POST", "/v1/kick", r#"{"user":"alice"}"#),
+        ("POST", "/v1/bans", r#"{"user":"alice"}"#),
+        ("DELETE", "/v1/bans", r#"{"user":"alice"}"#),
+        ("POST", "/v1/drain", "{}"),
+        ("POST", "/v1/reload", "{}"),
+    ] {
+        for kind in [
+            "",
+            "Content-Type: text/plain\r\n",
+            "Content-Type: application/x-www-form-urlencoded\r\n",
+            "Content-Type: multipart/form-data; boundary=application/json\r\n",
+        ] {
+            let length = body.len();
+            http.send(format!(
+                "{method} {target} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\
+                 {kind}Content-Length: {length}\r\n\r\n{body}"
+            ));
+            let reply = http.reply();
+            reply.refuses(400, "bad-request");
+            assert_eq!(reply.header("access-control-allow-origin"), None);
+        }
+    }
+    let stats = http.json("/v1/stats");
+    assert_eq!(stats["users"]["online"], 1);
+    assert_eq!(stats["draining"], false);
+    assert_eq!(http.get("/readyz").status, 200);
+    assert_eq!(http.json("/v1/bans")["bans"], serde_json::json!([]));
+}
+
+#[test]
 fn other_methods_are_told_which_there_are() {
     let daemon = daemon("", "");
     let mut http = daemon.http();
