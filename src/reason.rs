@@ -69,6 +69,12 @@ impl CloseReason {
         Self::Internal,
     ];
 
+    /// The reason of that word, where there is one.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+
     /// The word on the wire, in metrics and in logs.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -135,6 +141,27 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code, in the order of the enum.
+    pub const ALL: [Self; 11] = [
+        Self::BadRequest,
+        Self::LoginRequired,
+        Self::BadCredentials,
+        Self::UserTaken,
+        Self::NoSuchUser,
+        Self::TooLarge,
+        Self::RateLimited,
+        Self::Overloaded,
+        Self::Forbidden,
+        Self::NotJoined,
+        Self::NoBackend,
+    ];
+
+    /// The code of that word, where there is one.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.word() == word)
+    }
+
     /// The word on the wire.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -60,25 +60,25 @@ fn send(mut fields: Fields<'_>, ack: bool) -> Result<Request<'_>, BadRequest> {
     Ok(Request::Send { to, body, ack })
 }
 
-fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, BadRequest> {
+pub(super) fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, BadRequest> {
     std::str::from_utf8(bytes)
         .map(Cow::Borrowed)
         .map_err(|_| BadRequest::Utf8)
 }
 
 /// The fields of a message that are not read yet.
-struct Fields<'a>(&'a [u8]);
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
     /// The next `N` bytes.
-    fn take<const N: usize>(&mut self) -> Result<&'a [u8; N], BadRequest> {
+    pub(super) fn take<const N: usize>(&mut self) -> Result<&'a [u8; N], BadRequest> {
         let (field, rest) = self.0.split_first_chunk().ok_or(BadRequest::Truncated)?;
         self.0 = rest;
         Ok(field)
     }
 
     /// The next `str`.
-    fn text(&mut self) -> Result<Cow<'a, str>, BadRequest> {
+    pub(super) fn text(&mut self) -> Result<Cow<'a, str>, BadRequest> {
         let length = usize::from(u16::from_be_bytes(*self.take()?));
         let (field, rest) = self
             .0
@@ -140,7 +140,7 @@ fn write_message(delivery: &Delivery<'_>, out: &mut Vec<u8>) -> Result<(), Unfit
 }
 
 /// Appends a `str` that `fill` appends; its length is known afterwards.
-fn write_text(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) -> Result<(), Unfit> {
+pub(super) fn write_text(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) -> Result<(), Unfit> {
     let start = out.len();
     out.extend_from_slice(&[0; 2]);
     fill(out);

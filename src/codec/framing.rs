@@ -192,6 +192,12 @@ impl Layout {
         usize::from(self.offset) + self.field()
     }
 
+    /// Bytes behind the header that whoever reads such a frame drops from its body.
+    pub(super) fn strip_beyond(&self) -> usize {
+        let strip = self.strip.map_or(0, usize::from);
+        strip.saturating_sub(self.header())
+    }
+
     /// Looks for the first frame in `input`; judges it as soon as the length is readable.
     #[inline]
     fn find(&self, input: &[u8], frame_max: usize) -> Result<Found, FrameError> {

@@ -49,7 +49,7 @@ pub fn parse(body: &[u8]) -> Result<Parsed<'_>, FrameError> {
     })
 }
 
-fn check_text(text: &str) -> Result<(), FrameError> {
+pub(super) fn check_text(text: &str) -> Result<(), FrameError> {
     serde_json::from_str::<IgnoredAny>(text)
         .map(|_| ())
         .map_err(|_| FrameError::Json)
@@ -270,7 +270,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 }
 
 /// The text that a JSON string stands for; the string is known to be well-formed.
-fn unquote(written: &str) -> Result<Cow<'_, str>, BadRequest> {
+pub(super) fn unquote(written: &str) -> Result<Cow<'_, str>, BadRequest> {
     let inside = &written[1..written.len() - 1];
     if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
         return Ok(Cow::Borrowed(inside));

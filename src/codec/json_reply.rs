@@ -86,19 +86,19 @@ fn write_message(delivery: &Delivery<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends the next key of an object that holds one already.
-fn key(name: &str, out: &mut Vec<u8>) {
+pub(super) fn key(name: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
 }
 
 /// Appends a JSON string.
-fn string(text: &str, out: &mut Vec<u8>) {
+pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     quoted(out, |out| escaped(text.as_bytes(), out));
 }
 
 /// Appends a JSON string whose inside `fill` appends.
-fn quoted(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn quoted(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
     fill(out);
     out.push(b'"');
