@@ -8,6 +8,7 @@
 //!   [`Net`](net::Net); [`net::mio`] is the real one
 //! - [`Gate`]: every fact about connections, users, topics and deadlines; no sockets
 //! - [`Handler`]: what an application implements; [`Remote`]: the way in from other threads
+//! - [`client`]: the other end: logs in, beats, comes back
 //! - [`codec`]: bytes to frames to messages and back, pure
 //! - `admin`: what operators and backends ask for, by HTTP
 //! - [`wheel`], [`time`]: the timing wheel and its units
@@ -136,6 +137,7 @@
 
 mod admin;
 pub mod cli;
+pub mod client;
 pub mod codec;
 mod commands;
 pub mod config;

@@ -1,0 +1,74 @@
+//! From a name to a connection, each step within a deadline.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+use super::event::Lost;
+
+/// The addresses behind `HOST:PORT`.
+///
+/// The system's resolver takes as long as it likes: it is asked by a thread that may be left alone.
+pub(super) fn resolve(place: &str, patience: Duration) -> Result<Vec<SocketAddr>, Lost> {
+    if let Ok(addr) = place.parse() {
+        return Ok(vec![addr]);
+    }
+    let (told, answer) = channel();
+    let asked = place.to_owned();
+    let spawned = std::thread::Builder::new()
+        .name("resolve".into())
+        .spawn(move || told.send(asked.to_socket_addrs().map(Iterator::collect)));
+    spawned.map_err(|error| of(&error))?;
+    let found: io::Result<Vec<SocketAddr>> = match answer.recv_timeout(patience) {
+        Ok(found) => found,
+        Err(RecvTimeoutError::Timeout) => return Err(Lost::ConnectTimeout(patience)),
+        Err(RecvTimeoutError::Disconnected) => Err(io::ErrorKind::NotFound.into()),
+    };
+    match found {
+        Ok(addrs) if !addrs.is_empty() => Ok(addrs),
+        Ok(_) => Err(Lost::NameNotFound("it has no address".into())),
+        Err(error) => Err(Lost::NameNotFound(error.to_string().into())),
+    }
+}
+
+/// Begins to connect; the socket turns writable when that is decided.
+pub(super) fn begin(addr: SocketAddr, keepalive: Option<Duration>) -> Result<TcpStream, Lost> {
+    let open = || {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
+        if let Some(idle) = keepalive {
+            // Whole seconds, and not zero.
+            let idle = Duration::from_secs(idle.as_secs().clamp(1, KEEPALIVE_SECS_MAX));
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+        }
+        match socket.connect(&addr.into()) {
+            Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(error),
+            _ => Ok(socket.into()),
+        }
+    };
+    open().map_err(|error| of(&error))
+}
+
+/// What an error of a socket means.
+pub(super) fn of(error: &io::Error) -> Lost {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionRefused => Lost::Refused,
+        Kind::ConnectionReset | Kind::BrokenPipe | Kind::ConnectionAborted => Lost::Reset,
+        Kind::HostUnreachable
+        | Kind::NetworkUnreachable
+        | Kind::NetworkDown
+        | Kind::AddrNotAvailable
+        | Kind::PermissionDenied
+        | Kind::InvalidInput => Lost::Unreachable(error.to_string().into()),
+        _ => Lost::Io(error.to_string().into()),
+    }
+}
+
+/// `MAX_TCP_KEEPIDLE` of the kernel.
+const KEEPALIVE_SECS_MAX: u64 = 32_767;

@@ -1,0 +1,109 @@
+//! How long a connection may be silent before the client says that it lives.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::options::{Heartbeat, Options};
+
+/// Learns how long a connection may be silent, in the place of a fixed interval.
+pub trait Rhythm: fmt::Debug + Send {
+    /// How long to be silent before the next heartbeat.
+    fn interval(&self) -> Duration;
+
+    /// The server closes after so long a silence of ours.
+    fn set_timeout(&mut self, timeout: Duration);
+
+    /// A heartbeat was answered: nothing had passed either way for `idle` before it, and the
+    /// answer took `rtt`.
+    fn alive(&mut self, idle: Duration, rtt: Duration);
+
+    /// The connection died and nobody said so: nothing had passed either way for `idle` before the
+    /// heartbeat that was not answered.
+    fn died(&mut self, idle: Duration);
+}
+
+/// A connection's heartbeat.
+#[derive(Debug)]
+pub(super) struct Heart {
+    /// What the server named, or a third of its timeout.
+    granted: Duration,
+    rhythm: Option<Box<dyn Rhythm>>,
+    /// The heartbeat under way: when it left, and how long nothing had passed before it.
+    under_way: Option<(Duration, Duration)>,
+}
+
+impl Heart {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            granted: options.idle_timeout / 3,
+            rhythm: None,
+            under_way: None,
+        }
+    }
+
+    pub(super) fn set_rhythm(&mut self, rhythm: Box<dyn Rhythm>) {
+        self.rhythm = Some(rhythm);
+    }
+
+    /// A connection is good; the server has named an interval, or not.
+    pub(super) fn begin(&mut self, options: &Options, named: Option<u64>) {
+        let third = options.idle_timeout / 3;
+        let named = named.filter(|ms| *ms > 0).map(Duration::from_millis);
+        // Who named no time at all would have us beat for ever without a pause.
+        self.granted = named.unwrap_or(third).max(SHORTEST);
+        self.under_way = None;
+        if let Some(rhythm) = &mut self.rhythm {
+            rhythm.set_timeout(self.granted.saturating_mul(3));
+        }
+    }
+
+    /// When the next heartbeat is due, after what was sent and heard last. One at a time, unless we
+    /// do not listen to the answers.
+    pub(super) fn due(
+        &self,
+        options: &Options,
+        listens: bool,
+        sent: Duration,
+        heard: Duration,
+    ) -> Option<Duration> {
+        if self.under_way.is_some() && listens {
+            return None;
+        }
+        let every = match (&self.rhythm, options.heartbeat) {
+            (Some(rhythm), _) => {
+                // The server counts our bytes alone, boxes in between those of both.
+                let interval = rhythm.interval();
+                let ours = sent.saturating_add(interval.max(self.granted));
+                return Some(ours.min(sent.max(heard).saturating_add(interval)));
+            }
+            (None, Heartbeat::Server) => self.granted,
+            (None, Heartbeat::Every(interval)) => interval,
+            (None, Heartbeat::Off) => return None,
+        };
+        Some(sent.saturating_add(every))
+    }
+
+    /// A heartbeat leaves.
+    pub(super) fn beat(&mut self, now: Duration, sent: Duration, heard: Duration) {
+        self.under_way = Some((now, now.saturating_sub(sent.max(heard))));
+    }
+
+    /// It is answered.
+    pub(super) fn answered(&mut self, now: Duration) {
+        if let (Some((at, idle)), Some(rhythm)) = (self.under_way.take(), &mut self.rhythm) {
+            rhythm.alive(idle, now.saturating_sub(at));
+        }
+    }
+
+    /// The connection is gone; without a word, or with one.
+    pub(super) fn end(&mut self, is_silent: bool) {
+        if let (Some((_, idle)), Some(rhythm), true) =
+            (self.under_way.take(), &mut self.rhythm, is_silent)
+        {
+            rhythm.died(idle);
+        }
+    }
+}
+
+/// No server's heartbeat is shorter.
+const SHORTEST: Duration = Duration::from_millis(1);
