@@ -54,6 +54,7 @@
     allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")
 )]
 
+pub mod adapt;
 mod backoff;
 mod blocking;
 mod dial;

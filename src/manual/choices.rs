@@ -86,3 +86,14 @@
 //! - `echo` and `sink` linger only where output was still to be written.
 //! - Beyond `limits.connections`, 64 more sockets are held to tell newcomers that the server is
 //!   full; the next ones wait in the backlog.
+//!
+//! # How long a client stays silent
+//! The contract names a heartbeat: a third of the idle timeout, so that two may be lost.
+//! [`Adaptive`](crate::client::adapt::Adaptive) may be put in its place, where power or traffic is
+//! dear. It goes up to eleven twelfths of the timeout and relies on TCP to repeat what is lost; the
+//! network is watched, and the interval halved, when answers are late.
+//! - It begins short and grows, in the place of beginning at the third: behind a box that forgets
+//!   sooner than that, the third dies each time and never finds out why.
+//! - It narrows by thirds, not by halves: a heartbeat too many costs a packet, a death costs the
+//!   connection and what was under way.
+//! - It forgets by counting answers, not by a clock: who beats seldom doubts seldom.
