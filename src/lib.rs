@@ -11,6 +11,7 @@
 //! - [`client`]: the other end: logs in, beats, comes back
 //! - [`codec`]: bytes to frames to messages and back, pure
 //! - `admin`: what operators and backends ask for, by HTTP
+//! - [`pool`]: for the other end: connections to a server that stay alive while nobody uses them
 //! - [`wheel`], [`time`]: the timing wheel and its units
 //! - [`cli`], [`config`], [`daemon`], [`mod@log`]: what makes it a program
 //! - [`manual`]: why it is as it is
@@ -149,6 +150,7 @@ mod limits;
 pub mod log;
 pub mod manual;
 pub mod net;
+pub mod pool;
 mod reason;
 mod remote;
 mod server;

@@ -1,0 +1,555 @@
+//! The books of a pool: who has what, who waits, what is due. No sockets, no clock, no locks.
+//!
+//! Each call is told the time since the pool began. What a caller has to do is told by a [`Step`],
+//! what the keeper has to do by a [`Chore`], and what anybody has to do once the lock is released
+//! lies in the [`Errands`].
+//!
+//! Invariants ([`check`](Book::check)):
+//! - never more than `max` pooled ones and `extra_max` others, those being opened included
+//! - nobody waits while there is something to be had
+//! - what is handed out without a check has answered within the beat, and since the last time that
+//!   one was found broken
+//!
+//! Lending and returning an idle one is O(1) and allocates nothing.
+
+use std::time::Duration;
+
+use super::line::Line;
+pub(super) use super::line::Ticket;
+use super::options::{Exhausted, Options};
+use super::shelf::Shelf;
+pub(super) use super::shelf::{Kind, Loan};
+use super::stats::PoolStats;
+
+#[cfg(test)]
+mod tests;
+
+/// Who has what. `C` is a connection, `W` wakes one who waits.
+#[derive(Debug)]
+pub(super) struct Book<C, W> {
+    options: Options,
+    shelf: Shelf<C>,
+    line: Line<W, Step<C>>,
+    pooled: u32,
+    extra: u32,
+    opening: u32,
+    /// Since a connection could not be opened: when the next one is tried.
+    failing: Option<Failing>,
+    /// How long after an answer a connection may be lent unchecked.
+    beat: Option<Duration>,
+    /// When one was last found broken: what was proven before is in doubt.
+    doubt: Duration,
+    /// When the keeper looks by itself.
+    look_at: Duration,
+    errands: Errands<C, W>,
+    is_closed: bool,
+    stats: PoolStats,
+}
+
+/// What one who asks has to do next.
+#[derive(Debug)]
+pub(super) enum Step<C> {
+    /// Use it, or check it first where it [is doubtful](Loan::is_doubtful).
+    Take(Loan<C>),
+    /// Open one and tell.
+    Open(Kind),
+    /// Wait, or leave.
+    Wait,
+    /// Leave.
+    Refused(Refusal),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// All are lent, and waiting is not wanted.
+    Exhausted,
+    /// Too many wait.
+    Full,
+    /// The pool has been closed.
+    Closed,
+}
+
+/// What the keeper has to do next.
+#[derive(Debug)]
+pub(super) enum Chore<C> {
+    /// A heartbeat.
+    Check(Loan<C>),
+    /// One more up to the minimum.
+    Open,
+    /// Nothing before that time, or before it is woken.
+    Rest(Option<Duration>),
+}
+
+/// What to do once the lock is released.
+#[derive(Debug)]
+pub(super) struct Errands<C, W> {
+    /// Whom to wake: they have been called.
+    pub(super) wake: Vec<W>,
+    /// What to close.
+    pub(super) close: Vec<C>,
+    /// Whether the keeper has to look earlier than it meant to.
+    pub(super) wake_keeper: bool,
+}
+
+/// In which state one comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It was not used: it proves nothing.
+    Unused,
+    /// It has answered.
+    Used,
+    /// Nobody knows.
+    Doubtful,
+    /// It is of no use.
+    Broken,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failing {
+    rest: Duration,
+    retry_at: Duration,
+}
+
+impl<C, W> Book<C, W> {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            options,
+            shelf: Shelf::new(),
+            line: Line::new(),
+            pooled: 0,
+            extra: 0,
+            opening: 0,
+            failing: None,
+            beat: options.beat.map(|beat| beat.max(SPAN_MIN)),
+            doubt: Duration::ZERO,
+            look_at: Duration::ZERO,
+            errands: Errands::default(),
+            is_closed: false,
+            stats: PoolStats::default(),
+        }
+    }
+
+    pub(super) fn stats(&self) -> PoolStats {
+        let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        PoolStats {
+            pooled: self.pooled,
+            extra: self.extra,
+            opening: self.opening,
+            idle: count(self.shelf.len()),
+            waiting: count(self.line.len()),
+            ..self.stats
+        }
+    }
+
+    /// How often an idle one is checked.
+    pub(super) fn beat(&self) -> Option<Duration> {
+        self.beat
+    }
+
+    /// Whether the last attempt to open one failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.is_some()
+    }
+
+    /// What is to be done without the lock; `None` where there is nothing.
+    pub(super) fn errands(&mut self) -> Option<Errands<C, W>> {
+        (!self.errands.is_empty()).then(|| std::mem::take(&mut self.errands))
+    }
+
+    // --- those who ask ---
+
+    /// A new place in the order of arrival.
+    pub(super) fn draw(&mut self) -> Ticket {
+        self.line.draw()
+    }
+
+    /// Asks for a connection; one whose connection turned out to be broken asks again with the
+    /// same ticket, and is not behind those who came later.
+    pub(super) fn ask(&mut self, ticket: Ticket, may_wait: bool, now: Duration) -> Step<C> {
+        if self.is_closed {
+            return Step::Refused(Refusal::Closed);
+        }
+        if self.line.is_first(ticket)
+            && let Some(step) = self.obtain(now)
+        {
+            return step;
+        }
+        let full = self.line.len() >= self.options.queue_max;
+        let refusal = match self.options.exhausted {
+            Exhausted::Refuse => Refusal::Exhausted,
+            _ if !may_wait => Refusal::Exhausted,
+            _ if full => Refusal::Full,
+            _ => return Step::Wait,
+        };
+        self.stats.refused += 1;
+        Step::Refused(refusal)
+    }
+
+    /// Waits, as [`ask`](Self::ask) has allowed.
+    pub(super) fn wait(&mut self, ticket: Ticket, now: Duration, wake: W) {
+        self.line.join(ticket, now, wake);
+        if let Some(failing) = self.failing {
+            self.look_by(failing.retry_at);
+        }
+    }
+
+    /// What has been laid down for one who waits; [`Step::Wait`] where nothing has.
+    pub(super) fn collect(&mut self, ticket: Ticket) -> Step<C> {
+        match self.line.collect(ticket) {
+            Some(step) => step,
+            None if self.is_closed => Step::Refused(Refusal::Closed),
+            None => Step::Wait,
+        }
+    }
+
+    /// Waits no longer: [`collect`](Self::collect) had nothing in time.
+    pub(super) fn leave(&mut self, ticket: Ticket) {
+        self.line.leave(ticket);
+        self.stats.timed_out += 1;
+    }
+
+    // --- what becomes of connections ---
+
+    /// One was opened, and the server may have told how long it waits on an idle one.
+    pub(super) fn opened(
+        &mut self,
+        conn: C,
+        kind: Kind,
+        timeout: Option<Duration>,
+        now: Duration,
+    ) -> Loan<C> {
+        self.opening -= 1;
+        self.stats.opened += 1;
+        self.failing = None;
+        self.learn(timeout);
+        self.serve(now);
+        if self.lacks() {
+            self.look_by(now);
+        }
+        Loan {
+            conn,
+            kind,
+            born: now,
+            proven: now,
+            moved: now,
+            is_doubtful: false,
+        }
+    }
+
+    /// One could not be opened. Failures of the same burst lengthen the rest once.
+    pub(super) fn failed(&mut self, kind: Kind, now: Duration) {
+        let Options {
+            retry_min,
+            retry_max,
+            ..
+        } = self.options;
+        self.opening -= 1;
+        self.uncount(kind);
+        self.stats.failed += 1;
+        let rest = |rest: Duration| Failing {
+            rest: rest.max(SPAN_MIN),
+            retry_at: now + rest.max(SPAN_MIN),
+        };
+        let failing = match self.failing {
+            None => rest(retry_min),
+            Some(failing) if failing.retry_at <= now => rest((failing.rest * 2).min(retry_max)),
+            Some(failing) => failing,
+        };
+        self.failing = Some(failing);
+        self.look_by(failing.retry_at);
+    }
+
+    /// One comes back.
+    pub(super) fn give_back(&mut self, mut loan: Loan<C>, condition: Condition, now: Duration) {
+        match condition {
+            Condition::Unused => {}
+            // it has answered at some time since it was lent
+            Condition::Used => loan.proven = loan.proven.max(loan.moved),
+            Condition::Doubtful => loan.is_doubtful = true,
+            Condition::Broken => {
+                self.lose(loan.kind, now);
+                return self.errands.close.push(loan.conn);
+            }
+        }
+        loan.moved = now;
+        self.rest(loan, now);
+    }
+
+    /// One has answered the keeper; that is no use, it goes on resting where it was.
+    pub(super) fn checked(&mut self, mut loan: Loan<C>, now: Duration) {
+        loan.prove(now);
+        self.rest(loan, now);
+    }
+
+    /// One is gone: whatever has not answered since is in doubt.
+    pub(super) fn lose(&mut self, kind: Kind, now: Duration) {
+        self.uncount(kind);
+        self.stats.broken += 1;
+        self.doubt = now;
+        self.serve(now);
+        if self.shelf.len() > 0 || self.lacks() {
+            self.look_by(now);
+        }
+    }
+
+    /// Closes the pool: the idle at once, the lent as they come back.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        while let Some(loan) = self.shelf.take_last() {
+            self.uncount(loan.kind);
+            self.errands.close.push(loan.conn);
+        }
+        self.errands.wake.extend(self.line.dismiss());
+        self.errands.wake_keeper = true;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    // --- the keeper ---
+
+    /// What the keeper has to do now.
+    pub(super) fn chore(&mut self, now: Duration) -> Chore<C> {
+        self.errands.wake_keeper = false;
+        if self.is_closed {
+            return Chore::Rest(None);
+        }
+        self.serve(now);
+        self.retire(now);
+        let (beat, doubt) = (self.beat, self.doubt);
+        let is_due = |loan: &Loan<C>| !is_fresh(loan, beat, doubt, now);
+        if let Some(loan) = self.shelf.take_stalest(is_due) {
+            self.stats.beats += 1;
+            return Chore::Check(loan);
+        }
+        if self.lacks() && self.may_open(now) {
+            self.pooled += 1;
+            self.opening += 1;
+            return Chore::Open;
+        }
+        let until = self.next_look(now);
+        self.look_at = until.unwrap_or(Duration::MAX);
+        Chore::Rest(until)
+    }
+
+    /// Closes the idle that are too old, or too many for too long.
+    fn retire(&mut self, now: Duration) {
+        let age_max = self.options.age_max.unwrap_or(Duration::MAX);
+        let is_aged = |loan: &Loan<C>| now.saturating_sub(loan.born) >= age_max;
+        while let Some(loan) = self.shelf.take_stalest(is_aged) {
+            self.stats.closed_aged += 1;
+            self.drop_one(loan);
+        }
+        let idle_max = self.options.idle_max.unwrap_or(Duration::MAX);
+        while self.pooled > self.options.min
+            && let Some(loan) = self.shelf.take_rested(now, idle_max)
+        {
+            self.stats.closed_idle += 1;
+            self.drop_one(loan);
+        }
+    }
+
+    /// When the keeper has to look again. While some are lent it looks four times in the shortest
+    /// of its spans, so that no return has to wake it.
+    fn next_look(&self, now: Duration) -> Option<Duration> {
+        let due = self.shelf.iter().map(|loan| self.due(loan)).min();
+        let retry = self.failing.map(|failing| failing.retry_at);
+        // while one is being opened, its outcome tells how to go on
+        let is_wanted = self.opening == 0 && (self.lacks() || !self.line.is_empty());
+        let retry = retry.filter(|_| is_wanted);
+        let away = (self.pooled + self.extra) as usize > self.shelf.len();
+        let spans = [self.beat, self.options.idle_max, self.options.age_max];
+        let span = spans.into_iter().flatten().min().filter(|_| away);
+        let by_itself = span.map(|span| now + (span / 4).max(SPAN_MIN));
+        let all = [due.filter(|due| *due < Duration::MAX), retry, by_itself];
+        all.into_iter().flatten().min()
+    }
+
+    /// When an idle one has to be looked at.
+    fn due(&self, loan: &Loan<C>) -> Duration {
+        let never = Duration::MAX;
+        if loan.is_doubtful || loan.proven < self.doubt {
+            return Duration::ZERO;
+        }
+        let after = |since: Duration, span: Option<Duration>| {
+            span.map_or(never, |span| since.saturating_add(span))
+        };
+        let idle_max = self.options.idle_max;
+        let idle_max = idle_max.filter(|_| self.pooled > self.options.min);
+        after(loan.proven, self.beat)
+            .min(after(loan.moved, idle_max))
+            .min(after(loan.born, self.options.age_max))
+    }
+
+    /// Wakes the keeper where it means to look later than that.
+    fn look_by(&mut self, at: Duration) {
+        if at < self.look_at {
+            self.look_at = at;
+            self.errands.wake_keeper = true;
+        }
+    }
+
+    // --- within ---
+
+    /// The server has told how long it waits: idle ones are checked a little more often.
+    fn learn(&mut self, timeout: Option<Duration>) {
+        let Some(timeout) = timeout else {
+            return;
+        };
+        let beat = (timeout / 8 * 7).max(SPAN_MIN);
+        if self.beat.is_none_or(|known| beat < known) {
+            self.look_at = Duration::ZERO;
+            self.errands.wake_keeper = true;
+        }
+        self.beat = Some(beat);
+    }
+
+    /// An idle one, or leave to open one.
+    fn obtain(&mut self, now: Duration) -> Option<Step<C>> {
+        while let Some(mut loan) = self.shelf.take_last() {
+            if self.is_aged(&loan, now) {
+                self.stats.closed_aged += 1;
+                self.drop_one(loan);
+                continue;
+            }
+            loan.moved = now;
+            return Some(self.lend(loan, now));
+        }
+        if !self.may_open(now) {
+            return None;
+        }
+        let kind = if self.pooled < self.options.max {
+            self.pooled += 1;
+            Kind::Pooled
+        } else if self.options.exhausted == Exhausted::Extra && self.extra < self.options.extra_max
+        {
+            self.extra += 1;
+            Kind::Extra
+        } else {
+            return None;
+        };
+        self.opening += 1;
+        Some(Step::Open(kind))
+    }
+
+    fn lend(&mut self, mut loan: Loan<C>, now: Duration) -> Step<C> {
+        loan.is_doubtful = !is_fresh(&loan, self.beat, self.doubt, now);
+        self.stats.lent += 1;
+        Step::Take(loan)
+    }
+
+    /// One is free: the first who waits has it, or it rests.
+    fn rest(&mut self, loan: Loan<C>, now: Duration) {
+        if self.is_closed {
+            return self.drop_one(loan);
+        }
+        if self.is_aged(&loan, now) {
+            self.stats.closed_aged += 1;
+            self.drop_one(loan);
+            return self.serve(now);
+        }
+        if !self.line.is_empty() {
+            let loan = Loan { moved: now, ..loan };
+            let step = self.lend(loan, now);
+            return self.call(step, now);
+        }
+        if loan.kind == Kind::Extra {
+            self.stats.closed_extra += 1;
+            return self.drop_one(loan);
+        }
+        self.look_by(self.due(&loan));
+        self.shelf.put(loan);
+    }
+
+    /// Calls as many from the line as there is something for.
+    fn serve(&mut self, now: Duration) {
+        while !self.line.is_empty()
+            && let Some(step) = self.obtain(now)
+        {
+            self.call(step, now);
+        }
+    }
+
+    fn call(&mut self, step: Step<C>, now: Duration) {
+        if let Some((wake, since)) = self.line.call(step) {
+            self.stats.waited.observe(now.saturating_sub(since));
+            self.errands.wake.push(wake);
+        }
+    }
+
+    /// Whether one may be opened now: while the server does not answer, one at a time after a rest.
+    fn may_open(&self, now: Duration) -> bool {
+        match self.failing {
+            Some(failing) => self.opening == 0 && failing.retry_at <= now,
+            None => true,
+        }
+    }
+
+    fn lacks(&self) -> bool {
+        self.pooled < self.options.min && !self.is_closed
+    }
+
+    fn is_aged(&self, loan: &Loan<C>, now: Duration) -> bool {
+        let age = now.saturating_sub(loan.born);
+        self.options.age_max.is_some_and(|age_max| age >= age_max)
+    }
+
+    fn drop_one(&mut self, loan: Loan<C>) {
+        self.uncount(loan.kind);
+        self.errands.close.push(loan.conn);
+        if self.lacks() {
+            self.look_by(Duration::ZERO);
+        }
+    }
+
+    fn uncount(&mut self, kind: Kind) {
+        match kind {
+            Kind::Pooled => self.pooled -= 1,
+            Kind::Extra => self.extra -= 1,
+        }
+    }
+
+    /// Demands that the books are in order.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        let Options { max, extra_max, .. } = self.options;
+        self.line.check();
+        self.shelf.check();
+        assert!(self.pooled <= max && self.extra <= extra_max);
+        assert!(self.shelf.len() + self.opening as usize <= (self.pooled + self.extra) as usize);
+        if self.line.is_empty() {
+            return;
+        }
+        // nobody waits while there is something to be had
+        assert!(self.shelf.len() == 0 && !self.is_closed);
+        let wants_extra = self.options.exhausted == Exhausted::Extra;
+        let is_full = self.pooled == max && (!wants_extra || self.extra == extra_max);
+        assert!(is_full || self.failing.is_some());
+    }
+}
+
+/// Spans below this are taken for it: the keeper has to rest between two looks.
+const SPAN_MIN: Duration = Duration::from_millis(1);
+
+/// Whether one may be lent unchecked.
+fn is_fresh<C>(loan: &Loan<C>, beat: Option<Duration>, doubt: Duration, now: Duration) -> bool {
+    let rested = now.saturating_sub(loan.proven);
+    !loan.is_doubtful && loan.proven >= doubt && beat.is_none_or(|beat| rested < beat)
+}
+
+impl<C, W> Errands<C, W> {
+    fn is_empty(&self) -> bool {
+        self.wake.is_empty() && self.close.is_empty() && !self.wake_keeper
+    }
+}
+
+impl<C, W> Default for Errands<C, W> {
+    fn default() -> Self {
+        Self {
+            wake: Vec::new(),
+            close: Vec::new(),
+            wake_keeper: false,
+        }
+    }
+}

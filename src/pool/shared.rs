@@ -1,0 +1,245 @@
+//! What the callers of a pool and its keeper share: the books behind one lock, and what is done
+//! without it. No connection is opened, checked, looked at or closed while the lock is held.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::book::{Book, Condition, Errands, Kind, Loan, Refusal, Step, Ticket};
+use super::clock::Clock;
+use super::{Lent, Options, PoolError, Pooled};
+
+type Bell = Arc<Condvar>;
+
+/// One for each pool.
+pub(super) struct Shared<C: Pooled> {
+    settings: C::Settings,
+    clock: Clock,
+    wait_max: Duration,
+    desk: Mutex<Desk<C>>,
+    /// Wakes the keeper.
+    pub(super) keeper: Condvar,
+}
+
+/// What lies behind the lock.
+pub(super) struct Desk<C: Pooled> {
+    pub(super) book: Book<C, Bell>,
+    /// Why a connection could not be opened the last time.
+    error: Option<Arc<C::Error>>,
+}
+
+impl<C: Pooled> Shared<C> {
+    pub(super) fn new(settings: C::Settings, options: Options) -> Self {
+        let desk = Desk {
+            book: Book::new(options),
+            error: None,
+        };
+        Self {
+            settings,
+            clock: Clock::new(),
+            wait_max: options.wait_max,
+            desk: Mutex::new(desk),
+            keeper: Condvar::new(),
+        }
+    }
+
+    pub(super) fn wait_max(&self) -> Duration {
+        self.wait_max
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// The books. They never panic between two states, so that a poisoned lock is as good.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Desk<C>> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One that is idle or new, or the reason why not.
+    pub(super) fn checkout(&self, wait: Duration) -> Result<Lent<'_, C>, PoolError<C::Error>> {
+        let began = self.now();
+        let until = began.saturating_add(wait);
+        let mut now = began;
+        let mut desk = self.lock();
+        let ticket = desk.book.draw();
+        loop {
+            let step = match desk.book.ask(ticket, now < until, now) {
+                Step::Wait => self.wait(desk, ticket, now, until),
+                step => {
+                    self.settle(desk);
+                    step
+                }
+            };
+            match step {
+                Step::Take(loan) => {
+                    if let Some(lent) = self.try_out(loan) {
+                        return Ok(lent);
+                    }
+                }
+                Step::Open(kind) => {
+                    if let Some(lent) = self.open(kind) {
+                        return Ok(lent);
+                    }
+                }
+                Step::Wait => return Err(self.because(PoolError::TimedOut(wait))),
+                Step::Refused(Refusal::Closed) => return Err(PoolError::Closed),
+                Step::Refused(Refusal::Full) => return Err(self.because(PoolError::Full)),
+                Step::Refused(Refusal::Exhausted) => {
+                    return Err(self.because(PoolError::Exhausted));
+                }
+            }
+            now = self.now();
+            desk = self.lock();
+        }
+    }
+
+    /// Waits for its turn; [`Step::Wait`] where it does not come in time.
+    fn wait<'a>(
+        &'a self,
+        mut desk: MutexGuard<'a, Desk<C>>,
+        ticket: Ticket,
+        now: Duration,
+        until: Duration,
+    ) -> Step<C> {
+        let bell = Bell::default();
+        desk.book.wait(ticket, now, Arc::clone(&bell));
+        loop {
+            if let Some(errands) = desk.book.errands() {
+                drop(desk);
+                self.run(errands);
+                desk = self.lock();
+            }
+            match desk.book.collect(ticket) {
+                Step::Wait => {}
+                step => return step,
+            }
+            let left = until.saturating_sub(self.now());
+            if left.is_zero() {
+                desk.book.leave(ticket);
+                return Step::Wait;
+            }
+            let woken = bell.wait_timeout(desk, left);
+            (desk, _) = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Where the server cannot be reached, that is what the caller has to know.
+    fn because(&self, error: PoolError<C::Error>) -> PoolError<C::Error> {
+        let desk = self.lock();
+        match &desk.error {
+            Some(cause) if desk.book.is_failing() => PoolError::Connect(Arc::clone(cause)),
+            _ => error,
+        }
+    }
+
+    /// Whether an idle one can be lent: a look where it has answered lately, else a question.
+    fn try_out(&self, loan: Loan<C>) -> Option<Lent<'_, C>> {
+        let mut lent = Lent::new(self, loan);
+        let is_good = if lent.loan().is_doubtful {
+            lent.check()
+        } else {
+            lent.loan_mut().conn.is_open()
+        };
+        if is_good {
+            return Some(lent);
+        }
+        lent.discard();
+        None
+    }
+
+    /// Opens one; the place in the books is given up where that fails, even by a panic.
+    pub(super) fn open(&self, kind: Kind) -> Option<Lent<'_, C>> {
+        let mut opening = Opening {
+            shared: self,
+            kind: Some(kind),
+            error: None,
+        };
+        let opened = C::connect(&self.settings).and_then(|mut conn| {
+            let timeout = conn.server_timeout()?;
+            Ok((conn, timeout))
+        });
+        match opened {
+            Ok((conn, timeout)) => {
+                opening.kind = None;
+                let now = self.now();
+                let mut desk = self.lock();
+                let loan = desk.book.opened(conn, kind, timeout, now);
+                desk.error = None;
+                self.settle(desk);
+                Some(Lent::new(self, loan))
+            }
+            Err(error) => {
+                opening.error = Some(error);
+                None
+            }
+        }
+    }
+
+    /// A heartbeat to an idle one.
+    pub(super) fn beat(&self, loan: Loan<C>) {
+        let mut lent = Lent::new(self, loan);
+        if !lent.check() {
+            return lent.discard();
+        }
+        if let Some(loan) = lent.into_loan() {
+            let now = self.now();
+            let mut desk = self.lock();
+            desk.book.checked(loan, now);
+            self.settle(desk);
+        }
+    }
+
+    pub(super) fn give_back(&self, loan: Loan<C>, condition: Condition) {
+        let now = self.now();
+        let mut desk = self.lock();
+        desk.book.give_back(loan, condition, now);
+        self.settle(desk);
+    }
+
+    pub(super) fn close(&self) {
+        let mut desk = self.lock();
+        desk.book.close();
+        self.settle(desk);
+    }
+
+    /// Releases the lock and does what is to be done without it.
+    fn settle(&self, mut desk: MutexGuard<'_, Desk<C>>) {
+        let errands = desk.book.errands();
+        drop(desk);
+        if let Some(errands) = errands {
+            self.run(errands);
+        }
+    }
+
+    pub(super) fn run(&self, errands: Errands<C, Bell>) {
+        for bell in errands.wake {
+            bell.notify_one();
+        }
+        if errands.wake_keeper {
+            self.keeper.notify_one();
+        }
+        for conn in errands.close {
+            conn.close();
+        }
+    }
+}
+
+/// A place in the books for a connection that is being opened.
+struct Opening<'a, C: Pooled> {
+    shared: &'a Shared<C>,
+    kind: Option<Kind>,
+    error: Option<C::Error>,
+}
+
+impl<C: Pooled> Drop for Opening<'_, C> {
+    fn drop(&mut self) {
+        let Some(kind) = self.kind else { return };
+        let now = self.shared.now();
+        let mut desk = self.shared.lock();
+        desk.book.failed(kind, now);
+        if let Some(error) = self.error.take() {
+            desk.error = Some(Arc::new(error));
+        }
+        self.shared.settle(desk);
+    }
+}
