@@ -51,6 +51,7 @@ mod keeper;
 mod lent;
 mod line;
 mod options;
+pub mod redis;
 mod shared;
 mod shelf;
 mod stats;
