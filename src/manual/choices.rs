@@ -97,3 +97,26 @@
 //! - It narrows by thirds, not by halves: a heartbeat too many costs a packet, a death costs the
 //!   connection and what was under way.
 //! - It forgets by counting answers, not by a clock: who beats seldom doubts seldom.
+//! # The pool
+//! - First come, first served, without exception: what comes back goes to who waits longest, by
+//!   hand. A newcomer never gets it first, though that would save the change of threads.
+//! - Of the idle the one that came back last is lent first, so that those too many reach
+//!   `idle_max`.
+//! - A connection counts as alive since the moment it was lent, where its holder borrowed it
+//!   mutably and it does not say that it has failed. Being lent and not used proves nothing, nor
+//!   does being held for long.
+//! - Heartbeats are due after seven eighths of what the server says. What is overdue, because the
+//!   keeper hangs in another one, is checked by the caller who gets it: nobody relies on the keeper.
+//! - What has answered lately is only looked at before it is lent (one system call, no round trip):
+//!   an end that has arrived is seen, so a restart costs the calls in flight and no other.
+//! - Where one is found broken, every other one that has not answered since is checked.
+//! - While the server can not be reached, one attempt at a time is made for all, after a rest that
+//!   doubles; callers wait as they would for a connection, and are told the cause at the end.
+//!   `Exhausted::Refuse` does not wait for that either.
+//! - Where there are already `extra_max` short-lived ones, a caller waits. One that comes back is
+//!   passed on while somebody waits, and closed otherwise; it never joins the pool.
+//! - The clock is that of the machine since its start, sleep included: after a suspension
+//!   everything is checked.
+//! - The client for Redis is our own: RESP2 without pipelines is smaller than what a library for
+//!   all of Redis would bring into the tree, and its answers are bounded in bytes and in time. It
+//!   is one way to use the pool; a library's connection in a `Pooled` of its own is as good.

@@ -26,6 +26,12 @@
 //! expire, and use the same wheel. What they say and are told is pure (`admin/`, `codec/http.rs`).
 //! The gate knows nothing of HTTP: it has readers of events, bans, and the fates of pushes.
 //!
+//! # The pool
+//! [`pool`](crate::pool) is for the other end and shares nothing with the loop: it blocks its
+//! callers. `pool/book.rs` is all that is decided, without a clock, a lock or a socket;
+//! `pool/shared.rs` has the lock, and does outside it what the books say; `pool/keeper.rs` is its
+//! one thread.
+//!
 //! # Where the next feature goes
 //! - something to ask for over HTTP: a file in `admin/`, a line in `admin/routes.rs`
 //! - a framing: a variant in `codec/framing.rs`

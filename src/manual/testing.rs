@@ -24,5 +24,6 @@
 //! # Benches
 //! One file per question, run by `cargo bench --bench NAME`: `wheel` (set, re-arm and expiry at a
 //! million keys, beside other timers), `codec` (nanoseconds per frame), `fanout` (one publish to
-//! 10,000 members without system calls), `idle` (bytes and processor time of idle connections; it
+//! 10,000 members without system calls), `pool` (checkout and return, and a million turns of 16
+//! threads), `idle` (bytes and processor time of idle connections; it
 //! asserts its bounds), `sim` (simulated connection-hours per second).

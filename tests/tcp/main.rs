@@ -32,6 +32,7 @@ mod malformed;
 mod messages;
 mod network;
 mod order;
+mod pool;
 mod remote;
 mod rules;
 mod shutdown;
