@@ -1,0 +1,123 @@
+//! What does the pool cost those who use it?
+//!
+//! `pool_idle/books`: checkout and return of an idle connection that has nothing to be looked at:
+//! the pool's own work; the promise is 300 ns. `pool_idle/socket`: the same with the look at a
+//! socket, which is a system call.
+//!
+//! `rounds`: 16 threads take turns on 4 connections a million times in all; a wake-up that is lost
+//! would leave one waiting for ever, and here for longer than its minute.
+//!
+//! `cargo bench --bench pool -- books` runs one part.
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use criterion::Criterion;
+use pulsegate::pool::{Options, Pool, Pooled};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+const THREADS: u32 = 16;
+const CONNECTIONS: u32 = 4;
+const ROUNDS: u32 = 1_000_000;
+
+/// Nothing but its place in the pool.
+struct Nothing;
+
+impl Pooled for Nothing {
+    type Settings = ();
+    type Error = Infallible;
+
+    fn connect((): &()) -> Result<Self, Infallible> {
+        Ok(Self)
+    }
+
+    fn check(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// A socket that is looked at.
+struct Socket(TcpStream);
+
+impl Pooled for Socket {
+    type Settings = SocketAddr;
+    type Error = io::Error;
+
+    fn connect(addr: &SocketAddr) -> io::Result<Self> {
+        TcpStream::connect(addr).map(Self)
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_open(&mut self) -> bool {
+        let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        recv(&self.0, &mut [0; 1][..], look) == Err(Errno::AGAIN)
+    }
+}
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(50)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3))
+        .configure_from_args();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let addr = listener.local_addr().expect("it is bound");
+    let mut group = criterion.benchmark_group("pool_idle");
+    let books = pool::<Nothing>(());
+    group.bench_function("books", |bench| bench.iter(|| turn(&books)));
+    let socket = pool::<Socket>(addr);
+    group.bench_function("socket", |bench| bench.iter(|| turn(&socket)));
+    group.finish();
+    criterion.final_summary();
+    // not for those who look for another part
+    if std::env::args()
+        .skip(1)
+        .all(|word| word.starts_with("--") || word == "rounds")
+    {
+        rounds();
+    }
+}
+
+fn pool<C: Pooled>(settings: C::Settings) -> Pool<C> {
+    let options = Options {
+        max: CONNECTIONS,
+        wait_max: Duration::from_secs(60),
+        ..Options::default()
+    };
+    Pool::new(settings, options).expect("a thread is to be had")
+}
+
+fn turn<C: Pooled>(pool: &Pool<C>) {
+    let lent = pool.checkout().expect("one is there");
+    black_box(&*lent);
+}
+
+fn rounds() {
+    let pool = pool::<Nothing>(());
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| (0..ROUNDS / THREADS).for_each(|_| turn(&pool)));
+        }
+    });
+    let (took, stats) = (began.elapsed(), pool.stats());
+    println!(
+        "rounds threads={THREADS} connections={CONNECTIONS} rounds={ROUNDS} lost={} opened={} \
+         waited={} longest={:?} ns/round={}",
+        stats.timed_out,
+        stats.opened,
+        stats.waited.count(),
+        stats.waited.longest(),
+        took.as_nanos() / u128::from(ROUNDS)
+    );
+    assert_eq!((stats.timed_out, stats.waiting), (0, 0));
+    assert!(stats.opened <= u64::from(CONNECTIONS));
+}
