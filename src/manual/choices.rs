@@ -97,6 +97,7 @@
 //! - It narrows by thirds, not by halves: a heartbeat too many costs a packet, a death costs the
 //!   connection and what was under way.
 //! - It forgets by counting answers, not by a clock: who beats seldom doubts seldom.
+//!
 //! # The pool
 //! - First come, first served, without exception: what comes back goes to who waits longest, by
 //!   hand. A newcomer never gets it first, though that would save the change of threads.
