@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 /// Groups whose rows are told one by one, and their numbers.
 const TOLD: &[(char, RangeInclusive<u32>)] = &[
     ('A', 1..=14),
+    ('B', 15..=27),
     ('C', 28..=38),
     ('D', 39..=50),
     ('F', 65..=79),
+    ('G', 80..=84),
     ('H', 85..=92),
     ('J', 102..=106),
     ('L', 112..=114),

@@ -71,6 +71,15 @@ impl Daemon {
         Self::run(ip, config)
     }
 
+    /// The same on a machine that seems to have been up for so many seconds more.
+    pub fn start_after(seconds: u64, config: &str) -> Self {
+        let mut unshare = Command::new("unshare");
+        let seconds = seconds.to_string();
+        unshare.args(["--time", "--boottime", &seconds, "--monotonic", &seconds]);
+        unshare.arg(binary());
+        Self::run(unshare, config)
+    }
+
     /// Changes its configuration file; it is read again when the daemon is told to.
     pub fn rewrite(&self, config: &str) {
         std::fs::write(self.folder.path().join(FILE), config).unwrap();

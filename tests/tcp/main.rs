@@ -15,6 +15,7 @@ mod bursts;
 mod ceiling;
 mod child;
 mod client;
+mod clock;
 mod closes;
 mod command;
 mod daemon;

@@ -386,3 +386,25 @@ fn wall_clock_jumps_move_no_deadline() {
     stage.pass(s(21));
     stage.assert_ended(peer, CloseReason::IdleTimeout, said + 60 * SECOND);
 }
+
+#[test]
+fn a_clock_that_stands_still_for_many_turns_stops_nothing() {
+    // 83: a frame a turn, a thousand turns in one instant.
+    let mut options = Options::default();
+    options.limits.frames = 1;
+    let mut stage = Stage::with(Settings::default(), options);
+    let peer = stage.connect();
+    stage.say(peer, &"ping\n".repeat(1_000));
+    let turns = stage.server.gate().stats().turns;
+    stage.pass(ms(3));
+    let turns = stage.server.gate().stats().turns - turns;
+    assert!(turns >= 1_000, "{turns} turns in 3 ms");
+    let said = stage.now();
+    assert_eq!(stage.hear(peer), "pong\n".repeat(1_000));
+    stage.pass(s(59));
+    assert_eq!(stage.reason(peer), None);
+    stage.pass(s(2));
+    let (reason, at) = stage.end(peer).expect("it ended");
+    assert_eq!(reason, CloseReason::IdleTimeout);
+    assert!(at <= said + 60 * SECOND + 10 * MILLI, "at {at}");
+}
