@@ -19,8 +19,8 @@
 //! - **Margin.** It never waits longer than 19/20 of `dead`, but to find out whether `dead` still
 //!   holds.
 //! - **Forget.** After 32 answered heartbeats at the settled interval it doubts `dead` and waits a
-//!   twelfth longer than that, once. Is it answered, it grows again; is it not, the next doubt comes
-//!   after twice as many, up to 1,024.
+//!   twelfth longer than that, once. Is it answered, it grows again; is it not, the next doubt
+//!   comes after twice as many, up to 1,024.
 //! - **A silence that was survived before and now kills** means another network, or chance. It
 //!   halves; a second death in a row has it begin anew from the minimum. One below half of what
 //!   would have been waited is chance, the first time: whoever talks all the time dies of others.
@@ -38,11 +38,12 @@
 //!
 //! # What it is worth
 //! In a simulation over middleboxes that forget after 30 s to 15 min, the interval is safe and
-//! within a tenth of the best after 20 heartbeats, with at most three deaths on the way (two on the
-//! average). On 200 ways that are spread evenly over the orders of magnitude, a day of it beside a
-//! fixed third of the server's timeout, the learning included:
+//! within a tenth of the best after 20 heartbeats, with at most three deaths on the way (two on
+//! the average). On 200 ways that are spread evenly over the orders of magnitude, a day of it
+//! beside a fixed third of the server's timeout, the learning included; "lives" are the ways on
+//! which the third lives, "dies" those on which each of its silences is too long:
 //!
-//! | timeout | ways where the third lives | pings of 100 there | deaths a day there, a way | ways where it dies each time | deaths of 100 there |
+//! | timeout | lives | pings of 100 | deaths a day, a way | dies | deaths of 100 |
 //! |---|---|---|---|---|---|
 //! | 1 min | 200 | 39 | 1.4 | 0 | |
 //! | 3 min | 159 | 47 | 2.4 | 41 | 0.5 |
@@ -72,6 +73,10 @@
 
 use std::time::Duration;
 
+use super::heart::Rhythm;
+
+#[cfg(test)]
+mod journey;
 #[cfg(test)]
 mod tests;
 
@@ -242,6 +247,24 @@ impl Adaptive {
             self.halvings -= 1;
             self.prompt = 0;
         }
+    }
+}
+
+impl Rhythm for Adaptive {
+    fn interval(&self) -> Duration {
+        self.interval()
+    }
+
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.set_timeout(timeout);
+    }
+
+    fn alive(&mut self, idle: Duration, rtt: Duration) {
+        self.alive(idle, rtt);
+    }
+
+    fn died(&mut self, idle: Duration) {
+        self.died(idle);
     }
 }
 

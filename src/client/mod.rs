@@ -5,6 +5,7 @@
 //!   while the application does something else
 //! - [`Machine`]: the same without sockets and clock: bytes in, bytes out, the time handed in; for
 //!   an event loop, or a simulation
+//! - [`Adaptive`](adapt::Adaptive): a [`Rhythm`] that learns how long a connection may be silent
 //! - [`Options`], [`Login`]: what it is told once; [`Event`]: what it tells
 //!
 //! ```

@@ -126,8 +126,9 @@ fn after_20_trials_it_is_safe_and_within_a_tenth_of_the_best() {
 /// Middleboxes whose time is spread evenly over the orders of magnitude from 30 s to 15 min.
 fn ways() -> impl Iterator<Item = Way> {
     (0..200_u32).map(|number| {
-        let forgets = 30_000.0 * 30f64.powf(f64::from(number) / 199.0);
-        Way::new(number.into(), forgets as u64)
+        let forgets = 30.0 * 30f64.powf(f64::from(number) / 199.0);
+        let forgets = Duration::from_secs_f64(forgets);
+        Way::new(number.into(), ms(forgets))
     })
 }
 
