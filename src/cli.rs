@@ -1,7 +1,8 @@
 //! The command line: flags and variables become overrides of the configuration, a command becomes
 //! an exit code. This alone turns errors into text.
 //!
-//! Exit codes: 0 done, 1 it could not run, 2 the command line or the configuration is wrong.
+//! Exit codes: 0 done, 1 it could not run, 2 the command line or the configuration is wrong, 3 a
+//! step of a script failed.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -23,6 +24,7 @@ use crate::daemon::{self, Source, Surroundings, read};
 
 const FAILED: u8 = 1;
 const WRONG: u8 = 2;
+const UNMET: u8 = 3;
 
 const AFTER_HELP: &str = "\
 Durations are written \"500ms\", \"60s\", \"1m30s\", sizes \"64KiB\" or in bytes.
@@ -44,6 +46,8 @@ enum Failure {
     File(String),
     /// It could not run.
     Run(String),
+    /// A script's step did not come to what it says.
+    Unmet(String),
     /// Our output is not taken.
     Output(io::Error),
 }
@@ -83,6 +87,7 @@ impl From<Problem> for Failure {
                 Self::Usage(clap::Error::raw(kind, text))
             }
             Problem::Run(text) | Problem::Missing(text) => Self::Run(text),
+            Problem::Unmet(text) => Self::Unmet(text),
             Problem::Output(error) => Self::Output(error),
         }
     }
@@ -106,6 +111,7 @@ impl Failure {
             }
             Self::File(text) => (WRONG, text),
             Self::Run(text) => (FAILED, text),
+            Self::Unmet(text) => (UNMET, text),
             // A reader that has seen enough is no failure.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return ExitCode::SUCCESS;

@@ -13,7 +13,7 @@ use super::event::Lost;
 /// The addresses behind `HOST:PORT`.
 ///
 /// The system's resolver takes as long as it likes: it is asked by a thread that may be left alone.
-pub(super) fn resolve(place: &str, patience: Duration) -> Result<Vec<SocketAddr>, Lost> {
+pub(crate) fn resolve(place: &str, patience: Duration) -> Result<Vec<SocketAddr>, Lost> {
     if let Ok(addr) = place.parse() {
         return Ok(vec![addr]);
     }
@@ -55,7 +55,7 @@ pub(super) fn begin(addr: SocketAddr, keepalive: Option<Duration>) -> Result<Tcp
 }
 
 /// What an error of a socket means.
-pub(super) fn of(error: &io::Error) -> Lost {
+pub(crate) fn of(error: &io::Error) -> Lost {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::ConnectionRefused => Lost::Refused,

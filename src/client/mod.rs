@@ -58,7 +58,7 @@
 pub mod adapt;
 mod backoff;
 mod blocking;
-mod dial;
+pub(crate) mod dial;
 mod event;
 mod heart;
 mod machine;

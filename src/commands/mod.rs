@@ -1,9 +1,11 @@
-//! Commands that speak to a running daemon over its admin interface: they ask, do and watch.
+//! Commands that speak to a running daemon: over its admin interface they ask, do and watch;
+//! `connect` is a client of the gate itself.
 //!
 //! People get aligned columns, in which no string can do anything to their terminal; programs get
 //! the daemon's own JSON with `--json`. Nothing here is part of the daemon's loop.
 
 mod act;
+mod connect;
 mod http;
 mod place;
 mod show;
@@ -30,6 +32,8 @@ pub(crate) enum Problem {
     Run(String),
     /// The same, since there is nothing of that name.
     Missing(String),
+    /// A step of a script did not come to what it says: which one, and why.
+    Unmet(String),
     /// Our output is not taken.
     Output(io::Error),
 }
@@ -114,7 +118,7 @@ pub(crate) fn all() -> impl Iterator<Item = Command> {
             )
             .args(access())
     };
-    COMMANDS.iter().map(connected)
+    COMMANDS.iter().map(connected).chain([connect::command()])
 }
 
 /// The flags that every command has which asks a daemon.
@@ -143,6 +147,9 @@ pub(crate) fn run(
     matches: &ArgMatches,
     token: Option<String>,
 ) -> Option<Result<(), Problem>> {
+    if name == "connect" {
+        return Some(connect::run(matches));
+    }
     let known = COMMANDS
         .iter()
         .find(|known| (known.command)().get_name() == name)?;

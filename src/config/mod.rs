@@ -27,6 +27,8 @@ use self::value::Value;
 use crate::limits::Limits;
 use crate::settings::{Settings, UserPolicy};
 
+pub(crate) use self::framing::read as read_framing;
+
 pub use self::diff::Change;
 
 /// Everything that can be set.

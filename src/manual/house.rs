@@ -32,7 +32,14 @@
 //! `pool/shared.rs` has the lock, and does outside it what the books say; `pool/keeper.rs` is its
 //! one thread.
 //!
+//! # The command `connect`
+//! It stands on the blocking [`Client`](crate::client::Client) and puts what that tells, what is
+//! typed and, with `--raw`, what is read into one queue (`commands/connect/wire.rs`). A script is
+//! read as a whole before anything is tried (`script.rs`), then played over the same conversation
+//! that a person has (`talk.rs`, `play.rs`).
+//!
 //! # Where the next feature goes
+//! - a step of a script: `commands/connect/script.rs`, one arm in `play.rs`
 //! - something to ask for over HTTP: a file in `admin/`, a line in `admin/routes.rs`
 //! - a framing: a variant in `codec/framing.rs`
 //! - a protocol of its own (WebSocket, MQTT): a file in `codec/`, a variant in `session/` with a

@@ -62,16 +62,48 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "1",
                 "It could not run: an address can not be bound, the descriptor limit leaves no \
                  room, the poll is broken, output can not be written. Of a command that speaks to \
-                 a daemon: none is there, or it refused; the message says where and why.",
+                 a daemon: none is there, or it refused; the message says where and why. Of \
+                 connect: no connection came about, or it was lost for good.",
             ),
             (
                 "2",
-                "The command line or the configuration is wrong; each complaint names its file \
-                 and line. Another start does not mend it.",
+                "The command line, the configuration or a script is wrong; each complaint names \
+                 its file and line. Another start does not mend it.",
+            ),
+            (
+                "3",
+                "A step of a script of connect did not come to what it says; the message names \
+                 its line.",
             ),
             (
                 "101",
                 "A bug was found and the daemon would not go on with broken books.",
+            ),
+        ],
+    ),
+    (
+        "SCRIPTS",
+        &[
+            (
+                "REQUEST",
+                "A script of connect has a step a line; empty lines and those that begin with # \
+                 are passed over, and it ends at the first step that fails. A request, as a \
+                 person types it, must be done in time.",
+            ),
+            ("try REQUEST", "Say it, whatever the answer."),
+            ("sleep DURATION", "Wait; with --speed N an Nth of it."),
+            (
+                "expect [within DURATION] TEXT",
+                "Something must come, or have come since what was expected last, that holds TEXT.",
+            ),
+            (
+                "never TEXT",
+                "From here on nothing may come that holds TEXT.",
+            ),
+            ("repeat N, end", "What stands between them, N times."),
+            (
+                "write \"BYTES\"",
+                "With --raw: these bytes in one piece, with \\n, \\r, \\t, \\\", \\\\ and \\xHH.",
             ),
         ],
     ),
@@ -169,7 +201,8 @@ fn synopsis() -> String {
         let name = subcommand.get_name();
         let mut takes = String::new();
         for argument in subcommand.get_positionals() {
-            let value = argument.get_id().as_str().to_uppercase();
+            let names = argument.get_value_names().unwrap_or_default();
+            let value = names.first().map_or("", |name| name.as_str());
             takes += &match argument.is_required_set() {
                 true => format!(" {value}"),
                 false => format!(" [{value}]"),

@@ -88,6 +88,7 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "drain" -d 'Shut
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "reload" -d 'Have the daemon read its configuration again, as SIGHUP does'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "tap" -d 'Show a user\'s frames, both ways, for a while'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "top" -d 'Watch the busiest connections; one page where stdout is no terminal'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "connect" -d 'Speak to a gate as a client, by hand or by a script'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s c -l config -d 'the configuration file' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l log-level -d 'the least important lines shown: error, warn, info, debug, trace [default: info]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l log-format -d 'how a line looks: text, json [default: text]' -r
@@ -259,3 +260,15 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand top" -l admin -d 'th
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand top" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand top" -l json -d 'print what the daemon answers, as JSON'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand top" -s h -l help -d 'Print help'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l user -d 'log in under this name' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l token-file -d 'the file that holds the login\'s token' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l framing -d 'line, lenhdr, binary, or with options as in the configuration' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l heartbeat -d 'server (as it asks at login), adaptive (learns how long it may be silent), off, or a duration' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l timeout -d 'how long a connection, an answer or an expectation may take' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l script -d 'play this script; - reads it from stdin' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l speed -d 'make the script\'s sleeps so many times shorter' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l for -d 'leave after so long [default: at the end of stdin]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l once -d 'do not come back when the connection is lost'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l raw -d 'no client: no login, no heartbeats, no coming back'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -l json -d 'print what happens as JSON, an object a line'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand connect" -s h -l help -d 'Print help'
