@@ -334,6 +334,16 @@ impl Client {
         self.shared.lock().machine.is_online()
     }
 
+    /// After so long a silence of ours the server closes, as far as it is known.
+    pub(super) fn idle_timeout(&self) -> Duration {
+        self.shared.lock().machine.idle_timeout()
+    }
+
+    /// How long an answer may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.shared.lock().machine.options().read_timeout
+    }
+
     /// Where it goes, as it was given.
     #[must_use]
     pub fn place(&self) -> &str {

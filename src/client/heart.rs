@@ -83,6 +83,11 @@ impl Heart {
         Some(sent.saturating_add(every))
     }
 
+    /// After so long a silence of ours the server closes, as far as it is known.
+    pub(super) fn timeout(&self) -> Duration {
+        self.granted.saturating_mul(3)
+    }
+
     /// A heartbeat leaves.
     pub(super) fn beat(&mut self, now: Duration, sent: Duration, heard: Duration) {
         self.under_way = Some((now, now.saturating_sub(sent.max(heard))));

@@ -116,6 +116,11 @@ impl Machine {
         &self.options
     }
 
+    /// After so long a silence of ours the server closes, as far as it is known.
+    pub(super) fn idle_timeout(&self) -> Duration {
+        self.heart.timeout()
+    }
+
     /// Whether a connection is to be opened now; says yes once for each attempt.
     pub fn wants_dial(&mut self, now: Duration) -> bool {
         let is_due = matches!(self.phase, Phase::Away { until } if until <= now);

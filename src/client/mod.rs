@@ -63,6 +63,7 @@ mod event;
 mod heart;
 mod machine;
 mod options;
+mod pooled;
 mod seen;
 mod wire;
 
@@ -71,6 +72,7 @@ pub use event::{Event, GaveUp, Lost, Nonsense, Outcome, Refusal, Refused, Reques
 pub use heart::Rhythm;
 pub use machine::Machine;
 pub use options::{Acks, Away, Heartbeat, Login, Options, Retry};
+pub use pooled::{Destination, PooledError};
 
 pub use crate::codec::heard::{Grant, Letter};
 pub use crate::codec::message::{Body, Request};

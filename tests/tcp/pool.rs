@@ -1,5 +1,6 @@
 //! The pool over real threads and sockets: one that counts, a server of ours, and Redis.
 
+mod gate;
 mod redis;
 
 use std::io;
@@ -75,6 +76,14 @@ const QUIET: Options = Options {
     retry_min: Duration::from_millis(5),
     retry_max: Duration::from_millis(50),
 };
+
+/// Rests for so long. Only where silence itself is what is tested.
+fn rest(span: Duration) {
+    let end = Instant::now() + span;
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
+        std::thread::park_timeout(left);
+    }
+}
 
 /// Runs `threads` that take turns, and demands that all come to their end.
 fn rounds(pool: &Pool<Counted>, threads: u32, each: u32) {

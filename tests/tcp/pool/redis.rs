@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use pulsegate::pool::redis::{Redis, RedisError, Settings};
 use pulsegate::pool::{Options, Pool, PoolError, Pooled};
 
+use super::rest;
 use crate::client::eventually;
 
 /// A redis-server; it ends with this value.
@@ -109,14 +110,6 @@ fn free_address() -> SocketAddr {
     let own = Ipv4Addr::new(127, 64 + high, middle, low.max(1));
     let listener = TcpListener::bind((own, 0)).unwrap();
     listener.local_addr().unwrap()
-}
-
-/// Rests for so long. Only where silence itself is what is tested.
-fn rest(span: Duration) {
-    let end = Instant::now() + span;
-    while let Some(left) = end.checked_duration_since(Instant::now()) {
-        std::thread::park_timeout(left);
-    }
 }
 
 #[test]
