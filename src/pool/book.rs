@@ -12,17 +12,18 @@
 //!
 //! Lending and returning an idle one is O(1) and allocates nothing.
 
+mod chores;
+mod step;
+
 use std::time::Duration;
 
+pub(super) use self::step::{Chore, Condition, Errands, Refusal, Step};
 use super::line::Line;
 pub(super) use super::line::Ticket;
 use super::options::{Exhausted, Options};
 use super::shelf::Shelf;
 pub(super) use super::shelf::{Kind, Loan};
 use super::stats::PoolStats;
-
-#[cfg(test)]
-mod tests;
 
 /// Who has what. `C` is a connection, `W` wakes one who waits.
 #[derive(Debug)]
@@ -44,64 +45,6 @@ pub(super) struct Book<C, W> {
     errands: Errands<C, W>,
     is_closed: bool,
     stats: PoolStats,
-}
-
-/// What one who asks has to do next.
-#[derive(Debug)]
-pub(super) enum Step<C> {
-    /// Use it, or check it first where it [is doubtful](Loan::is_doubtful).
-    Take(Loan<C>),
-    /// Open one and tell.
-    Open(Kind),
-    /// Wait, or leave.
-    Wait,
-    /// Leave.
-    Refused(Refusal),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// All are lent, and waiting is not wanted.
-    Exhausted,
-    /// Too many wait.
-    Full,
-    /// The pool has been closed.
-    Closed,
-}
-
-/// What the keeper has to do next.
-#[derive(Debug)]
-pub(super) enum Chore<C> {
-    /// A heartbeat.
-    Check(Loan<C>),
-    /// One more up to the minimum.
-    Open,
-    /// Nothing before that time, or before it is woken.
-    Rest(Option<Duration>),
-}
-
-/// What to do once the lock is released.
-#[derive(Debug)]
-pub(super) struct Errands<C, W> {
-    /// Whom to wake: they have been called.
-    pub(super) wake: Vec<W>,
-    /// What to close.
-    pub(super) close: Vec<C>,
-    /// Whether the keeper has to look earlier than it meant to.
-    pub(super) wake_keeper: bool,
-}
-
-/// In which state one comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
-    /// It was not used: it proves nothing.
-    Unused,
-    /// It has answered.
-    Used,
-    /// Nobody knows.
-    Doubtful,
-    /// It is of no use.
-    Broken,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -307,89 +250,6 @@ impl<C, W> Book<C, W> {
         self.is_closed
     }
 
-    // --- the keeper ---
-
-    /// What the keeper has to do now.
-    pub(super) fn chore(&mut self, now: Duration) -> Chore<C> {
-        self.errands.wake_keeper = false;
-        if self.is_closed {
-            return Chore::Rest(None);
-        }
-        self.serve(now);
-        self.retire(now);
-        let (beat, doubt) = (self.beat, self.doubt);
-        let is_due = |loan: &Loan<C>| !is_fresh(loan, beat, doubt, now);
-        if let Some(loan) = self.shelf.take_stalest(is_due) {
-            self.stats.beats += 1;
-            return Chore::Check(loan);
-        }
-        if self.lacks() && self.may_open(now) {
-            self.pooled += 1;
-            self.opening += 1;
-            return Chore::Open;
-        }
-        let until = self.next_look(now);
-        self.look_at = until.unwrap_or(Duration::MAX);
-        Chore::Rest(until)
-    }
-
-    /// Closes the idle that are too old, or too many for too long.
-    fn retire(&mut self, now: Duration) {
-        let age_max = self.options.age_max.unwrap_or(Duration::MAX);
-        let is_aged = |loan: &Loan<C>| now.saturating_sub(loan.born) >= age_max;
-        while let Some(loan) = self.shelf.take_stalest(is_aged) {
-            self.stats.closed_aged += 1;
-            self.drop_one(loan);
-        }
-        let idle_max = self.options.idle_max.unwrap_or(Duration::MAX);
-        while self.pooled > self.options.min
-            && let Some(loan) = self.shelf.take_rested(now, idle_max)
-        {
-            self.stats.closed_idle += 1;
-            self.drop_one(loan);
-        }
-    }
-
-    /// When the keeper has to look again. While some are lent it looks four times in the shortest
-    /// of its spans, so that no return has to wake it.
-    fn next_look(&self, now: Duration) -> Option<Duration> {
-        let due = self.shelf.iter().map(|loan| self.due(loan)).min();
-        let retry = self.failing.map(|failing| failing.retry_at);
-        // while one is being opened, its outcome tells how to go on
-        let is_wanted = self.opening == 0 && (self.lacks() || !self.line.is_empty());
-        let retry = retry.filter(|_| is_wanted);
-        let away = (self.pooled + self.extra) as usize > self.shelf.len();
-        let spans = [self.beat, self.options.idle_max, self.options.age_max];
-        let span = spans.into_iter().flatten().min().filter(|_| away);
-        let by_itself = span.map(|span| now + (span / 4).max(SPAN_MIN));
-        let all = [due.filter(|due| *due < Duration::MAX), retry, by_itself];
-        all.into_iter().flatten().min()
-    }
-
-    /// When an idle one has to be looked at.
-    fn due(&self, loan: &Loan<C>) -> Duration {
-        let never = Duration::MAX;
-        if loan.is_doubtful || loan.proven < self.doubt {
-            return Duration::ZERO;
-        }
-        let after = |since: Duration, span: Option<Duration>| {
-            span.map_or(never, |span| since.saturating_add(span))
-        };
-        let idle_max = self.options.idle_max;
-        let idle_max = idle_max.filter(|_| self.pooled > self.options.min);
-        after(loan.proven, self.beat)
-            .min(after(loan.moved, idle_max))
-            .min(after(loan.born, self.options.age_max))
-    }
-
-    /// Wakes the keeper where it means to look later than that.
-    fn look_by(&mut self, at: Duration) {
-        if at < self.look_at {
-            self.look_at = at;
-            self.errands.wake_keeper = true;
-        }
-    }
-
     // --- within ---
 
     /// The server has told how long it waits: idle ones are checked a little more often.
@@ -486,10 +346,6 @@ impl<C, W> Book<C, W> {
         }
     }
 
-    fn lacks(&self) -> bool {
-        self.pooled < self.options.min && !self.is_closed
-    }
-
     fn is_aged(&self, loan: &Loan<C>, now: Duration) -> bool {
         let age = now.saturating_sub(loan.born);
         self.options.age_max.is_some_and(|age_max| age >= age_max)
@@ -538,18 +394,5 @@ fn is_fresh<C>(loan: &Loan<C>, beat: Option<Duration>, doubt: Duration, now: Dur
     !loan.is_doubtful && loan.proven >= doubt && beat.is_none_or(|beat| rested < beat)
 }
 
-impl<C, W> Errands<C, W> {
-    fn is_empty(&self) -> bool {
-        self.wake.is_empty() && self.close.is_empty() && !self.wake_keeper
-    }
-}
-
-impl<C, W> Default for Errands<C, W> {
-    fn default() -> Self {
-        Self {
-            wake: Vec::new(),
-            close: Vec::new(),
-            wake_keeper: false,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

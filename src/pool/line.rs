@@ -65,7 +65,7 @@ impl<W, G> Line<W, G> {
         );
     }
 
-    /// Calls the first: lays `grant` down for it. What is returned wakes it, and since when it waits.
+    /// Calls the first: lays `grant` down for it. Returns what wakes it, and since when it waits.
     pub(super) fn call(&mut self, grant: G) -> Option<(W, Duration)> {
         let Waiter {
             ticket,

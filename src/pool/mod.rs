@@ -45,6 +45,11 @@
 //! # }
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")
+)]
+
 mod book;
 mod clock;
 mod keeper;
