@@ -20,6 +20,8 @@ pub(crate) struct Facts {
     pub(crate) bound: Option<SocketAddr>,
     /// Bytes of bodies that are under way.
     pub(crate) bodies: usize,
+    /// Bytes of memory that connections hold: requests, answers, what they are made from.
+    pub(crate) held: usize,
     /// The wall clock, this turn.
     pub(crate) wall: Duration,
     /// The same when the loop began.

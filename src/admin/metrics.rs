@@ -22,7 +22,7 @@ pub(crate) fn metrics(gate: &Gate, facts: &Facts) -> Answer {
     traffic(gate, &mut page);
     messages(gate, &mut page);
     event_loop(gate, &mut page);
-    memory(gate, &mut page);
+    memory(gate, facts, &mut page);
     configuration(gate, facts, &mut page);
     admin(facts, &mut page);
     process(gate, facts, &mut page);
@@ -190,7 +190,7 @@ fn event_loop(gate: &Gate, page: &mut Exposition) {
     page.counter("panics_total", text, stats.panics);
 }
 
-fn memory(gate: &Gate, page: &mut Exposition) {
+fn memory(gate: &Gate, facts: &Facts, page: &mut Exposition) {
     let [input, output, offline] = gate.bytes_held().map(|bytes| bytes as u64);
     let limits = &gate.limits;
     page.gauge("send_queue_bytes", "Bytes that wait for sockets.", output);
@@ -209,8 +209,15 @@ fn memory(gate: &Gate, page: &mut Exposition) {
                 ("offline", limits.offline_budget as u64),
             ],
         );
+    let ceiling = gate.ceiling();
+    let text = "Memory in use, by what for: budgets as counted, tables by their entries.";
+    page.family("memory_bytes", Kind::Gauge, text)
+        .each("part", gate.memory(facts.held).parts());
+    let text = "Memory that may be in use, by what for; the sum is the ceiling.";
+    page.family("memory_limit_bytes", Kind::Gauge, text)
+        .each("part", ceiling.parts());
     let text = "The most memory that the process reaches under its limits.";
-    page.gauge("memory_ceiling_bytes", text, gate.ceiling().total());
+    page.gauge("memory_ceiling_bytes", text, ceiling.total());
 }
 
 fn configuration(gate: &Gate, facts: &Facts, page: &mut Exposition) {

@@ -160,6 +160,15 @@ impl<T: Table> Work for Page<T> {
         }
         Left::More
     }
+
+    fn held(&self) -> usize {
+        let keys = match &self.stage {
+            Stage::Selects(_, keys) => keys.capacity(),
+            Stage::Tells(keys) => keys.len(),
+            Stage::Ended => 0,
+        };
+        keys * size_of::<T::Key>()
+    }
 }
 
 /// How many rows a request wants.

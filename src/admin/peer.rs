@@ -214,6 +214,15 @@ impl Peer {
         }
     }
 
+    /// Bytes of memory that it holds.
+    pub(crate) fn held(&self) -> usize {
+        let made = match &self.stage {
+            Stage::Work(making) => making.piece.capacity() + making.work.held(),
+            _ => 0,
+        };
+        self.input.capacity() + self.out.capacity() + made
+    }
+
     /// Whether there is something to go on with, once there is room for more output.
     pub(crate) fn may_go_on(&self) -> bool {
         match &self.stage {
@@ -419,14 +428,8 @@ impl Peer {
             more.push(("www-authenticate", "Bearer"));
         }
         let length = Length::Known(whole.body.len());
-        http::answer(
-            &mut self.out,
-            whole.status,
-            whole.kind,
-            length,
-            keeps,
-            &more,
-        );
+        let (out, status) = (&mut self.out, whole.status);
+        http::answer(out, status, whole.kind, length, keeps, &more);
         if !is_head_only {
             self.out.extend_from_slice(&whole.body);
         }

@@ -79,9 +79,8 @@ struct Pace {
 
 #[derive(Serialize)]
 struct Memory {
-    input: Gauge,
-    output: Gauge,
-    offline: Gauge,
+    #[serde(flatten)]
+    parts: BTreeMap<&'static str, Gauge>,
     parked_messages: u64,
     ceiling: u64,
     resident: u64,
@@ -189,14 +188,13 @@ fn pace(gate: &Gate) -> Pace {
 }
 
 fn memory(gate: &Gate, facts: &Facts) -> Memory {
-    let [input, output, offline] = gate.bytes_held();
-    let limits = &gate.limits;
+    let (held, ceiling) = (gate.memory(facts.held), gate.ceiling());
+    let parts = held.parts().into_iter().zip(ceiling.parts());
+    let parts = parts.map(|((name, now), (_, limit))| (name, Gauge { now, limit }));
     Memory {
-        input: gauge(input, limits.input_budget),
-        output: gauge(output, limits.output_budget),
-        offline: gauge(offline, limits.offline_budget),
+        parts: parts.collect(),
         parked_messages: gate.parked() as u64,
-        ceiling: gate.ceiling().total(),
+        ceiling: ceiling.total(),
         resident: facts.process.resident,
     }
 }

@@ -28,6 +28,11 @@ pub(crate) trait Work: Debug + Send {
         None
     }
 
+    /// Bytes of memory that it holds beside what it has made.
+    fn held(&self) -> usize {
+        0
+    }
+
     /// When it ends by itself (real clock).
     fn ends(&self) -> Option<Tick> {
         None

@@ -174,11 +174,19 @@ fn announce(places: &[String], server: &Server<MioNet, Door>) {
         let comma = if line.is_empty() { "" } else { ", " };
         line = format!("{line}{comma}{place}");
     }
-    let ceiling = server.gate().ceiling().total().div_ceil(1 << 20);
+    let ceiling = server.gate().ceiling();
+    let parts = ceiling
+        .parts()
+        .map(|(part, bytes)| format!("{part}={bytes}"));
+    let parts = parts.join(" ");
+    let ceiling = ceiling.total().div_ceil(1 << 20);
     let connections = server.gate().limits().connections;
-    info!("listening on {line}; at most {connections} connections and {ceiling} MiB of memory");
+    info!(
+        "listening on {line}; at most {connections} connections and {ceiling} MiB of memory \
+         ({parts})"
+    );
 }
 
 /// Bytes of places in a line of the log, which is cut at
 /// [`LINE_MAX`](crate::log::LINE_MAX).
-const PLACES_MAX: usize = 800;
+const PLACES_MAX: usize = 700;

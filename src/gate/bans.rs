@@ -53,6 +53,13 @@ impl Default for Bans {
     }
 }
 
+impl Bans {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
 impl Network {
     fn new(ip: IpAddr, bits: u8) -> Option<Self> {
         let (ip, bits) = match ip {

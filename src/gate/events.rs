@@ -119,6 +119,11 @@ impl Events {
         std::mem::take(&mut self.news)
     }
 
+    /// Bytes that wait for readers; a line that several wait for is counted for each.
+    pub(crate) fn waiting(&self) -> usize {
+        self.readers.iter().map(|(_, reader)| reader.bytes).sum()
+    }
+
     pub(crate) fn has_news(&self) -> bool {
         !self.news.is_empty()
     }

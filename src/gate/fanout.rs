@@ -367,6 +367,11 @@ impl Pushes {
         self.jobs.is_empty()
     }
 
+    /// Deliveries to come.
+    pub(crate) fn targets(&self) -> usize {
+        self.targets
+    }
+
     fn admits(&self, targets: usize, limits: &Limits) -> bool {
         self.jobs.is_empty()
             || self.jobs.len() < limits.pushes as usize

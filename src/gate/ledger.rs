@@ -114,10 +114,11 @@ fn charge(column: &Arc<AtomicUsize>, bytes: usize) -> Charge {
     }
 }
 
-/// Most bytes of memory that a gate with these limits can reach, by purpose.
+/// Bytes of memory, by purpose: the most that a gate with these limits can reach, or what is in
+/// use of that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ceiling {
-    /// The program, its tables that do not grow with connections, spare buffers.
+    /// The program, its tables that do not grow with connections, absent users, spare buffers.
     pub fixed: u64,
     /// Connections with their users and topics, at their number's limit.
     pub connections: u64,
@@ -125,8 +126,40 @@ pub struct Ceiling {
     pub input: u64,
     /// Waiting output.
     pub output: u64,
-    /// Unacknowledged and parked messages, absent users.
+    /// Unacknowledged and parked messages.
     pub offline: u64,
+    /// Requests and answers of the admin interface, events that wait for their readers.
+    pub admin: u64,
+}
+
+/// Entries of the tables that do not grow with connections, and the size of the read buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tables {
+    pub(crate) spare_outboxes: u64,
+    pub(crate) deaths: u64,
+    pub(crate) topics: u64,
+    pub(crate) push_targets: u64,
+    pub(crate) timers: u64,
+    pub(crate) receipts: u64,
+    pub(crate) bans: u64,
+    pub(crate) absent_users: u64,
+    pub(crate) read_bytes: u64,
+}
+
+impl Tables {
+    fn of(limits: &Limits) -> Self {
+        Self {
+            spare_outboxes: limits.spare_outboxes.into(),
+            deaths: limits.deaths.into(),
+            topics: limits.topics.into(),
+            push_targets: limits.push_targets.into(),
+            timers: limits.timers.into(),
+            receipts: limits.receipts.into(),
+            bans: limits.bans.into(),
+            absent_users: limits.absent_users.into(),
+            read_bytes: limits.read_bytes as u64,
+        }
+    }
 }
 
 /// The program itself, stack, allocator and an empty loop: measured below 6 MB, taken as 8.
@@ -140,39 +173,64 @@ const USER: u64 = 420;
 const TOPIC: u64 = 260;
 /// Entries in the queues of a turn, and of a farewell with a long name.
 const QUEUED: u64 = 8 + 8 + 8 + 200;
+/// A connection with a user.
+const CONN: u64 = (size_of::<Conn>() + Largest::COST) as u64 + SOCKET + QUEUED + USER;
+/// A topic that a connection has joined, in both lists, which grow by doubling.
+const MEMBERSHIP: u64 = (size_of::<Membership>() + size_of::<u32>()) as u64 * 2;
 
 impl Ceiling {
     pub(crate) fn of(limits: &Limits) -> Self {
         let slots = u64::from(limits.connections) + u64::from(limits.refusals);
-        let membership = (size_of::<Membership>() + size_of::<u32>()) as u64 * 2;
-        let joined = u64::from(limits.topics_per_connection) * membership;
-        let conn = (size_of::<Conn>() + Largest::COST) as u64 + SOCKET + QUEUED + USER;
         // One message may be listed by many connections, and is paid for once.
         let listed = u64::from(limits.unacked_per_connection) * size_of::<Unacked>() as u64;
-        let extra = (size_of::<Extra>() + size_of::<Input>()) as u64 + joined + listed;
-        let target = (size_of::<ConnId>() + size_of::<Option<SmolStr>>()) as u64;
-        let spare = u64::from(limits.spare_outboxes) * Outbox::spare_max() as u64;
+        let extra = (size_of::<Extra>() + size_of::<Input>()) as u64 + listed;
+        let joined = slots * u64::from(limits.topics_per_connection);
         Self {
-            fixed: PROGRAM
-                + spare
-                + limits.read_bytes as u64
-                + u64::from(limits.deaths) * DEATH_COST as u64
-                + u64::from(limits.topics) * TOPIC
-                + u64::from(limits.push_targets) * target
-                + u64::from(limits.timers) * 64
-                + u64::from(limits.receipts) * FATES_COST as u64
-                + u64::from(limits.bans) * BAN_COST as u64
-                + limits.admin.ceiling(),
-            connections: slots * (conn + extra),
+            fixed: Self::fixed(&Tables::of(limits)),
+            connections: Self::connections(slots, joined) + slots * extra,
             input: limits.input_budget as u64,
             output: limits.output_budget as u64,
-            offline: limits.offline_budget as u64 + u64::from(limits.absent_users) * USER,
+            offline: limits.offline_budget as u64,
+            admin: limits.admin.ceiling(),
         }
+    }
+
+    /// The program with these entries in its tables.
+    pub(crate) fn fixed(tables: &Tables) -> u64 {
+        let target = (size_of::<ConnId>() + size_of::<Option<SmolStr>>()) as u64;
+        PROGRAM
+            + tables.read_bytes
+            + tables.spare_outboxes * Outbox::spare_max() as u64
+            + tables.deaths * DEATH_COST as u64
+            + tables.topics * TOPIC
+            + tables.push_targets * target
+            + tables.timers * 64
+            + tables.receipts * FATES_COST as u64
+            + tables.bans * BAN_COST as u64
+            + tables.absent_users * USER
+    }
+
+    /// So many connections that have joined so many topics.
+    pub(crate) fn connections(connections: u64, joined: u64) -> u64 {
+        connections * CONN + joined * MEMBERSHIP
+    }
+
+    /// Each part with its name.
+    #[must_use]
+    pub fn parts(&self) -> [(&'static str, u64); 6] {
+        [
+            ("fixed", self.fixed),
+            ("connections", self.connections),
+            ("input", self.input),
+            ("output", self.output),
+            ("offline", self.offline),
+            ("admin", self.admin),
+        ]
     }
 
     /// The sum.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.fixed + self.connections + self.input + self.output + self.offline
+        self.parts().iter().map(|(_, bytes)| bytes).sum()
     }
 }

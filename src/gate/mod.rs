@@ -60,7 +60,7 @@ use self::events::Events;
 use self::fanout::Pushes;
 use self::input::Halves;
 use self::largest::Largest;
-use self::ledger::Ledger;
+use self::ledger::{Ledger, Tables};
 use self::offline::Offline;
 use self::outbox::Outbox;
 use self::queue::Queues;
@@ -408,6 +408,31 @@ impl Gate {
     #[must_use]
     pub fn ceiling(&self) -> Ceiling {
         Ceiling::of(&self.limits)
+    }
+
+    /// How much of that is in use, `admin` bytes of it by the admin interface: budgets as they are
+    /// counted, tables by their entries, each at its dearest.
+    pub(crate) fn memory(&self, admin: usize) -> Ceiling {
+        let [input, output, offline] = self.bytes_held().map(|bytes| bytes as u64);
+        let connections = u64::from(self.sockets());
+        Ceiling {
+            fixed: Ceiling::fixed(&Tables {
+                spare_outboxes: self.outboxes.len() as u64,
+                deaths: self.deaths().len() as u64,
+                topics: self.topics.len() as u64,
+                push_targets: self.pushes.targets() as u64,
+                timers: self.timers.len() as u64,
+                receipts: self.receipts.len() as u64,
+                bans: self.bans.len() as u64,
+                absent_users: u64::from(self.absent_users()),
+                read_bytes: self.limits.read_bytes as u64,
+            }),
+            connections: Ceiling::connections(connections, self.topics.joined()),
+            input,
+            output,
+            offline,
+            admin: (admin + self.events.waiting()) as u64,
+        }
     }
 
     /// Now, on the clock of deadlines: since the loop began, without the times it was stopped.

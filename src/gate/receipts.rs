@@ -56,6 +56,13 @@ pub(crate) struct Receipts {
     order: VecDeque<u64>,
 }
 
+impl Receipts {
+    /// How many are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.fates.len()
+    }
+}
+
 /// Ids are ours and grow by one: they need no hash.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ids;

@@ -51,6 +51,10 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, TimerKind)> {
         self.entries
             .iter()

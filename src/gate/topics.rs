@@ -26,6 +26,8 @@ pub(crate) struct Topics {
     entries: Slab<Topic>,
     key: (u64, u64),
     made: u64,
+    /// Memberships in all.
+    joined: u64,
 }
 
 #[expect(
@@ -39,6 +41,7 @@ impl Topics {
             entries: Slab::new(),
             key,
             made: 0,
+            joined: 0,
         }
     }
 
@@ -53,6 +56,11 @@ impl Topics {
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Memberships in all topics.
+    pub(crate) fn joined(&self) -> u64 {
+        self.joined
     }
 
     /// What is in a slot.
@@ -79,6 +87,7 @@ impl Topics {
         let members = &mut self.entries[topic as usize].members;
         let place = members.len() as u32;
         members.push(conn);
+        self.joined += 1;
         conns
             .at_mut(conn)
             .extra()
@@ -117,6 +126,7 @@ impl Topics {
             "member and topic point at each other"
         );
         members.swap_remove(place as usize);
+        self.joined -= 1;
         if let Some(&moved) = members.get(place as usize) {
             let topics = &mut conns.at_mut(moved).extra().topics;
             let held = topics.iter_mut().find(|held| held.topic == topic);
@@ -174,5 +184,6 @@ impl Topics {
             .map(|(_, conn)| conn.topics().len())
             .sum::<usize>();
         assert_eq!(memberships, held, "memberships are counted from both sides");
+        assert_eq!(memberships as u64, self.joined, "memberships recounted");
     }
 }

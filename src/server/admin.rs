@@ -295,6 +295,7 @@ impl<N: Net> Office<N> {
             read(net, gate, stream, peer, &mut scratch[..appetite]);
         }
         self.facts.bodies = self.peers.iter().map(|(_, (_, peer))| peer.body()).sum();
+        self.facts.held = self.peers.iter().map(|(_, (_, peer))| peer.held()).sum();
         let (facts, peer) = (&mut self.facts, &mut self.peers[key].1);
         let stepped = catch_unwind(AssertUnwindSafe(|| steps(peer, gate, facts, budget)));
         let next = stepped.unwrap_or_else(|_| {

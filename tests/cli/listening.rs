@@ -21,13 +21,17 @@ fn said<'a>(line: &'a str, level: &str) -> &'a str {
     text
 }
 
-/// Demands the end of a start line: `; at most N connections and M MiB of memory`.
+/// Demands the end of a start line: `; at most N connections and M MiB of memory (PART=BYTES …)`.
 #[track_caller]
 fn reach(rest: &str) -> u32 {
     let rest = rest.strip_prefix("; at most ").unwrap();
     let (connections, rest) = rest.split_once(" connections and ").unwrap();
-    let memory = rest.strip_suffix(" MiB of memory").unwrap();
-    assert!(memory.parse::<u32>().unwrap() > 100, "{memory}");
+    let (memory, rest) = rest.split_once(" MiB of memory (").unwrap();
+    let memory = memory.parse::<u64>().unwrap();
+    assert!(memory > 100, "{memory}");
+    let parts = rest.strip_suffix(')').unwrap().split(' ');
+    let bytes = parts.map(|part| part.split_once('=').unwrap().1.parse::<u64>().unwrap());
+    assert_eq!(bytes.sum::<u64>().div_ceil(1 << 20), memory, "{rest}");
     connections.parse().unwrap()
 }
 
