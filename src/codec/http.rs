@@ -370,6 +370,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_looked_through_is_not_looked_at_again() {
+        // Whatever length a head has by the time it is whole, each of its bytes is looked at once:
+        // a line end that is wrong is not seen where it was passed already.
+        let bytes = b"GET / HTTP/1.1\nHost: a\r\nb: ";
+        assert_eq!(find(bytes, 0, 8_192, 64), Err(HeadError::LineEnd));
+        assert_eq!(
+            find(bytes, 15, 8_192, 64),
+            Ok(Found::More(bytes.len())),
+            "from where the last look stopped"
+        );
+    }
+
+    #[test]
     fn what_has_fooled_others_is_refused() {
         let cases = [
             (

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::client::Client;
 use crate::daemon::{Daemon, LINE};
 use crate::program::eventually;
 
@@ -48,6 +49,21 @@ fn it_tells_what_has_changed_and_what_needs_a_restart() {
     client.fence();
     daemon.signal(Signal::HUP);
     daemon.logs("changed=0 needs-restart=5");
+}
+
+#[test]
+fn a_listener_that_is_gone_from_the_file_stays_until_the_next_start() {
+    let both = format!("{LINE}[[listener]]\nname = \"old\"\nbind = \"127.0.0.1:0\"\n");
+    let daemon = Daemon::start(&both);
+    let connect = || Client::connect(daemon.addrs()[1]);
+    let mut client = connect();
+    client.fence();
+    reload(&daemon, LINE, "changed=0 needs-restart=1");
+    daemon.logs("listener.old: \"127.0.0.1:0\" -> none (needs a restart)");
+    client.fence();
+    connect().fence();
+    // Back in the file, nothing is different.
+    reload(&daemon, &both, "reloaded c.toml: nothing has changed");
 }
 
 #[test]
