@@ -119,6 +119,129 @@ fn metrics_are_of_the_format() {
     check_with_promtool(&text);
 }
 
+/// A sample of a page of metrics.
+fn sample(text: &str, name: &str) -> f64 {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(name));
+    let number = lines.find_map(|rest| rest.strip_prefix(' '));
+    let number = number.unwrap_or_else(|| panic!("{name} is not told:\n{text}"));
+    number.parse().unwrap()
+}
+
+#[test]
+fn every_metric_that_operators_expect_is_told() {
+    let daemon = daemon("", "");
+    let mut client = daemon.user("alice");
+    client.asks("ping", "pong");
+    client.asks("join t", "ok");
+    let text = daemon.http().get("/metrics").text();
+    let ours = |name: &str| sample(&text, &format!("pulsegate_{name}"));
+    for name in [
+        "connections_accepted_total",
+        "heartbeats_received_total",
+        "heartbeat_timeouts_total",
+        "heartbeat_lateness_seconds_count",
+        "timer_wheel_entries",
+        "timer_wheel_lag_seconds",
+        "event_loop_iteration_seconds_sum",
+        "event_loop_events_total",
+        "event_loop_lag_seconds",
+        "bytes_received_total",
+        "bytes_sent_total",
+        "send_queue_bytes",
+        "slow_consumers",
+        "open_fds",
+        "fd_limit",
+        "log_lines_dropped_total",
+        "connections{listener=\"line\",state=\"logged_in\"}",
+        "connections_closed_total{reason=\"quit\"}",
+        "connections_rejected_total{reason=\"full\"}",
+        "frames_received_total{type=\"heartbeat\"}",
+        "buffer_pool_bytes{state=\"output\"}",
+        "accept_paused_seconds_total{cause=\"resources\"}",
+        "accept_paused_seconds_total{cause=\"places\"}",
+        "accept_paused_seconds_total{cause=\"lag\"}",
+        "config_reloads_total{result=\"success\"}",
+        "config_reloads_total{result=\"failure\"}",
+    ] {
+        assert!(ours(name) >= 0.0, "{name}");
+    }
+    assert!(text.contains("\npulsegate_build_info{version=\""));
+    assert_eq!(ours("frames_sent_total{type=\"heartbeat\"}"), 1.0);
+    assert_eq!(ours("frames_sent_total{type=\"other\"}"), 2.0);
+    assert_eq!(ours("event_loop_lag_limit_seconds"), 0.1);
+    let began = sample(&text, "process_start_time_seconds");
+    assert_eq!(ours("config_last_reload_timestamp_seconds"), began);
+    let descriptors = sample(&text, "process_open_fds");
+    assert!(descriptors >= ours("open_fds") + 6.0, "{descriptors}");
+    for (name, least) in [
+        ("process_cpu_seconds_total", 0.0),
+        ("process_resident_memory_bytes", 1e6),
+        ("process_virtual_memory_bytes", 1e6),
+        ("process_virtual_memory_max_bytes", 1e6),
+        ("process_max_fds", 100.0),
+        ("process_threads", 1.0),
+    ] {
+        assert!(sample(&text, name) >= least, "{name}");
+    }
+}
+
+#[test]
+fn reloads_are_counted_by_what_came_of_them() {
+    let daemon = daemon("", "");
+    let mut http = daemon.http();
+    let began = sample(&http.get("/metrics").text(), "process_start_time_seconds");
+    assert_eq!(http.post("/v1/reload", "").status, 200);
+    // A check is no reload.
+    assert_eq!(http.post("/v1/check", "").status, 200);
+    let text = http.get("/metrics").text();
+    let count = |text: &str, result: &str| {
+        let name = format!("pulsegate_config_reloads_total{{result=\"{result}\"}}");
+        sample(text, &name)
+    };
+    let last = "pulsegate_config_last_reload_timestamp_seconds";
+    let stamp = sample(&text, last);
+    assert_eq!(
+        (count(&text, "success"), count(&text, "failure")),
+        (1.0, 0.0)
+    );
+    assert!(stamp > began && stamp < began + 60.0, "{stamp}");
+    daemon.rewrite("[nothing]\n");
+    assert_eq!(http.post("/v1/reload", "").status, 400);
+    let text = http.get("/metrics").text();
+    assert_eq!(
+        (count(&text, "success"), count(&text, "failure")),
+        (1.0, 1.0)
+    );
+    assert_eq!(
+        sample(&text, last),
+        stamp,
+        "what was refused is not in force"
+    );
+}
+
+#[test]
+fn readers_that_lag_are_counted_while_they_do() {
+    let daemon = daemon("", "outbox_soft_for = \"1m\"\nsend_buffer = \"4KiB\"");
+    let mut http = daemon.http();
+    let mut slow = Client::narrow(daemon.addr("line"), crate::client::Framing::Line);
+    slow.login("slow");
+    let mut count = || sample(&http.get("/metrics").text(), "pulsegate_slow_consumers");
+    assert_eq!(count(), 0.0);
+    let mut boss = daemon.user("boss");
+    let fill = format!("send slow {}", "x".repeat(10_000));
+    let mut sent = 0;
+    while count() == 0.0 {
+        boss.asks(&fill, "ok queued=1");
+        sent += 1;
+        assert!(sent < 1_000, "it never lags");
+    }
+    assert_eq!(count(), 1.0);
+    for _ in 0..sent {
+        slow.message();
+    }
+    eventually("it reads again", || (count() == 0.0).then_some(()));
+}
+
 /// Has the format judged by its maker's tool, where it is installed.
 fn check_with_promtool(text: &str) {
     let child = Command::new("promtool")
