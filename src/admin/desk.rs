@@ -48,6 +48,7 @@ impl Facts {
             access,
             bound,
             bodies: 0,
+            held: 0,
             wall,
             began: wall,
             configured: (wall, 0),
