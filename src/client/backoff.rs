@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::event::GaveUp;
 use super::options::Retry;
+use super::stamp::Stamp;
 
 /// How far the attempts have come.
 #[derive(Clone, Debug)]
@@ -14,7 +15,7 @@ pub(super) struct Backoff {
     /// Losses in a row without a stable connection between them.
     losses: u32,
     /// When the first of them was.
-    first: Duration,
+    first: Stamp,
     dice: Dice,
 }
 
@@ -26,7 +27,7 @@ impl Backoff {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             losses: 0,
-            first: Duration::ZERO,
+            first: Stamp::ZERO,
             dice: Dice(seed),
         }
     }
@@ -51,7 +52,7 @@ impl Backoff {
         now: Duration,
     ) -> Result<(u32, Duration), GaveUp> {
         if self.losses == 0 {
-            self.first = now;
+            self.first = Stamp::of(now);
         }
         if let Some(attempts) = retry.attempts
             && self.losses >= attempts
@@ -62,7 +63,7 @@ impl Backoff {
         let bound = retry.base.saturating_mul(doubled).min(retry.max);
         let wait = named.unwrap_or_default() + self.dice.below(bound);
         if let Some(within) = retry.within
-            && now + wait > self.first + within
+            && now + wait > self.first.after(within)
         {
             return Err(GaveUp::Within(within));
         }

@@ -5,9 +5,6 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-
 use super::event::Lost;
 
 /// The addresses behind `HOST:PORT`.
@@ -37,21 +34,7 @@ pub(crate) fn resolve(place: &str, patience: Duration) -> Result<Vec<SocketAddr>
 
 /// Begins to connect; the socket turns writable when that is decided.
 pub(super) fn begin(addr: SocketAddr, keepalive: Option<Duration>) -> Result<TcpStream, Lost> {
-    let open = || {
-        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
-        socket.set_tcp_nodelay(true)?;
-        if let Some(idle) = keepalive {
-            // Whole seconds, and not zero.
-            let idle = Duration::from_secs(idle.as_secs().clamp(1, KEEPALIVE_SECS_MAX));
-            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
-        }
-        match socket.connect(&addr.into()) {
-            Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(error),
-            _ => Ok(socket.into()),
-        }
-    };
-    open().map_err(|error| of(&error))
+    crate::net::mio::dial::begin(addr, None, keepalive).map_err(|error| of(&error))
 }
 
 /// What an error of a socket means.
@@ -69,6 +52,3 @@ pub(crate) fn of(error: &io::Error) -> Lost {
         _ => Lost::Io(error.to_string().into()),
     }
 }
-
-/// `MAX_TCP_KEEPIDLE` of the kernel.
-const KEEPALIVE_SECS_MAX: u64 = 32_767;

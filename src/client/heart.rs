@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::options::{Heartbeat, Options};
+use super::stamp::Stamp;
 
 /// Learns how long a connection may be silent, in the place of a fixed interval.
 pub trait Rhythm: fmt::Debug + Send {
@@ -26,16 +27,16 @@ pub trait Rhythm: fmt::Debug + Send {
 #[derive(Debug)]
 pub(super) struct Heart {
     /// What the server named, or a third of its timeout.
-    granted: Duration,
+    granted: Stamp,
     rhythm: Option<Box<dyn Rhythm>>,
-    /// The heartbeat under way: when it left, and how long nothing had passed before it.
-    under_way: Option<(Duration, Duration)>,
+    /// The heartbeat under way: when it left, and when something had passed before it.
+    under_way: Option<(Stamp, Stamp)>,
 }
 
 impl Heart {
     pub(super) fn new(options: &Options) -> Self {
         Self {
-            granted: options.idle_timeout / 3,
+            granted: Stamp::of(options.idle_timeout / 3),
             rhythm: None,
             under_way: None,
         }
@@ -50,10 +51,11 @@ impl Heart {
         let third = options.idle_timeout / 3;
         let named = named.filter(|ms| *ms > 0).map(Duration::from_millis);
         // Who named no time at all would have us beat for ever without a pause.
-        self.granted = named.unwrap_or(third).max(SHORTEST);
+        let granted = named.unwrap_or(third).max(SHORTEST);
+        self.granted = Stamp::of(granted);
         self.under_way = None;
         if let Some(rhythm) = &mut self.rhythm {
-            rhythm.set_timeout(self.granted.saturating_mul(3));
+            rhythm.set_timeout(granted.saturating_mul(3));
         }
     }
 
@@ -63,8 +65,7 @@ impl Heart {
         &self,
         options: &Options,
         listens: bool,
-        sent: Duration,
-        heard: Duration,
+        (sent, heard): (Duration, Duration),
     ) -> Option<Duration> {
         if self.under_way.is_some() && listens {
             return None;
@@ -73,10 +74,10 @@ impl Heart {
             (Some(rhythm), _) => {
                 // The server counts our bytes alone, boxes in between those of both.
                 let interval = rhythm.interval();
-                let ours = sent.saturating_add(interval.max(self.granted));
+                let ours = sent.saturating_add(interval.max(self.granted.time()));
                 return Some(ours.min(sent.max(heard).saturating_add(interval)));
             }
-            (None, Heartbeat::Server) => self.granted,
+            (None, Heartbeat::Server) => self.granted.time(),
             (None, Heartbeat::Every(interval)) => interval,
             (None, Heartbeat::Off) => return None,
         };
@@ -89,23 +90,24 @@ impl Heart {
     }
 
     /// A heartbeat leaves.
-    pub(super) fn beat(&mut self, now: Duration, sent: Duration, heard: Duration) {
-        self.under_way = Some((now, now.saturating_sub(sent.max(heard))));
+    pub(super) fn beat(&mut self, now: Duration, (sent, heard): (Duration, Duration)) {
+        self.under_way = Some((Stamp::of(now), Stamp::of(sent.max(heard))));
     }
 
     /// It is answered.
     pub(super) fn answered(&mut self, now: Duration) {
-        if let (Some((at, idle)), Some(rhythm)) = (self.under_way.take(), &mut self.rhythm) {
-            rhythm.alive(idle, now.saturating_sub(at));
+        if let (Some((at, before)), Some(rhythm)) = (self.under_way.take(), &mut self.rhythm) {
+            let idle = at.time().saturating_sub(before.time());
+            rhythm.alive(idle, now.saturating_sub(at.time()));
         }
     }
 
     /// The connection is gone; without a word, or with one.
     pub(super) fn end(&mut self, is_silent: bool) {
-        if let (Some((_, idle)), Some(rhythm), true) =
+        if let (Some((at, before)), Some(rhythm), true) =
             (self.under_way.take(), &mut self.rhythm, is_silent)
         {
-            rhythm.died(idle);
+            rhythm.died(at.time().saturating_sub(before.time()));
         }
     }
 }

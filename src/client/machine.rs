@@ -27,6 +27,7 @@ use super::event::{Event, GaveUp, Lost, Outcome, RequestId};
 use super::heart::{Heart, Rhythm};
 use super::options::{Acks, Login, Options};
 use super::seen::Seen;
+use super::stamp::Stamp;
 use super::wire::{What, Wire};
 use crate::codec::message::Request;
 use crate::codec::request::{Unsayable, encode};
@@ -43,7 +44,7 @@ pub struct Machine {
     /// Topics it is or wants to be a member of.
     topics: Vec<Topic>,
     /// What waits for a connection.
-    queue: VecDeque<Queued>,
+    queue: Vec<Queued>,
     seen: Seen,
     events: VecDeque<Event>,
     /// The last request's number.
@@ -54,15 +55,15 @@ pub struct Machine {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     /// No connection; the next attempt is due then.
-    Away { until: Duration },
+    Away { until: Stamp },
     /// Somebody opens one.
-    Dialing { since: Duration },
+    Dialing { since: Stamp },
     /// There is one; the first answer is not here.
-    Greeting { since: Duration },
+    Greeting { since: Stamp },
     /// The server knows us.
-    Online { since: Duration },
+    Online { since: Stamp },
     /// We have said goodbye.
-    Leaving { since: Duration },
+    Leaving { since: Stamp },
     /// Nothing follows.
     Over,
 }
@@ -92,11 +93,13 @@ impl Machine {
             heart: Heart::new(&options),
             options,
             login: login.map(Box::new),
-            phase: Phase::Away { until: now },
+            phase: Phase::Away {
+                until: Stamp::of(now),
+            },
             wire: Wire::default(),
             backoff: Backoff::new(seed),
             topics: Vec::new(),
-            queue: VecDeque::new(),
+            queue: Vec::new(),
             seen: Seen::default(),
             events: VecDeque::new(),
             last: 0,
@@ -123,9 +126,10 @@ impl Machine {
 
     /// Whether a connection is to be opened now; says yes once for each attempt.
     pub fn wants_dial(&mut self, now: Duration) -> bool {
-        let is_due = matches!(self.phase, Phase::Away { until } if until <= now);
+        let is_due = matches!(self.phase, Phase::Away { until } if until.time() <= now);
         if is_due {
-            self.phase = Phase::Dialing { since: now };
+            let since = Stamp::of(now);
+            self.phase = Phase::Dialing { since };
         }
         is_due
     }
@@ -135,7 +139,8 @@ impl Machine {
         if !matches!(self.phase, Phase::Dialing { .. }) {
             return;
         }
-        self.phase = Phase::Greeting { since: now };
+        let since = Stamp::of(now);
+        self.phase = Phase::Greeting { since };
         self.wire.begin(now);
         let login = self.login.take();
         let words = login
@@ -211,21 +216,18 @@ impl Machine {
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         let options = &self.options;
-        let stuck = self
-            .wire
-            .stuck()
-            .map(|at| at.saturating_add(options.write_timeout));
+        let stuck = self.wire.stuck().map(|at| at.after(options.write_timeout));
         let first = match self.phase {
-            Phase::Away { until } => return Some(until),
-            Phase::Dialing { since } => return Some(since.saturating_add(options.connect_timeout)),
-            Phase::Leaving { since } => return Some(since.saturating_add(options.linger)),
+            Phase::Away { until } => return Some(until.time()),
+            Phase::Dialing { since } => return Some(since.after(options.connect_timeout)),
+            Phase::Leaving { since } => return Some(since.after(options.linger)),
             Phase::Over => return None,
-            Phase::Greeting { since } => Some(since.saturating_add(options.login_timeout)),
+            Phase::Greeting { since } => Some(since.after(options.login_timeout)),
             Phase::Online { .. } => {
                 let (listens, wire) = (self.wants_input(), &self.wire);
                 let owing = wire.owing().filter(|_| listens);
-                let silent = owing.map(|at| at.saturating_add(options.read_timeout));
-                let beat = self.heart.due(options, listens, wire.sent, wire.heard);
+                let silent = owing.map(|at| at.after(options.read_timeout));
+                let beat = self.heart.due(options, listens, wire.last());
                 earlier(silent, beat)
             }
         };
@@ -238,7 +240,7 @@ impl Machine {
             return;
         }
         let options = Arc::clone(&self.options);
-        let is_past = |since: Duration, span| since.saturating_add(span) <= now;
+        let is_past = |since: Stamp, span| since.after(span) <= now;
         match self.phase {
             Phase::Away { .. } | Phase::Over => {}
             Phase::Dialing { .. } => {
@@ -300,9 +302,8 @@ impl Machine {
 
     /// Says that it lives.
     fn beat(&mut self, now: Duration) {
-        self.relax();
         self.seen.mark();
-        self.heart.beat(now, self.wire.sent, self.wire.heard);
+        self.heart.beat(now, self.wire.last());
         // A ping fits every frame.
         let _ = self.ask(now, None, What::Beat, &Request::Ping);
     }
@@ -347,7 +348,7 @@ impl Machine {
         }
         let options = Arc::clone(&self.options);
         if let Phase::Online { since } = phase {
-            self.backoff.lived(&options.retry, since, now);
+            self.backoff.lived(&options.retry, since.time(), now);
         }
         self.events.push_back(Event::Lost(lost.clone()));
         if lost.is_final() {
@@ -355,7 +356,7 @@ impl Machine {
         }
         match self.backoff.next(&options.retry, named, now) {
             Ok((attempt, after)) => {
-                let until = now.saturating_add(after);
+                let until = Stamp::of(now.saturating_add(after));
                 self.phase = Phase::Away { until };
                 self.events.push_back(Event::Retrying { attempt, after });
             }

@@ -3,6 +3,7 @@
 //!
 //! - [`Client`]: blocking and simple, with a thread of its own that keeps the connection alive
 //!   while the application does something else
+//! - [`Crowd`]: very many of them on one thread, over [`Net`](crate::net::Net) and the wheel
 //! - [`Machine`]: the same without sockets and clock: bytes in, bytes out, the time handed in; for
 //!   an event loop, or a simulation
 //! - [`Adaptive`](adapt::Adaptive): a [`Rhythm`] that learns how long a connection may be silent
@@ -58,6 +59,7 @@
 pub mod adapt;
 mod backoff;
 mod blocking;
+mod crowd;
 pub(crate) mod dial;
 mod event;
 mod heart;
@@ -65,9 +67,11 @@ mod machine;
 mod options;
 mod pooled;
 mod seen;
+mod stamp;
 mod wire;
 
 pub use blocking::{CallError, Client, Error};
+pub use crowd::{Crowd, Member};
 pub use event::{Event, GaveUp, Lost, Nonsense, Outcome, Refusal, Refused, RequestId};
 pub use heart::Rhythm;
 pub use machine::Machine;

@@ -4,14 +4,12 @@
 //! ping that was sent after the ack, it has read the ack: that message does not come again, and
 //! its id may be forgotten. Until then it is remembered, up to a bound.
 
-use std::collections::VecDeque;
-
 /// Ids that came, the latest ones.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    ids: VecDeque<u64>,
+    ids: Vec<u64>,
     /// The largest of all: ids grow, so nearly every new one is told by this alone.
-    largest: Option<u64>,
+    largest: u64,
     /// Those that want an ack and have not got one from us.
     owed: Vec<u64>,
     /// How many of `ids` had come when the last ping left: its pong settles them.
@@ -21,15 +19,16 @@ pub(super) struct Seen {
 impl Seen {
     /// Takes note of an id; whether it is new.
     pub(super) fn is_new(&mut self, id: u64, wants_ack: bool) -> bool {
-        if self.largest.is_some_and(|largest| id <= largest) && self.ids.contains(&id) {
+        if id <= self.largest && self.ids.contains(&id) {
             return false;
         }
         if self.ids.len() == MAX {
-            self.ids.pop_front();
-            self.marked = self.marked.saturating_sub(1);
+            // Many at once, so that moving the rest costs little.
+            self.ids.drain(..MAX / 4);
+            self.marked = self.marked.saturating_sub(MAX_QUARTER);
         }
-        self.ids.push_back(id);
-        self.largest = self.largest.max(Some(id));
+        self.ids.push(id);
+        self.largest = self.largest.max(id);
         if wants_ack {
             if self.owed.len() == MAX {
                 self.owed.remove(0);
@@ -61,13 +60,14 @@ impl Seen {
 
     /// The last ping is answered: what was acked before it does not come again.
     pub(super) fn settle(&mut self) {
-        while self.marked > 0 && self.ids.len() > KEPT {
-            if self.ids.front().is_some_and(|id| self.is_owed(*id)) {
-                break;
-            }
-            self.ids.pop_front();
-            self.marked -= 1;
-        }
+        let most = self
+            .ids
+            .len()
+            .saturating_sub(KEPT)
+            .min(self.marked as usize);
+        let settled = &self.ids[..most];
+        let first_owed = settled.iter().position(|id| self.is_owed(*id));
+        self.ids.drain(..first_owed.unwrap_or(most));
         self.marked = 0;
     }
 
@@ -80,9 +80,10 @@ impl Seen {
 
 /// Ids remembered at most.
 const MAX: usize = 1_024;
+const MAX_QUARTER: u32 = 256;
 
 /// Settled ids that are remembered nevertheless.
-const KEPT: usize = 16;
+const KEPT: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -101,7 +102,7 @@ mod tests {
         assert!(seen.is_new(100, true));
         seen.settle();
         assert_eq!(seen.ids.len(), KEPT);
-        assert!(!seen.is_new(100, true) && !seen.is_new(86, true));
+        assert!(!seen.is_new(100, true) && !seen.is_new(94, true));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::event::RequestId;
+use super::stamp::Stamp;
 
 /// A connection's buffers and times.
 #[derive(Debug, Default)]
@@ -19,12 +20,12 @@ pub(super) struct Wire {
     /// What was asked and is not answered, in order.
     pub(super) asked: VecDeque<Asked>,
     /// When the last byte left, and when the last one came.
-    pub(super) sent: Duration,
-    pub(super) heard: Duration,
+    sent: Stamp,
+    heard: Stamp,
     /// Since when the server has owed an answer without saying anything.
-    owing: Option<Duration>,
+    owing: Option<Stamp>,
     /// Since when bytes have waited without one being taken.
-    stuck: Option<Duration>,
+    stuck: Option<Stamp>,
     /// Whether anything of the protocol has come.
     pub(super) is_known: bool,
 }
@@ -66,8 +67,8 @@ impl Wire {
     /// A new connection.
     pub(super) fn begin(&mut self, now: Duration) {
         *self = Self {
-            sent: now,
-            heard: now,
+            sent: Stamp::of(now),
+            heard: Stamp::of(now),
             ..Self::default()
         };
     }
@@ -102,7 +103,7 @@ impl Wire {
         fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         fill(&mut self.output)?;
-        self.stuck.get_or_insert(now);
+        self.stuck.get_or_insert(Stamp::of(now));
         Ok(())
     }
 
@@ -122,7 +123,7 @@ impl Wire {
             begin: self.before + begin as u64,
             length: u32::try_from(self.output.len() - begin).unwrap_or(u32::MAX),
         });
-        self.owing.get_or_insert(now);
+        self.owing.get_or_insert(Stamp::of(now));
         Ok(())
     }
 
@@ -131,9 +132,9 @@ impl Wire {
         if bytes == 0 {
             return;
         }
-        self.sent = now;
+        self.sent = Stamp::of(now);
         self.gone += bytes;
-        self.stuck = Some(now);
+        self.stuck = Some(self.sent);
         if self.gone == self.output.len() {
             self.before += self.gone as u64;
             self.gone = 0;
@@ -146,11 +147,16 @@ impl Wire {
         }
     }
 
+    /// When the last byte left, and when the last one came.
+    pub(super) fn last(&self) -> (Duration, Duration) {
+        (self.sent.time(), self.heard.time())
+    }
+
     /// Bytes have come.
     pub(super) fn heard(&mut self, now: Duration) {
-        self.heard = now;
+        self.heard = Stamp::of(now);
         if self.owing.is_some() {
-            self.owing = Some(now);
+            self.owing = Some(self.heard);
         }
     }
 
@@ -170,12 +176,12 @@ impl Wire {
     }
 
     /// Since when the server has owed an answer without saying anything.
-    pub(super) fn owing(&self) -> Option<Duration> {
+    pub(super) fn owing(&self) -> Option<Stamp> {
         self.owing
     }
 
     /// Since when bytes have waited without one being taken.
-    pub(super) fn stuck(&self) -> Option<Duration> {
+    pub(super) fn stuck(&self) -> Option<Stamp> {
         self.stuck
     }
 

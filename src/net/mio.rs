@@ -9,10 +9,11 @@
 //! - `wait` allocates nothing once the caller's vector has grown to the capacity asked for.
 //! - No write raises SIGPIPE, whatever the process does with that signal.
 
+pub(crate) mod dial;
 mod listener;
 
 use std::io::{self, IoSlice, Read};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -200,6 +201,26 @@ impl Net for MioNet {
         listener.accept()
     }
 
+    fn dial(
+        &mut self,
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        keepalive: Option<Duration>,
+    ) -> io::Result<TcpStream> {
+        dial::begin(to, from, keepalive).map(TcpStream::from_std)
+    }
+
+    fn dialed(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn register(&mut self, stream: &mut TcpStream, token: Token) -> io::Result<()> {
         // Priority tells of urgent bytes, see `told`. Nobody who sends none pays for it.
         let all = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
@@ -308,9 +329,7 @@ fn taken_over(socket: std::net::TcpListener, options: &SocketOptions) -> io::Res
 fn tune(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     if let Some(idle) = options.keepalive {
-        // Whole seconds up to what the kernel takes; zero would be refused.
-        let idle = Duration::from_secs(idle.as_secs().clamp(1, KEEPALIVE_SECS_MAX));
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+        socket.set_tcp_keepalive(&keepalive(idle))?;
     }
     if let Some(timeout) = options.user_timeout {
         socket.set_tcp_user_timeout(Some(timeout.min(USER_TIMEOUT_MAX)))?;
@@ -323,6 +342,12 @@ fn tune(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
         socket.set_recv_buffer_size(bytes)?;
     }
     Ok(())
+}
+
+/// Probes after so much silence: whole seconds up to what the kernel takes, zero would be refused.
+fn keepalive(idle: Duration) -> TcpKeepalive {
+    let idle = Duration::from_secs(idle.as_secs().clamp(1, KEEPALIVE_SECS_MAX));
+    TcpKeepalive::new().with_time(idle)
 }
 
 /// Writes the slices in order, as much as the socket takes.

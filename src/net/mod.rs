@@ -16,7 +16,7 @@
 //! [`WouldBlock`]: io::ErrorKind::WouldBlock
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +94,30 @@ pub trait Net {
     /// # Errors
     /// See [`AcceptFault::of`] for what each error means.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)>;
+
+    /// Begins to connect to `to`, from the address `from` where one is given. Not yet registered;
+    /// the stream turns writable when it is decided, and [`dialed`](Net::dialed) says how.
+    ///
+    /// # Errors
+    /// Where it can not even begin; where this net opens no connections.
+    fn dial(
+        &mut self,
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        keepalive: Option<Duration>,
+    ) -> io::Result<Self::Stream> {
+        let _ = (to, from, keepalive);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// How a [`dial`](Net::dial) has ended, once the stream is writable; `false`: it has not.
+    ///
+    /// # Errors
+    /// Why no connection came about.
+    fn dialed(&mut self, stream: &mut Self::Stream) -> io::Result<bool> {
+        let _ = stream;
+        Ok(true)
+    }
 
     /// Registers a stream for both directions, once and for all.
     ///

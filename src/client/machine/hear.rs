@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Machine, Phase};
 use crate::client::event::{Event, Lost, Nonsense, Outcome, Refusal};
+use crate::client::stamp::Stamp;
 use crate::client::wire::What;
 use crate::codec::framing::{Found, Framing};
 use crate::codec::heard::{Grant, Heard, Letter, parse};
@@ -136,6 +137,7 @@ impl Machine {
             (What::Beat, _) => {
                 self.heart.answered(now);
                 self.seen.settle();
+                self.relax();
             }
             (What::Join(topic), Err(refusal)) => {
                 self.topics.retain(|joined| joined.name != topic);
@@ -154,7 +156,8 @@ impl Machine {
         let Phase::Greeting { .. } = self.phase else {
             return;
         };
-        self.phase = Phase::Online { since: now };
+        let since = Stamp::of(now);
+        self.phase = Phase::Online { since };
         self.heart.begin(&self.options, grant.get("heartbeat"));
         self.events.push_back(Event::Connected);
         for at in 0..self.topics.len() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Machine, Phase, Queued, Topic};
 use crate::client::event::{GaveUp, Outcome, Refused, RequestId};
 use crate::client::options::Away;
+use crate::client::stamp::Stamp;
 use crate::client::wire::{Orphan, What};
 use crate::codec::heard::Grant;
 use crate::codec::message::Request;
@@ -47,7 +48,8 @@ impl Machine {
         match self.phase {
             Phase::Online { .. } | Phase::Greeting { .. } => {
                 self.say(now, &Request::Quit);
-                self.phase = Phase::Leaving { since: now };
+                let since = Stamp::of(now);
+                self.phase = Phase::Leaving { since };
             }
             Phase::Away { .. } | Phase::Dialing { .. } => self.give_up(GaveUp::Quit),
             Phase::Leaving { .. } | Phase::Over => {}
@@ -113,7 +115,7 @@ impl Machine {
                 }
                 self.answer(Some(request), Outcome::Done(Grant::default()));
             }
-            what => self.queue.push_back(Queued {
+            what => self.queue.push(Queued {
                 request,
                 what,
                 frame,
