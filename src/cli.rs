@@ -273,6 +273,17 @@ fn overrides(levels: &[&ArgMatches]) -> Vec<Override> {
             origin,
         });
     }
+    let by_flag =
+        |item: &Override| matches!(&item.origin, Origin::Flag(flag) if flag == "admin-token-file");
+    if let Some(value) = token()
+        && !overrides.iter().any(by_flag)
+    {
+        overrides.push(Override {
+            flag: Override::TOKEN.to_owned(),
+            value,
+            origin: Origin::Variable(String::from("PULSEGATE_ADMIN_TOKEN")),
+        });
+    }
     overrides.extend(levels.iter().filter_map(|matches| loudness(matches)));
     overrides
 }

@@ -239,7 +239,9 @@ impl Judge<'_> {
         let AdminBind::Tcp(addr) = self.config.admin.bind else {
             return;
         };
-        if !addr.ip().is_loopback() && self.config.admin.token_file.is_none() {
+        let admin = &self.config.admin;
+        let has_token = admin.token_file.is_some() || admin.token.is_some();
+        if !addr.ip().is_loopback() && !has_token {
             let text = format!(
                 "bind: {addr} is not loopback and there is no token; \
                  set token_file, or bind 127.0.0.1 or a Unix socket"

@@ -222,7 +222,7 @@ const ADMIN: &[Key<Config>] = &[
     key! { "bind", "admin_bind", Text, admin.bind, read_admin_bind, show_admin_bind,
     "where it listens: an address, unix:PATH, off" },
     key! { "token_file", "admin_token_file", Text, admin.token_file, read_path, show_path,
-    "the file that holds its token" },
+    "the file that holds its token; PULSEGATE_ADMIN_TOKEN holds the token itself" },
     key! { "hosts", "admin_hosts", List, admin.hosts, read_hosts, show_hosts,
     "further names under which it is reached, beside localhost and its address" },
 ];

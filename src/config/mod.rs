@@ -78,8 +78,46 @@ pub struct Admin {
     pub bind: AdminBind,
     /// The file that holds its token.
     pub token_file: Option<PathBuf>,
+    /// The token itself, which a variable holds.
+    pub token: Option<Secret>,
     /// Further names under which it is reached.
     pub hosts: Vec<String>,
+}
+
+/// What is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Bytes of a token at most: it must fit into the head of a request.
+    const MAX: usize = 1_024;
+
+    /// A token: one line of visible characters.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn token(text: &str) -> Result<Self, String> {
+        let token = text.trim_end_matches(['\n', '\r']);
+        let is_plain = token.bytes().all(|byte| byte.is_ascii_graphic());
+        if token.is_empty() || token.len() > Self::MAX || !is_plain {
+            let most = Self::MAX;
+            return Err(format!(
+                "a token is one line of 1 to {most} visible characters of ASCII"
+            ));
+        }
+        Ok(Self(token.to_owned()))
+    }
+
+    /// What it is.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// Where the admin interface listens.
@@ -169,6 +207,11 @@ pub(crate) struct Override {
     pub(crate) origin: Origin,
 }
 
+impl Override {
+    /// Stands for the token itself: no flag has it, which everybody on the machine could read.
+    pub(crate) const TOKEN: &str = "admin-token";
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -183,6 +226,7 @@ impl Default for Config {
             admin: Admin {
                 bind: AdminBind::Tcp(SocketAddr::from(([127, 0, 0, 1], 7374))),
                 token_file: None,
+                token: None,
                 hosts: Vec::new(),
             },
             drain: Drain {
@@ -245,6 +289,10 @@ impl Config {
             Origin::Variable(name) => format!("variable {name}: {wrong}"),
             _ => format!("--{}: {wrong}", item.flag),
         };
+        if item.flag == Override::TOKEN {
+            self.admin.token = Some(Secret::token(&item.value).map_err(at)?);
+            return Ok(());
+        }
         for section in SECTIONS {
             if let Some(key) = section.keys.iter().find(|key| key.flag() == item.flag) {
                 let value = Value::of_text(&item.value, key.takes);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Config;
+use super::{Config, Origin, Override};
 
 /// A file, and everything that is said about it.
 const FILES: &[(&str, &[&str])] = &[
@@ -329,4 +329,24 @@ fn a_mistake_in_the_defaults_is_told_once_for_all_listeners() {
 fn lines_are_counted_whatever_ends_them() {
     let told = told("[limits]\r\n\r\ntopics = \"x\"\r\n");
     assert!(told[0].starts_with("c.toml:3: topics: "), "{told:?}");
+}
+
+#[test]
+fn a_token_in_a_variable_is_as_good_as_one_in_a_file() {
+    let wide = (Path::new("c.toml"), "[admin]\nbind = \"0.0.0.0:7374\"");
+    assert!(Config::build(Some(wide), &[]).is_err());
+    let token = |value: &str| Override {
+        flag: Override::TOKEN.to_owned(),
+        value: value.to_owned(),
+        origin: Origin::Variable(String::from("PULSEGATE_ADMIN_TOKEN")),
+    };
+    let config = Config::build(Some(wide), &[token("a-token-nobody-guesses")]);
+    let shown = format!("{:?}", config.expect("it has a token").admin);
+    assert!(!shown.contains("nobody"), "{shown}");
+    let wrong = Config::build(Some(wide), &[token("two words")]).expect_err("no token");
+    let wrong = wrong[0].to_string();
+    assert!(
+        wrong.contains("variable PULSEGATE_ADMIN_TOKEN: a token is one line"),
+        "{wrong}"
+    );
 }

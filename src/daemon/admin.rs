@@ -8,46 +8,44 @@ use log::warn;
 use super::door::Door;
 use super::{DaemonError, hint};
 use crate::admin::AdminAccess;
-use crate::config::{Admin, AdminBind};
+use crate::config::{Admin, AdminBind, Secret};
 use crate::net::mio::MioNet;
 use crate::server::Server;
 
-/// Bytes of a token at most: it must fit into the head of a request.
-const TOKEN_MAX: usize = 1_024;
 /// A shorter one can be guessed.
 const TOKEN_SHORT: usize = 16;
 
 /// What requests must show.
 pub(super) fn access(admin: &Admin) -> Result<AdminAccess, DaemonError> {
-    let file = admin.token_file.as_deref();
-    let file = file.filter(|_| admin.bind != AdminBind::Off);
+    let token = match (&admin.token, admin.token_file.as_deref()) {
+        _ if admin.bind == AdminBind::Off => None,
+        (Some(token), _) => Some(token.clone()),
+        (None, Some(file)) => Some(token_in(file)?),
+        (None, None) => None,
+    };
+    let is_short = |token: &Secret| token.reveal().len() < TOKEN_SHORT;
+    if token.as_ref().is_some_and(is_short) {
+        warn!("the admin token has fewer than {TOKEN_SHORT} characters: it can be guessed");
+    }
     Ok(AdminAccess {
-        token: file.map(token).transpose()?,
+        token: token.map(|token| token.reveal().to_owned()),
         hosts: admin.hosts.clone(),
     })
 }
 
 /// The token in a file: its text without the line end.
-fn token(path: &Path) -> Result<String, DaemonError> {
+fn token_in(path: &Path) -> Result<Secret, DaemonError> {
     let wrong = |wrong: String| DaemonError::Token {
         path: path.display().to_string(),
         wrong,
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let token = text.trim_end_matches(['\n', '\r']);
-    let is_plain = token.bytes().all(|byte| byte.is_ascii_graphic());
-    if token.is_empty() || token.len() > TOKEN_MAX || !is_plain {
-        let text = format!("a token is one line of 1 to {TOKEN_MAX} visible characters of ASCII");
-        return Err(wrong(text));
-    }
-    if token.len() < TOKEN_SHORT {
-        warn!("the admin token has fewer than {TOKEN_SHORT} characters: it can be guessed");
-    }
+    let token = Secret::token(&text).map_err(wrong)?;
     let is_shared = |meta: std::fs::Metadata| meta.permissions().mode() & 0o077 != 0;
     if std::fs::metadata(path).is_ok_and(is_shared) {
         warn!("{} can be read by others: chmod 600", path.display());
     }
-    Ok(token.to_owned())
+    Ok(token)
 }
 
 /// Binds the interface; where it listens, for the line that says so.

@@ -64,6 +64,13 @@ impl Daemon {
         Self::run(shell, config)
     }
 
+    /// The same with a variable in its environment.
+    pub fn start_knowing(variable: (&str, &str), config: &str) -> Self {
+        let mut command = Command::new(binary());
+        command.env(variable.0, variable.1);
+        Self::run(command, config)
+    }
+
     /// The same in a network namespace; who binds other addresses than loopback waits for the log.
     pub fn start_in(namespace: &str, config: &str) -> Self {
         let mut ip = Command::new("ip");

@@ -61,6 +61,18 @@ fn a_token_is_demanded_for_all_but_three() {
 }
 
 #[test]
+fn the_token_may_come_in_a_variable() {
+    let config =
+        "[admin]\nbind = \"127.0.0.1:0\"\n[[listener]]\nname = \"line\"\nbind = \"127.0.0.1:0\"\n";
+    let daemon = Daemon::start_knowing(("PULSEGATE_ADMIN_TOKEN", TOKEN), config);
+    let mut http = daemon.http();
+    http.get("/v1/stats").refuses(401, "bad-credentials");
+    let fields = format!("Authorization: Bearer {TOKEN}\r\n");
+    assert_eq!(ask(&mut http, "/v1/stats", &fields).status, 200);
+    assert!(!daemon.log_text().contains(TOKEN));
+}
+
+#[test]
 fn a_host_that_is_not_ours_gets_nothing() {
     let daemon = daemon("", "");
     let mut http = daemon.http();

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_pulsegate_global_optspecs
-    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= coalesce= user-policy= admin-bind= admin-token-file= drain-over= drain-timeout= name= bind= framing= dialect= login= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= linger= reconnect= backlog= keepalive= user-timeout= send-buffer= receive-buffer= h/help V/version
+    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= coalesce= user-policy= admin-bind= admin-token-file= admin-hosts= drain-over= drain-timeout= name= bind= framing= dialect= login= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= linger= reconnect= backlog= keepalive= user-timeout= send-buffer= receive-buffer= h/help V/version
 end
 
 function __fish_pulsegate_needs_command
@@ -35,7 +35,8 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l topics -d 'topics a
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-token-file -d 'the file that holds its token' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-token-file -d 'the file that holds its token; PULSEGATE_ADMIN_TOKEN holds the token itself' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-hosts -d 'further names under which it is reached, beside localhost and its address' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l drain-over -d 'the goodbyes at SIGTERM are spread over so long [default: 0s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l drain-timeout -d 'whoever is left so long after the last of the goodbyes is cut [default: 10s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l name -d 'the name in logs and metrics [default: clients]' -r
@@ -100,7 +101,8 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l topics -d 
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-token-file -d 'the file that holds its token' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-token-file -d 'the file that holds its token; PULSEGATE_ADMIN_TOKEN holds the token itself' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-hosts -d 'further names under which it is reached, beside localhost and its address' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l drain-over -d 'the goodbyes at SIGTERM are spread over so long [default: 0s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l drain-timeout -d 'whoever is left so long after the last of the goodbyes is cut [default: 10s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l name -d 'the name in logs and metrics [default: clients]' -r
@@ -154,7 +156,8 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l topics -d
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-token-file -d 'the file that holds its token' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-token-file -d 'the file that holds its token; PULSEGATE_ADMIN_TOKEN holds the token itself' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-hosts -d 'further names under which it is reached, beside localhost and its address' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l drain-over -d 'the goodbyes at SIGTERM are spread over so long [default: 0s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l drain-timeout -d 'whoever is left so long after the last of the goodbyes is cut [default: 10s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l name -d 'the name in logs and metrics [default: clients]' -r
