@@ -325,7 +325,10 @@ impl<N: Net> Office<N> {
     fn arm(&mut self, gate: &mut Gate, key: usize) {
         let peer = &mut self.peers[key].1;
         let patience = peer.deadline(&self.facts).map(|at| gate.clock.to_real(at));
-        let Some(at) = patience.into_iter().chain(peer.ends()).reduce(Tick::min) else {
+        // Where its time is over and its output stands still, only patience ends the wait: a timer
+        // for what has been would come up at once, again and again.
+        let ends = peer.ends().filter(|at| !at.is_due(gate.clock.real()));
+        let Some(at) = patience.into_iter().chain(ends).reduce(Tick::min) else {
             return;
         };
         if peer.timer == NONE {

@@ -167,3 +167,31 @@ fn a_stopped_process_does_not_blame_its_operator() {
     stage.pass(Duration::from_secs(30));
     ask(&mut stage, admin, "/healthz", "\r\n\r\nok\n");
 }
+
+#[test]
+fn a_tap_that_nobody_reads_ends_without_a_turn_in_vain() {
+    let mut stage = stage(Settings::default());
+    let alice = stage.login("alice");
+    let narrow = Path {
+        down_window: 100,
+        ..Path::default()
+    };
+    let dialled = stage.net().kernel.dial(ADMIN, None, narrow);
+    let tap = dialled.expect("connects");
+    let request = "GET /v1/tap/alice?for_ms=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    say(&mut stage, tap, request);
+    stage.settle();
+    // More than is made ahead of what the socket takes.
+    for _ in 0..20 {
+        stage.ask(alice, &"ping\n".repeat(100));
+    }
+    // The net counts turns that have nothing to do.
+    stage.pass(s(5));
+    let mut told = String::new();
+    while !told.ends_with("0\r\n\r\n") {
+        stage.pass(ms(1));
+        told.push_str(&stage.hear(tap));
+        assert!(told.len() < 1 << 21, "it ends by itself");
+    }
+    ask(&mut stage, tap, "/healthz", "ok\n");
+}
