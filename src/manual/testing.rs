@@ -12,11 +12,14 @@
 //!   nobody is ended as silent while its input waits; that nobody overdue stays; that newcomers
 //!   are taken within a second of there being room; that each goodbye has its share of a drain.
 //!   The clients prove order, single answers, no strangers' mail, no copy too many; the gate
-//!   recounts its books each turn. The usual seeds fail by name where they no longer reach one of
-//!   the situations in `world/marks.rs`.
+//!   recounts its books each turn. In half of the worlds operators ask for pages, push, kick, ban,
+//!   tap, reload and read events, some of them stalling: what each was told is held against what
+//!   has happened, and in some the shutdown begins while everything else goes wrong. The usual
+//!   seeds fail by name where they no longer reach one of the situations in `world/marks.rs`.
 //! - **`tests/sim/planted/`**: one-line bugs, as patches. `tools/planted` applies each to a copy
 //!   and expects the sweep to fail: a test of the tests.
-//! - **`tests/tcp/`, `tests/cli/`**: real sockets on port 0, the real daemon.
+//! - **`tests/tcp/`, `tests/cli/`**: real sockets on port 0, the real daemon; clients in Python and
+//!   for Node that share nothing with it, and the transcripts of [`backends`](super::backends).
 //! - **`tests/tidy.rs`**: the house style.
 //! - **`tests/rows.rs`**: `tests/rows.txt`, which names the tests of every promise and of every row
 //!   of the catalogue of attacks and faults, is whole and true.

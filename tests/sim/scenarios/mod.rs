@@ -23,7 +23,8 @@ use pulsegate::net::Signal;
 use pulsegate::{CloseReason, ConnId, Options, Server, Settings};
 
 use crate::world::agenda::{MILLI, Nanos, nanos};
-use crate::world::judge::{Drain, Judge};
+use crate::world::drain::Drain;
+use crate::world::judge::Judge;
 use crate::world::socket::{Heard, Key};
 use crate::world::watch::{Event, Watch};
 use crate::world::{Path, SimNet};
@@ -107,7 +108,7 @@ impl Stage {
     /// Other settings for the listener; the judge knows.
     pub(crate) fn retune(&mut self, settings: &Settings) {
         let clock = self.net().kernel.stamp();
-        self.judge.retune(settings.clone(), clock);
+        self.judge.retune(vec![settings.clone()], clock);
         assert!(self.server.gate_mut().retune(settings), "it listens");
     }
 
@@ -119,11 +120,14 @@ impl Stage {
 
     /// The judge expects goodbyes spread over so long.
     pub(crate) fn expect_drain(&mut self, over: Duration) {
+        let began = self.net().kernel.stamp();
         self.judge.drain = Some(Drain {
-            began: self.net().kernel.stamp(),
+            since: began,
+            began,
             over: nanos(over),
             most: u64::from(self.server.gate().connections()),
             ends: 0,
+            least: 0,
         });
     }
 

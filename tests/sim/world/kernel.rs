@@ -41,6 +41,9 @@ pub(crate) struct Kernel {
     pub(crate) epoll: Epoll,
     /// Sockets that the server holds.
     pub(crate) held: usize,
+    /// The number of the admin interface's listener, and how many of them are its.
+    pub(crate) admin: Option<u16>,
+    pub(crate) held_by_admin: usize,
     /// Descriptors that the process may have.
     pub(crate) fd_limit: usize,
     /// The last clock value that the server was told.
@@ -74,6 +77,11 @@ impl Kernel {
             lag: self.lag,
             stall: self.stall,
         }
+    }
+
+    /// Sockets of clients that the server holds.
+    pub(crate) fn held_of_clients(&self) -> usize {
+        self.held - self.held_by_admin
     }
 
     /// Whether the process has a descriptor left.
@@ -237,6 +245,11 @@ impl Kernel {
         if !socket.peer.is_open {
             let at = socket.to_server.arrival(now);
             self.agenda.at(at, Deed::ResetAtServer(key));
+            return None;
+        }
+        if socket.peer.is_reset {
+            // Its end is gone, though nobody sits there who has looked.
+            socket.to_peer.purge_under_way();
             return None;
         }
         socket.to_peer.arrive(count as usize);

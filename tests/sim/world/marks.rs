@@ -60,15 +60,16 @@ marks! {
     Rounds: "a deadline was longer than the wheel",
     Spread: "the goodbyes of a shutdown were spread",
     Lagged: "a newcomer waited because the loop lagged",
+    Administered: "an operator got what it asked for",
+    Receipt: "an operator was told that its message was acknowledged",
+    EventsLost: "a reader of events fell behind and was told so",
+    Retuned: "the settings were changed while connections lived",
+    RetuneRefused: "a reload was refused and changed nothing",
+    DrainedEarly: "the shutdown began in the midst of everything",
 }
 
-/// Reasons that nothing in the simulation gives: there are no bans and no rates yet, and a bug of
-/// ours is none.
-const NEVER: [CloseReason; 3] = [
-    CloseReason::Banned,
-    CloseReason::RateLimited,
-    CloseReason::Internal,
-];
+/// Reasons that nothing in the simulation gives: there are no rates yet, and a bug of ours is none.
+const NEVER: [CloseReason; 2] = [CloseReason::RateLimited, CloseReason::Internal];
 
 impl Marks {
     pub(crate) fn reach(&mut self, mark: Mark) {

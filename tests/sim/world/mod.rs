@@ -18,7 +18,9 @@
 pub(crate) mod agenda;
 pub(crate) mod clients;
 mod deadline;
+pub(crate) mod desk;
 pub(crate) mod dice;
+pub(crate) mod drain;
 pub(crate) mod epoll;
 pub(crate) mod facts;
 pub(crate) mod faults;

@@ -11,7 +11,8 @@ use pulsegate::{
 use super::Path;
 use super::agenda::{MICRO, MILLI, Nanos, SECOND};
 use super::clients::persona::{Ending, Mask, Persona};
-use super::clients::{Client, House, Population};
+use super::clients::{Client, Habit, House, Operator, Population};
+use super::desk::Desk;
 use super::dice::{Dice, Rate};
 use super::faults::Faults;
 
@@ -34,6 +35,16 @@ pub(crate) struct Plan {
     /// How often the backend pushes or kicks.
     pub(crate) meddling: Rate,
     pub(crate) dice: Dice,
+    /// Whether the shutdown begins in the midst of everything, and by whose word.
+    pub(crate) leaves_early: Option<Word>,
+}
+
+/// How the server is told to leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Word {
+    Signal,
+    /// By the admin interface, with the spread that is wished for.
+    Http(Duration),
 }
 
 impl Plan {
@@ -61,7 +72,7 @@ impl Plan {
             usize::MAX
         };
         let population = population(&mut dice, &limits, &settings, policy, mask);
-        Self {
+        let mut plan = Self {
             options: Options {
                 limits,
                 users: policy,
@@ -91,6 +102,57 @@ impl Plan {
                 Rate::NEVER
             },
             dice: dice.fork(6),
+            leaves_early: None,
+        };
+        // Last, so that the rest of a seed is what it was before there were operators.
+        let mut own = dice.fork(7);
+        if own.one_in(2) {
+            plan.employ(&mut own);
+        }
+        plan
+    }
+
+    /// Operators and backends, and an admin interface for them.
+    fn employ(&mut self, dice: &mut Dice) {
+        let limits = &mut self.options.limits;
+        limits.admin = AdminLimits {
+            slots: dice.between(6, 16) as u32,
+            slice_bytes: *dice.pick(&[256, 4_096, 65_536]),
+            rows: dice.between(8, 512) as u32,
+            requests: dice.between(1, 16) as u32,
+            readers: dice.between(1, 8) as u32,
+            event_bytes: *dice.pick(&[1_000, 10_000, 1 << 20]),
+            ..AdminLimits::default()
+        };
+        limits.receipts = dice.between(16, 200) as u32;
+        limits.receipts_kept = Duration::from_secs(600);
+        limits.bans = dice.between(1, 4) as u32;
+        let crowd = &mut self.population;
+        for _ in 0..dice.size(1, 4) {
+            let mut own = dice.fork(8);
+            let pause = *own.pick(&[100 * MILLI, SECOND, 20 * SECOND]);
+            let habit = match own.one_in(2) {
+                true => Habit::Clerk(pause),
+                false => Habit::Reader(pause),
+            };
+            let path = Path {
+                down_window: *own.pick(&[512, 4_096, 64 << 10]),
+                delay: own.span(0, 50 * MILLI),
+                ..Path::default()
+            };
+            let who = (crowd.clients.len() + crowd.operators.len()) as u32;
+            crowd.operators.push(Operator::new(who, own, habit, path));
+        }
+        crowd.house.desk.listener = self.settings.iter().map(|one| one.bind.len() as u16).sum();
+        if self.fd_limit != usize::MAX {
+            self.fd_limit += 2;
+        }
+        let has_clerk = crowd.operators.iter().any(Operator::is_clerk);
+        if dice.one_in(6) {
+            self.leaves_early = Some(match has_clerk && dice.one_in(2) {
+                true => Word::Http(Duration::from_millis(dice.between(0, 5_000))),
+                false => Word::Signal,
+            });
         }
     }
 }
@@ -286,6 +348,7 @@ fn population(
     let users = (0..good + others).map(|who| format!("u{who}")).collect();
     Population {
         clients,
+        operators: Vec::new(),
         house: House {
             settings: settings.to_vec(),
             policy,
@@ -294,6 +357,7 @@ fn population(
             unheard: std::collections::BTreeSet::new(),
             kept: std::collections::BTreeSet::new(),
             is_quiet: false,
+            desk: Desk::default(),
         },
         dice: dice.fork(5),
         has_storms: mask.storms,

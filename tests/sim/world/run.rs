@@ -3,19 +3,21 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use pulsegate::config::AdminBind;
 use pulsegate::net::Signal;
-use pulsegate::{Body, CloseReason, Push, Server, Target};
+use pulsegate::{AdminAccess, Body, CloseReason, Push, Server, Target};
 
 use super::SimNet;
 use super::agenda::{Deed, MILLI, Nanos, SECOND, nanos};
 use super::clients::Population;
 use super::clients::letter;
 use super::dice::Dice;
+use super::drain::Drain;
 use super::faults::Faults;
-use super::judge::{Drain, Judge};
+use super::judge::Judge;
 use super::marks::{Mark, Marks};
-use super::plan::Plan;
-use super::watch::Watch;
+use super::plan::{Plan, Word};
+use super::watch::{Event, Watch};
 
 /// What a run was like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +47,8 @@ struct Run {
     written: u32,
     /// A full sweep every so many turns.
     check_every: u64,
+    /// The goodbyes of a shutdown are spread over so long.
+    drain_over: Nanos,
 }
 
 /// Turns that one act may take at most.
@@ -74,10 +78,21 @@ pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
     net.kernel.fd_limit = plan.fd_limit;
     let mut watch = Watch::default();
     watch.dice = plan.is_slow.then(|| Dice::new(seed));
+    watch.desk = Some((plan.settings.clone(), Dice::new(!seed)));
     let (drain_over, slots) = (plan.options.drain_over, plan.options.wheel_slots);
+    let has_admin = !net.crowd.operators.is_empty();
     let mut server = Server::new(net, watch, plan.options).expect("the world lets it begin");
     for settings in plan.settings {
         server.listen(settings).expect("the world lets it listen");
+    }
+    if has_admin {
+        let bind = AdminBind::Tcp(([127, 0, 0, 1], 7_374).into());
+        let access = AdminAccess::default();
+        server
+            .listen_admin(&bind, access)
+            .expect("the world lets it listen");
+        let net = server.net_mut();
+        net.kernel.admin = Some(net.crowd.house.desk.listener);
     }
     begin(server.net_mut());
     let mut run = Run {
@@ -89,10 +104,18 @@ pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
         accepted: 0,
         written: 0,
         check_every: 1,
+        drain_over: nanos(drain_over),
     };
     run.safety(plan.play, plan.meddling);
-    run.liveness();
-    run.teardown(plan.ends_by_shutdown.then_some(drain_over));
+    match plan.leaves_early {
+        Some(word) => run.leave_early(word),
+        None => {
+            run.liveness();
+            run.teardown(plan.ends_by_shutdown);
+        }
+    }
+    let desk = &run.server.net().crowd.house.desk;
+    run.judge.orders.compare(desk);
     let marks = run.marks(slots);
     let net = run.server.net();
     Report {
@@ -108,6 +131,9 @@ fn begin(net: &mut SimNet<Population>) {
     for client in &mut crowd.clients {
         let at = client.dice.span(0, 5 * SECOND);
         client.begin(kernel, at);
+    }
+    for operator in &mut crowd.operators {
+        operator.plan(kernel, SECOND);
     }
     if crowd.has_storms {
         kernel
@@ -129,6 +155,7 @@ impl Run {
 
     /// The second act: the faults are over, and the good must be served.
     fn liveness(&mut self) {
+        self.server.handler_mut().desk = None;
         let net = self.server.net_mut();
         net.faults = Faults::default();
         net.drought = None;
@@ -140,7 +167,10 @@ impl Run {
         let content = self.until(3 * longest + 60 * SECOND, 50 * TURNS_MAX, |run| {
             let net = run.server.net();
             let good = net.crowd.good_count();
-            let held = (net.kernel.held, run.server.gate().connections() as usize);
+            let held = (
+                net.kernel.held_of_clients(),
+                run.server.gate().connections() as usize,
+            );
             let is_alone = held == (good, good) && !net.kernel.has_newcomers();
             is_alone && net.crowd.is_together(&net.kernel) && net.crowd.is_content()
         });
@@ -177,28 +207,68 @@ impl Run {
         }
         net.trace.say(net.kernel.now(), || "--- the proof".into());
         self.until(longest + 30 * SECOND, 50 * TURNS_MAX, |run| {
-            run.server.net().crowd.is_content()
+            let crowd = &run.server.net().crowd;
+            crowd.is_content() && crowd.is_served()
         })
     }
 
+    /// The shutdown begins while everything goes on that may go wrong: nothing is healed before.
+    fn leave_early(&mut self, word: Word) {
+        let net = self.server.net_mut();
+        net.trace
+            .say(net.kernel.now(), || format!("--- {word:?}: leave"));
+        match word {
+            Word::Signal => net.send_signal(Signal::Terminate),
+            Word::Http(over) => {
+                self.drain_over = nanos(over);
+                net.crowd.house.desk.wants_drain = Some(over.as_millis() as u64);
+            }
+        }
+        let begins = self.until(3_600 * SECOND, 50 * TURNS_MAX, |run| {
+            run.server.gate().is_draining()
+        });
+        assert!(begins, "nobody obeys {word:?}");
+        let lag = self.server.net().kernel.lag;
+        let began = self.server.net().kernel.now();
+        let done = self.until(3_600 * SECOND, 50 * TURNS_MAX, |run| run.server.is_done());
+        assert!(done, "the shutdown does not end");
+        // The goodbyes, then whoever is left, then the slack of the last turns.
+        let kernel = &self.server.net().kernel;
+        let took = kernel.now() - began - (kernel.lag - lag);
+        let most = self.drain_over + 10 * SECOND + SECOND;
+        assert!(took <= most, "the shutdown took {took} of {most} ns");
+        self.close();
+        self.server.net_mut().kernel.marks.reach(Mark::DrainedEarly);
+        let (gate, judge) = (self.server.gate(), &self.judge);
+        assert_eq!(self.server.net().kernel.held, 0, "descriptors leaked");
+        assert_eq!((judge.opened, 0), (judge.closed, judge.open_count()));
+        assert_eq!((gate.connections(), gate.topics()), (0, 0), "gauges");
+    }
+
+    /// The operators leave, and where the server is done it closes what is left.
+    fn close(&mut self) {
+        let net = self.server.net_mut();
+        net.crowd.house.desk.is_closed = true;
+        let (kernel, house) = (&mut net.kernel, &mut net.crowd.house);
+        for operator in &mut net.crowd.operators {
+            operator.retire(kernel, house);
+        }
+        if self.server.is_done() {
+            self.turn();
+            self.server.run().expect("nothing is left to do");
+        }
+    }
+
     /// The last act: everybody leaves, or is told to, and nothing remains.
-    fn teardown(&mut self, shutdown_over: Option<Duration>) {
+    fn teardown(&mut self, by_shutdown: bool) {
         let longest = self.longest();
-        let by_shutdown = shutdown_over.is_some();
-        let over = nanos(shutdown_over.unwrap_or_default());
+        let over = if by_shutdown { self.drain_over } else { 0 };
         let net = self.server.net_mut();
         net.trace.say(net.kernel.now(), || "--- the end".into());
         if over == 0 {
             net.crowd.retire(&mut net.kernel);
         }
         if by_shutdown {
-            let limits = self.server.gate().limits();
-            self.judge.drain = Some(Drain {
-                began: self.server.net().kernel.stamp(),
-                over,
-                most: u64::from(limits.connections),
-                ends: 0,
-            });
             self.server.net_mut().send_signal(Signal::Terminate);
             let span = over + 20 * SECOND;
             let done = self.until(span, 50 * TURNS_MAX, |run| run.server.is_done());
@@ -213,8 +283,11 @@ impl Run {
             assert!(empty, "{} sockets are left", self.server.gate().sockets());
         }
         self.turn();
+        self.close();
         let (gate, judge) = (self.server.gate(), &self.judge);
-        assert_eq!(self.server.net().kernel.held, 0, "descriptors leaked");
+        let kernel = &self.server.net().kernel;
+        assert_eq!(kernel.held_of_clients(), 0, "descriptors leaked");
+        assert!(!by_shutdown || kernel.held == 0, "descriptors leaked");
         assert_eq!(
             (judge.opened, judge.open_count()),
             (judge.closed, 0),
@@ -276,6 +349,7 @@ impl Run {
     }
 
     fn turn(&mut self) {
+        let before = self.server.net().kernel.clock;
         self.server.turn().expect("the poll works");
         self.turns += 1;
         // Frames that are handled one a turn, and answered into the outbox, are work.
@@ -291,14 +365,32 @@ impl Run {
         let mut events = std::mem::take(&mut self.server.handler_mut().events);
         self.say_ends(&events);
         let lags = self.judge_lag();
+        self.note_orders(&events);
         let limits = self.server.gate().limits();
         let has_room = self.server.gate().sockets() < limits.connections + limits.refusals;
         let has_drought = self.server.net().drought.is_some();
         let mut kernel = std::mem::take(&mut self.server.net_mut().kernel);
+        let begins = self.server.gate().is_draining() && self.judge.drain.is_none();
+        if begins {
+            self.judge.drain = Some(Drain {
+                since: before,
+                began: kernel.stamp(),
+                over: self.drain_over,
+                most: u64::from(self.server.gate().limits().connections),
+                ends: 0,
+                least: 0,
+            });
+        }
         self.judge
             .listen(&kernel, has_room && !has_drought && !lags);
         self.judge
             .hear(&mut events, &mut kernel, self.server.gate());
+        if begins {
+            self.judge.count_those_who_leave();
+        }
+        if let Some(drain) = &self.judge.drain {
+            drain.judge_pace(kernel.clock, self.judge.slack);
+        }
         self.judge.bury(&mut kernel);
         if self.turns.is_multiple_of(16) {
             self.judge.sweep(&kernel);
@@ -323,7 +415,18 @@ impl Run {
         lags
     }
 
-    fn say_ends(&self, events: &[super::watch::Event]) {
+    /// What operators have ordered excuses what follows, and what they have changed holds.
+    fn note_orders(&mut self, events: &[Event]) {
+        let house = &mut self.server.net_mut().crowd.house;
+        self.judge.orders.take(&mut house.desk.orders);
+        for event in events {
+            if let Event::Retuned(settings) = event {
+                house.settings.clone_from(settings);
+            }
+        }
+    }
+
+    fn say_ends(&self, events: &[Event]) {
         let net = self.server.net();
         for event in events {
             net.trace.say(net.kernel.now(), || format!("{event:?}"));
@@ -372,7 +475,7 @@ impl Run {
                 socket.facts.causes.add(CloseReason::Kicked);
             }
         }
-        self.server.gate_mut().kick(user);
+        self.judge.orders.kicks += self.server.gate_mut().kick(user) as u64;
     }
 
     /// The longest that a dead connection may hold a place or a name.

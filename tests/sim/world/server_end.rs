@@ -57,6 +57,7 @@ impl Kernel {
         socket.stage = Stage::Held;
         socket.facts.on_accept(clock);
         self.held += 1;
+        self.held_by_admin += usize::from(self.admin == Some(number));
         Ok(key)
     }
 
@@ -181,6 +182,7 @@ impl Kernel {
         socket.stage = Stage::Closed;
         socket.facts.was_cut = how == Ending::Abort;
         self.held -= 1;
+        self.held_by_admin -= usize::from(self.admin == Some(socket.listener));
         let at = socket.to_peer.arrival(now);
         if !socket.server.is_dead {
             if how == Ending::Abort || socket.to_server.arrived() > 0 {
@@ -193,17 +195,20 @@ impl Kernel {
         self.settle(key);
     }
 
+    /// Whether clients wait to be accepted.
     pub(crate) fn has_newcomers(&self) -> bool {
-        self.listeners
-            .iter()
-            .any(|listener| !listener.queue.is_empty())
+        let admin = self.admin.map(usize::from);
+        let mut listeners = self.listeners.iter().enumerate();
+        listeners.any(|(number, one)| Some(number) != admin && !one.queue.is_empty())
     }
 
-    /// Since when the oldest newcomer of each open listener is the next.
+    /// Since when the oldest client of each open listener is the next.
     pub(crate) fn oldest_newcomers(&self) -> impl Iterator<Item = (usize, Stamp)> {
+        let admin = self.admin.map(usize::from);
         self.listeners
             .iter()
             .enumerate()
+            .filter(move |(number, _)| Some(*number) != admin)
             .filter_map(|(number, listener)| {
                 let key = *listener.queue.front()?;
                 let queued = self.sockets[key.slot as usize].facts.queued;

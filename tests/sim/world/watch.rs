@@ -5,12 +5,15 @@
 
 use std::time::Duration;
 
-use pulsegate::{Answer, CloseReason, ConnId, Fields, Gate, Handler, Message, TimerId};
+use pulsegate::{
+    Answer, CloseReason, Configure, ConnId, Fields, Gate, Handler, Message, Settings, Ticket,
+    TimerId,
+};
 
 use super::dice::Dice;
 
 /// Something the server told its handler.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Event {
     Opened(ConnId),
     LoggedIn(ConnId, String),
@@ -21,6 +24,10 @@ pub(crate) enum Event {
     /// The same, but too late.
     AnswerLost,
     Closed(ConnId, CloseReason),
+    /// Other settings hold from now on.
+    Retuned(Vec<Settings>),
+    /// They do not, and nothing has changed.
+    RetuneRefused,
 }
 
 /// A handler that writes everything down.
@@ -30,6 +37,9 @@ pub(crate) struct Watch {
     /// Where it is slow, by chance.
     pub(crate) dice: Option<Dice>,
     owed: Vec<Owed>,
+    /// Where the configuration may be read again: what is in force, and chance.
+    pub(crate) desk: Option<(Vec<Settings>, Dice)>,
+    reloads: Vec<(TimerId, Ticket)>,
 }
 
 /// An answer that comes later; to a login where there is a user.
@@ -62,6 +72,31 @@ impl Watch {
         true
     }
 
+    /// The file was read: another one each time, good or not. Time passes between two of them.
+    fn reload(&mut self, gate: &mut Gate, ticket: Ticket) {
+        let Some((settings, dice)) = self.desk.as_mut().filter(|_| !gate.is_draining()) else {
+            return gate.configured(ticket, Err(vec!["not now".into()]));
+        };
+        if dice.one_in(3) {
+            self.events.push(Event::RetuneRefused);
+            return gate.configured(ticket, Err(vec!["a mistake in line 7".into()]));
+        }
+        for one in settings.iter_mut() {
+            let spans = [
+                &mut one.idle_timeout,
+                &mut one.login_timeout,
+                &mut one.frame_timeout,
+                &mut one.write_timeout,
+            ];
+            for span in spans.into_iter().flatten() {
+                *span = Duration::from_millis(dice.between(100, 2_000) * 10);
+            }
+            assert!(gate.retune(one), "it listens");
+        }
+        self.events.push(Event::Retuned(settings.clone()));
+        gate.configured(ticket, Ok(Vec::new()));
+    }
+
     fn note_login(&mut self, conn: ConnId, user: &str, answer: &Answer) {
         if matches!(answer, Answer::Ok(_)) {
             self.events.push(Event::LoggedIn(conn, user.to_owned()));
@@ -89,7 +124,19 @@ impl Handler for Watch {
         self.events.push(Event::Closed(conn, reason));
     }
 
+    fn on_configure(&mut self, gate: &mut Gate, ticket: Ticket, _: Configure) {
+        let after = Duration::from_millis(500);
+        let is_free = self.reloads.is_empty();
+        match is_free.then(|| gate.set_timer(after)).flatten() {
+            Some(timer) => self.reloads.push((timer, ticket)),
+            None => gate.configured(ticket, Err(vec!["too many at once".into()])),
+        }
+    }
+
     fn on_timer(&mut self, gate: &mut Gate, timer: TimerId) {
+        if let Some((_, ticket)) = self.reloads.pop_if(|(other, _)| *other == timer) {
+            return self.reload(gate, ticket);
+        }
         let place = self.owed.iter().position(|owed| owed.timer == timer);
         let owed = self
             .owed

@@ -229,10 +229,12 @@ impl Client {
                     Acks::Never => false,
                 };
                 if acks {
+                    house.desk.acks.insert(id);
                     self.say(&Say::Ack(id), kernel, house);
                 }
             }
             News::Heard(from, number) => {
+                house.desk.hear(from, number);
                 house.unheard.remove(&(from, number, ANYBODY));
                 house.unheard.remove(&(from, number, self.who));
                 let was_kept = house.kept.remove(&(from, number));

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use pulsegate::{Dialect, Settings, UserPolicy};
 
+use crate::world::desk::Desk;
+
 /// No client has this number.
 pub(crate) const ANYBODY: u32 = u32::MAX;
 
@@ -23,6 +25,8 @@ pub(crate) struct House {
     pub(crate) kept: BTreeSet<(u32, u32)>,
     /// Whether the last act has begun: only what proves liveness is said.
     pub(crate) is_quiet: bool,
+    /// What operators order and are told.
+    pub(crate) desk: Desk,
 }
 
 impl House {

@@ -5,6 +5,7 @@ mod ear;
 mod house;
 mod letter;
 mod link;
+mod operator;
 mod parting;
 pub(crate) mod persona;
 mod talk;
@@ -14,6 +15,7 @@ pub(crate) use client::Client;
 pub(crate) use house::House;
 pub(crate) use letter::letter;
 use link::Link;
+pub(crate) use operator::{Habit, Operator};
 
 use persona::Cut;
 
@@ -28,6 +30,8 @@ use crate::world::socket::Socket;
 #[derive(Debug)]
 pub(crate) struct Population {
     pub(crate) clients: Vec<Client>,
+    /// Those at the admin interface; their numbers follow those of the clients.
+    pub(crate) operators: Vec<Operator>,
     pub(crate) house: House,
     pub(crate) dice: Dice,
     /// Whether crowds leave and come back together.
@@ -36,11 +40,23 @@ pub(crate) struct Population {
 
 impl Crowd for Population {
     fn stir(&mut self, kernel: &mut Kernel, who: u32) {
-        self.clients[who as usize].stir(kernel, &mut self.house);
+        match self.clients.get_mut(who as usize) {
+            Some(client) => client.stir(kernel, &mut self.house),
+            None => {
+                let at = who as usize - self.clients.len();
+                self.operators[at].stir(kernel, &mut self.house);
+            }
+        }
     }
 
     fn wake(&mut self, kernel: &mut Kernel, who: u32, which: u32) {
-        self.clients[who as usize].wake(kernel, &mut self.house, which);
+        match self.clients.get_mut(who as usize) {
+            Some(client) => client.wake(kernel, &mut self.house, which),
+            None => {
+                let at = who as usize - self.clients.len();
+                self.operators[at].wake(kernel, &mut self.house, which);
+            }
+        }
     }
 
     /// A storm: many leave in the same instant, and come back as one.
@@ -67,6 +83,9 @@ impl Population {
         self.has_storms = false;
         self.house.is_quiet = true;
         kernel.unclog();
+        for operator in &mut self.operators {
+            operator.begin_anew(kernel, &mut self.house);
+        }
         for client in &mut self.clients {
             client.was_content = false;
             if client.persona.is_good {
@@ -96,6 +115,13 @@ impl Population {
         good.all(|client| client.link.as_ref().is_some_and(holds))
     }
 
+    /// Whether every clerk was told that its last message has arrived.
+    pub(crate) fn is_served(&self) -> bool {
+        let mut clerks = self.operators.iter().filter(|one| one.is_clerk());
+        self.house.desk.is_here.is_none()
+            || clerks.all(|clerk| clerk.proof.is_some_and(|(_, is_acked)| is_acked))
+    }
+
     pub(crate) fn good_count(&self) -> usize {
         self.clients
             .iter()
@@ -106,6 +132,10 @@ impl Population {
     /// Each good client writes to the next one, and every letter must arrive.
     pub(crate) fn prove(&mut self, kernel: &mut Kernel) {
         self.house.unheard.clear();
+        self.house.desk.is_here = self.who_acks();
+        for operator in &mut self.operators {
+            operator.proof = None;
+        }
         let good: Vec<usize> = (0..self.clients.len())
             .filter(|&who| self.clients[who].persona.is_good)
             .collect();
@@ -119,6 +149,14 @@ impl Population {
         }
     }
 
+    /// Somebody who is sure to be there, and to get whatever is sent.
+    fn who_acks(&self) -> Option<String> {
+        let mut good = self.clients.iter().filter(|client| client.persona.is_good);
+        let user = |client: &Client| client.link.as_ref()?.ear.user.clone();
+        good.find(|client| client.takes_everything(&self.house) && user(client).is_some())
+            .and_then(user)
+    }
+
     /// A message of the backend to everybody was queued: who must hear it.
     pub(crate) fn expect_broadcast(&mut self, number: u32) {
         for client in self.clients.iter().filter(|client| client.persona.is_good) {
@@ -130,6 +168,9 @@ impl Population {
 
     /// Everybody leaves for ever.
     pub(crate) fn retire(&mut self, kernel: &mut Kernel) {
+        for operator in &mut self.operators {
+            operator.retire(kernel, &mut self.house);
+        }
         for client in &mut self.clients {
             client.retire(kernel, &mut self.house);
         }
