@@ -99,15 +99,19 @@
 //! - It forgets by counting answers, not by a clock: who beats seldom doubts seldom.
 //!
 //! # The pool
-//! - First come, first served, without exception: what comes back goes to who waits longest, by
-//!   hand. A newcomer never gets it first, though that would save the change of threads.
+//! - First come, first served, without exception: what comes back goes to who waits longest, from
+//!   hand to hand. A newcomer never gets it first, though that would save a change of threads.
 //! - Of the idle the one that came back last is lent first, so that those too many reach
 //!   `idle_max`.
 //! - A connection counts as alive since the moment it was lent, where its holder borrowed it
 //!   mutably and it does not say that it has failed. Being lent and not used proves nothing, nor
 //!   does being held for long.
 //! - Heartbeats are due after seven eighths of what the server says. What is overdue, because the
-//!   keeper hangs in another one, is checked by the caller who gets it: nobody relies on the keeper.
+//!   keeper hangs in another one, is checked by the caller who gets it: nobody relies on the
+//!   keeper.
+//! - The keeper asks one after the other. Against a server so far away that a round of all the idle
+//!   takes longer than an eighth of its patience, some come too late, and are replaced when they
+//!   are asked for.
 //! - What has answered lately is only looked at before it is lent (one system call, no round trip):
 //!   an end that has arrived is seen, so a restart costs the calls in flight and no other.
 //! - Where one is found broken, every other one that has not answered since is checked.

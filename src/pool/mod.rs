@@ -13,8 +13,8 @@
 //!   intervals: a restart of the server is a wait, not an error.
 //! - When all are lent, a caller waits, or gets a short-lived one, or is refused: [`Exhausted`].
 //!
-//! A checkout and the return of an idle one take about a tenth of a microsecond, and the look at
-//! its socket what a system call takes.
+//! A checkout and the return of an idle one take less than 300 ns, two looks at the clock included;
+//! a look at its socket is a system call on top.
 //!
 //! ```
 //! use pulsegate::pool::{Options, Pool, Pooled};
