@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -85,6 +86,17 @@ impl Daemon {
         unshare.args(["--time", "--boottime", &seconds, "--monotonic", &seconds]);
         unshare.arg(binary());
         Self::run(unshare, config)
+    }
+
+    /// The same under the eyes of `strace`, which writes each call that reads, writes or waits into
+    /// `log`. The daemon is the child, and strace ends with it.
+    pub fn start_watched(config: &str, log: &Path) -> Self {
+        const CALLS: &str = "trace=read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,\
+                             epoll_wait,epoll_pwait";
+        let mut strace = Command::new("strace");
+        strace.args(["-D", "-e", CALLS, "-o"]);
+        strace.arg(log).arg(binary());
+        Self::run(strace, config)
     }
 
     /// Changes its configuration file; it is read again when the daemon is told to.

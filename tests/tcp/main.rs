@@ -12,6 +12,7 @@ mod acked;
 mod admin;
 mod budgets;
 mod bursts;
+mod calls;
 mod ceiling;
 mod child;
 mod client;
