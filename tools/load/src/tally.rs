@@ -122,6 +122,9 @@ words! {
         ToLast = "to_last",
         /// From the moment the server should have closed to the end it made.
         CloseLate = "close_late",
+        /// From the arrival of such an end to the moment we looked at it: our own fault, and not
+        /// part of `close_late`.
+        SeenLate = "seen_late",
         /// From the last byte of one who vanished to the beginning of the deaths.
         Silence = "silence",
         /// From the moment we began to misbehave to the end the server made.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Cohort, Part, Plan};
+use super::{Cohort, Death, Part, Plan};
 use crate::error::Fatal;
 use crate::verdict::Threshold;
 
@@ -67,6 +67,11 @@ impl Plan {
             {
                 wrong("`every` must be longer than nothing")
             }
+            Part::Die {
+                how: Death::Fin | Death::Rst,
+                together: true,
+                ..
+            } => wrong("who says that it goes has no last heartbeat: `together` is for silence"),
             Part::Beat { jitter, .. } if !(0.0..=1.0).contains(&jitter) => {
                 wrong("`jitter` is a share between 0 and 1")
             }

@@ -131,6 +131,9 @@ pub(crate) enum Part {
         /// The server's idle timeout: it is late from then on.
         #[serde(with = "span")]
         expect: Duration,
+        /// The last heartbeat of all is said at once, as that phase begins.
+        #[serde(default)]
+        together: bool,
     },
     /// Asks without end and reads so many bytes a second of the answers.
     Slow { bytes_per_second: u32 },

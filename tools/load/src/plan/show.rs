@@ -87,9 +87,19 @@ impl Part {
             }
             Self::Echo { depth } => format!("{depth} request(s) under way on each"),
             Self::Rated { every } => format!("a request each {}", span(every)),
-            Self::Die { how, every, expect } => format!(
-                "a heartbeat each {} until they die ({how:?}); closed after {}",
+            Self::Die {
+                how,
+                every,
+                expect,
+                together,
+            } => format!(
+                "a heartbeat each {}{} until they die ({how:?}); closed after {}",
                 span(every),
+                if together {
+                    ", the last one together,"
+                } else {
+                    ""
+                },
                 span(expect)
             ),
             Self::Slow { bytes_per_second } => {

@@ -4,6 +4,9 @@
 //! FIN at once. A reset leaves us no socket, and one that has vanished hears nothing any more: when
 //! the server has noticed is seen in its descriptors (`--server-pid`).
 //!
+//! How late an end is counts to the moment when the kernel took it in, not to the one when we came
+//! to look: what lies between is our own fault, and recorded as such (`seen_late`).
+//!
 //! To vanish takes no privilege: the socket asks for packets with more hops left than any has, so
 //! that our kernel throws away whatever comes without an answer, and we say nothing. That is all
 //! the peer of a pulled plug ever sees.
@@ -30,18 +33,33 @@ pub(crate) struct Die {
     life: Paced,
     how: Death,
     expect: u64,
+    /// Everybody says a last heartbeat when the deaths begin, so that all are due at once.
+    together: bool,
     /// By index of a connection: when it is to be closed; zero while it lives.
     deadlines: Vec<u64>,
 }
 
 impl Die {
-    pub(crate) fn new(cohort: &Cohort, how: Death, every: Duration, expect: Duration) -> Self {
+    pub(crate) fn new(
+        cohort: &Cohort,
+        (how, together): (Death, bool),
+        (every, expect): (Duration, Duration),
+    ) -> Self {
         Self {
             life: Paced::beat(cohort, every, 0.0, true),
             how,
             expect: nanos(expect),
+            together,
             deadlines: Vec::new(),
         }
+    }
+
+    /// Says one heartbeat, and notes when.
+    fn beat(talk: &mut Talk<'_>) {
+        // Before the bytes leave: the server's timeout can not have begun any earlier.
+        talk.conn.began = talk.desk.look_at_clock();
+        talk.note(talk.now(), 1);
+        talk.request(1);
     }
 
     /// Notes that the server should close by `deadline`.
@@ -65,14 +83,13 @@ impl Role for Die {
         // The first byte: from here on there is a last one.
         talk.conn.began = talk.now();
         if !talk.desk.is_resting {
-            talk.note(talk.now(), 1);
-            talk.request(1);
+            Self::beat(talk);
         }
     }
 
     fn due(&mut self, talk: &mut Talk<'_>) {
-        // Before the bytes leave: the server's timeout can not have begun any earlier.
-        talk.conn.began = talk.now();
+        // As in `beat`.
+        talk.conn.began = talk.desk.look_at_clock();
         self.life.due(talk);
     }
 
@@ -83,6 +100,9 @@ impl Role for Die {
     fn disturb(&mut self, talk: &mut Talk<'_>) {
         talk.wake_at(NEVER);
         talk.tally().add(Count::Died, 1);
+        if self.together {
+            Self::beat(talk);
+        }
         let now = talk.desk.look_at_clock();
         match self.how {
             Death::Silent => self.set_deadline(talk, talk.conn.began + self.expect),
@@ -119,10 +139,15 @@ impl Role for Die {
         if deadline == 0 {
             return false;
         }
-        let now = talk.now();
+        let now = talk.desk.look_at_clock();
+        let stream = talk.conn.stream.as_ref();
+        let lag = stream.and_then(sockopt::since_fin).map(nanos);
         talk.forget();
         talk.tally().add(Count::Closed, 1);
-        match now.checked_sub(deadline) {
+        if let Some(lag) = lag {
+            talk.tally().record(Timing::SeenLate, lag, 1);
+        }
+        match now.saturating_sub(lag.unwrap_or(0)).checked_sub(deadline) {
             Some(late) => talk.tally().record(Timing::CloseLate, late, 1),
             None => talk.tally().add(Count::ClosedEarly, 1),
         }

@@ -102,7 +102,12 @@ pub(crate) fn of(plan: &Plan, cohort: &Cohort) -> Box<dyn Role> {
         }
         Part::Rated { every } => Box::new(paced::Paced::request(cohort, every)),
         Part::Echo { depth } => Box::new(echo::Echo { depth }),
-        Part::Die { how, every, expect } => Box::new(die::Die::new(cohort, how, every, expect)),
+        Part::Die {
+            how,
+            every,
+            expect,
+            together,
+        } => Box::new(die::Die::new(cohort, (how, together), (every, expect))),
         Part::Slow { bytes_per_second } => Box::new(slow::Slow::new(bytes_per_second)),
         Part::Torn { trick } => Box::new(torn::Torn::new(trick, plan)),
         Part::Receive { topics } => Box::new(receive::Receive::new(topics, plan.publishers())),

@@ -23,6 +23,10 @@ pub(crate) struct Args {
     /// Time between two heartbeats of a connection, while it lives
     #[arg(long, default_value = "1s", value_parser = read_span, value_name = "TIME")]
     every: Duration,
+    /// Say the last heartbeat of all at once, so that all are due at once; else the last ones are
+    /// as far apart as `--every` makes them
+    #[arg(long)]
+    together: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -35,6 +39,7 @@ impl Args {
             how: self.how,
             every: self.every,
             expect: self.expect,
+            together: self.together,
         };
         let within = match self.how {
             Death::Fin => self.grace,

@@ -49,9 +49,14 @@ impl House {
         self.wait_until("connections did not come", |open| open >= connections);
     }
 
+    /// Waits until fewer are open.
+    pub(crate) fn wait_for_fewer(&self, connections: u32) {
+        self.wait_until("connections did not go", |open| open < connections);
+    }
+
     /// Waits until nobody is connected.
     pub(crate) fn wait_for_none(&self) {
-        self.wait_until("connections did not go", |open| open == 0);
+        self.wait_for_fewer(1);
     }
 
     fn wait_until(&self, otherwise: &str, holds: impl Fn(u32) -> bool) {

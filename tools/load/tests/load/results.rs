@@ -1,7 +1,7 @@
 //! Verdicts, exit codes, and the forms of a report.
 
 use crate::house::House;
-use crate::tool::{count, end, read, report, run, start};
+use crate::tool::{count, end, read, report, run, start, worker_of};
 use pulsegate::Settings;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -102,6 +102,9 @@ fn every_form_of_the_report_is_written() {
     assert_eq!(report["version"], 1);
     assert_eq!(report["plan"]["cohort"][0]["name"], "beating");
     assert!(report["server"]["resident_peak"].as_u64().unwrap() > 0);
+    let timeline = report["timeline"].as_array().unwrap();
+    let ends = timeline.iter().map(|sample| sample["at"].as_f64().unwrap());
+    assert!(ends.is_sorted_by(|one, next| one < next), "{timeline:#?}");
     let csv = read(&csv);
     let columns = csv.lines().next().unwrap().split(',').count();
     assert!(csv.lines().count() >= 5, "{csv}");
@@ -112,14 +115,6 @@ fn every_form_of_the_report_is_written() {
     let hgrm = read(&hgrm);
     assert!(hgrm.contains("#[measure/beating.beat_response]"), "{hgrm}");
     assert!(hgrm.contains("#[Max "), "{hgrm}");
-}
-
-/// The worker of a tool that has one.
-fn worker_of(tool: u32) -> Pid {
-    let path = format!("/proc/{tool}/task/{tool}/children");
-    let children = std::fs::read_to_string(path).unwrap();
-    let pid = children.split_whitespace().next().unwrap().parse().unwrap();
-    Pid::from_raw(pid).unwrap()
 }
 
 #[test]

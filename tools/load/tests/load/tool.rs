@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 
+use rustix::process::Pid;
 use serde_json::Value;
 
 /// What a run of the tool left behind.
@@ -54,6 +55,14 @@ pub(crate) fn skip(why: &str) {
     );
     // Not by a macro for printing: what those write is kept from sight while a test passes.
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+/// The worker of a tool that has one.
+pub(crate) fn worker_of(tool: u32) -> Pid {
+    let path = format!("/proc/{tool}/task/{tool}/children");
+    let children = std::fs::read_to_string(path).unwrap();
+    let pid = children.split_whitespace().next().unwrap().parse().unwrap();
+    Pid::from_raw(pid).unwrap()
 }
 
 /// Runs the tool for its report.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use pulsegate::Settings;
 
 use crate::house::House;
-use crate::tool::{count, report, run, timing};
+use crate::tool::{count, end, read, report, run, start, timing, worker_of};
+use rustix::process::{Signal, kill_process};
 
 fn impatient() -> House {
     House::new(Settings {
@@ -51,6 +52,52 @@ fn a_server_that_is_too_quick_is_told_from_one_that_is_late() {
         "{}",
         late.stdout
     );
+}
+
+#[test]
+fn a_tool_that_looks_late_does_not_take_the_server_to_be_late() {
+    let house = impatient();
+    let target = house.target();
+    let args = ["die", &target, "-c", "50", "-d", "1s", "--every", "400ms"];
+    let more = ["--expect", "500ms", "--grace", "20s"];
+    let child = start(&[&args[..], &more, crate::tool::JSON].concat());
+    house.wait_for(50);
+    // From the first end on the tool sees nothing until all are over, 400 ms later.
+    house.wait_for_fewer(50);
+    let worker = worker_of(child.id());
+    kill_process(worker, Signal::STOP).unwrap();
+    house.wait_for_none();
+    kill_process(worker, Signal::CONT).unwrap();
+    let run = end(child);
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    let report = read(&run);
+    assert_eq!(count(&report, "closed"), 50);
+    let of = |name| {
+        timing(&report, "die", "dying", name)["p50"]
+            .as_u64()
+            .unwrap()
+    };
+    let (seen, late) = (of("seen_late"), of("close_late"));
+    assert!(seen >= 100_000_000, "the tool was late by {seen}");
+    assert!(late < 60_000_000, "and not the server, by {late}");
+}
+
+#[test]
+fn those_who_fall_silent_together_are_due_at_once() {
+    let house = impatient();
+    let target = house.target();
+    let args = ["die", &target, "-c", "50", "-d", "200ms", "--together"];
+    let more = ["--every", "10m", "--expect", "500ms"];
+    let (run, report) = report(&[&args[..], &more].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    assert_eq!(count(&report, "closed"), 50);
+    // Their first bytes came 200 ms before: by those they would have been closed early.
+    assert_eq!(count(&report, "closed_early"), 0);
+    assert_eq!(count(&report, "sent"), 100);
+    let spoken = ["--how", "fin", "--together", "--expect", "1s"];
+    let refused = crate::tool::run(&[&["die", &target][..], &spoken].concat());
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains("for silence"), "{}", refused.stderr);
 }
 
 #[test]
@@ -195,7 +242,7 @@ fn a_plan_of_ones_own_is_carried_out() {
     std::fs::write(file, plan).unwrap();
     let done = run(&["run", file, &target, "--quiet", "--json", "-"]);
     assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
-    let report = crate::tool::read(&done);
+    let report = read(&done);
     assert_eq!(count(&report, "opened"), 30);
     assert_eq!(report["connections"]["ready"], 30);
     assert!(report["phases"][1]["seconds"].as_f64().unwrap() >= 0.05);
