@@ -9,7 +9,7 @@ use crate::tally::{Count, Timing};
 pub(crate) struct Slow {
     /// Bytes taken by one sip.
     sip: usize,
-    /// Between two sips, or two looks whether more can be asked.
+    /// Between two sips.
     every: u64,
 }
 
@@ -19,7 +19,7 @@ impl Slow {
         let sips = rate.clamp(1, SIPS_A_SECOND);
         Self {
             sip: usize::try_from(rate.div_ceil(sips)).unwrap_or(usize::MAX),
-            every: if rate == 0 { LOOK } else { SECOND / sips },
+            every: SECOND / sips,
         }
     }
 }
@@ -32,6 +32,8 @@ impl Role for Slow {
             let _ = SockRef::from(stream).set_recv_buffer_size(WINDOW);
         }
         talk.conn.began = talk.now();
+        // Here: the next sip.
+        talk.conn.intended = talk.now();
         self.due(talk);
     }
 
@@ -39,13 +41,14 @@ impl Role for Slow {
         if talk.desk.is_resting {
             return;
         }
-        if self.sip > 0 {
+        if self.sip > 0 && talk.conn.intended <= talk.now() {
+            talk.conn.intended += self.every;
             talk.sip(self.sip);
         }
         if talk.conn.unsent.is_empty() {
             talk.request(ASKED);
         }
-        talk.wake_at(talk.now() + self.every);
+        talk.wake_at(talk.now() + LOOK);
     }
 
     fn ended(&mut self, talk: &mut Talk<'_>) -> bool {
@@ -58,7 +61,7 @@ impl Role for Slow {
 
 const SECOND: u64 = 1_000_000_000;
 const SIPS_A_SECOND: u64 = 20;
-/// Between two looks of one who does not read at all.
+/// Between two looks whether more can be asked.
 const LOOK: u64 = SECOND / 20;
 /// Requests at once.
 const ASKED: u32 = 32_768;

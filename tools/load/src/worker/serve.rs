@@ -55,12 +55,16 @@ impl Worker {
         loop {
             let conn = &self.conns[index as usize];
             // What was read may have led to the end of the connection, or to its silence.
-            if conn.serial != serial || conn.is_deaf && !is_closed {
+            let is_deaf = conn.is_deaf;
+            if conn.serial != serial || is_deaf && !is_closed {
                 return;
             }
             match self.read_once(index) {
                 Read::Bytes(count, may_be_more) => {
-                    self.hear(index, count);
+                    // Who is deaf has missed the beginning, and would take the rest for garbled.
+                    if !is_deaf {
+                        self.hear(index, count);
+                    }
                     if !may_be_more && !is_closed {
                         return;
                     }
