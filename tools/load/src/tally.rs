@@ -53,6 +53,8 @@ words! {
         Unanswered = "unanswered",
         /// Heartbeats that were due while the one before was unanswered.
         Overlapped = "overlapped",
+        /// Requests that were due and not sent, since too many had no answer yet.
+        Skipped = "skipped",
         /// Messages that nobody had asked for.
         Messages = "messages",
         /// Messages published.

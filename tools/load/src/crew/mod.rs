@@ -122,10 +122,13 @@ impl Crew<'_> {
         })?;
         let now = nanos(self.net.now());
         self.sample(now, false);
+        // That was the last one.
+        self.interval_ends = u64::MAX;
         self.tell(&Order::Stop);
         self.wait_for(Duration::from_secs(10), |crew| {
             crew.members.iter().all(|member| member.is_done)
         })?;
+        self.outcome.is_cut = self.members.iter().any(|member| !member.is_done);
         self.look_at_server();
         if let Some(watch) = self.watch.take() {
             watch.judge(&mut self.outcome.phases[watch.phase].tallies[watch.cohort]);

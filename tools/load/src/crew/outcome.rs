@@ -27,6 +27,8 @@ pub(crate) struct Outcome {
     pub(crate) interrupted: Option<i32>,
     /// A worker has ended on its own.
     pub(crate) is_broken: bool,
+    /// A worker did not come to its end in time.
+    pub(crate) is_cut: bool,
     pub(crate) seconds: f64,
 }
 
@@ -115,6 +117,7 @@ impl Outcome {
             trough: None,
             interrupted: None,
             is_broken: false,
+            is_cut: false,
             seconds: 0.0,
         }
     }
@@ -245,7 +248,8 @@ impl Generator {
         self.cpu.iter().sum()
     }
 
-    /// Bytes of our memory for each connection, at the peak.
+    /// Bytes of our memory for each connection, at the peak; what is needed once is shared among
+    /// them, since what a connection needs is there before it opens.
     pub(crate) fn bytes_per_connection(&self) -> Option<f64> {
         let grown = self.peak_bytes.saturating_sub(self.base_bytes);
         // What does not grow with connections would be shared among too few of them.

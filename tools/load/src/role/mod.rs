@@ -100,7 +100,7 @@ pub(crate) fn of(plan: &Plan, cohort: &Cohort) -> Box<dyn Role> {
         Part::Beat { every, jitter } => {
             Box::new(paced::Paced::beat(cohort, every, jitter, is_answered))
         }
-        Part::Rated { every } => Box::new(paced::Paced::request(cohort, every)),
+        Part::Rated { every } => Box::new(paced::Paced::request(cohort, every).patient()),
         Part::Echo { depth } => Box::new(echo::Echo { depth }),
         Part::Die {
             how,

@@ -21,6 +21,9 @@ pub(crate) struct Paced {
     jitter: u64,
     connections: u32,
     is_answered: bool,
+    /// Nobody asks before everybody is open: a rate beyond what can be had leaves nothing for
+    /// newcomers. Heartbeats keep the first alive while the last come.
+    is_patient: bool,
     rtt: Timing,
     response: Timing,
 }
@@ -43,8 +46,17 @@ impl Paced {
             jitter: 0,
             connections: cohort.connections,
             is_answered: true,
+            is_patient: false,
             rtt: Timing::Rtt,
             response: Timing::Response,
+        }
+    }
+
+    /// The same, who waits until everybody is open.
+    pub(crate) fn patient(self) -> Self {
+        Self {
+            is_patient: true,
+            ..self
         }
     }
 
@@ -68,12 +80,18 @@ impl Paced {
 
 impl Role for Paced {
     fn ready(&mut self, talk: &mut Talk<'_>) {
-        if talk.desk.is_resting {
+        if talk.desk.is_resting || self.is_patient && talk.desk.is_opening {
             return;
         }
         let now = talk.now();
         self.set_next(talk, now);
         talk.wake_at(talk.conn.intended);
+    }
+
+    fn begin(&mut self, talk: &mut Talk<'_>) {
+        if talk.conn.due == NEVER {
+            self.ready(talk);
+        }
     }
 
     fn due(&mut self, talk: &mut Talk<'_>) {
@@ -85,11 +103,15 @@ impl Role for Paced {
             if !talk.conn.flight.is_empty() {
                 talk.tally().add(Count::Overlapped, 1);
             }
+            self.set_next(talk, intended);
+            if self.is_answered && talk.desk.outstanding >= OUTSTANDING_MAX {
+                talk.tally().add(Count::Skipped, 1);
+                continue;
+            }
             if self.is_answered {
                 talk.note(intended, 1);
             }
             count += 1;
-            self.set_next(talk, intended);
         }
         talk.wake_at(talk.conn.intended);
         talk.request(count);
@@ -114,3 +136,7 @@ impl Role for Paced {
         }
     }
 }
+
+/// Requests of a worker without an answer: beyond, what is due is not sent, and the run is invalid.
+/// Each takes 24 bytes; a rate that nobody can keep would take all memory.
+const OUTSTANDING_MAX: u64 = 1 << 22;

@@ -9,7 +9,7 @@ pub(crate) use threshold::{Comparison, Metric, Threshold};
 use crate::crew::Outcome;
 use crate::error::{FAILED, INVALID, PASSED};
 use crate::plan::{Plan, Until};
-use crate::tally::{Count, Timing};
+use crate::tally::{Count, Tally, Timing};
 use crate::units::{nanos, show_nanos};
 
 /// The judgement, as the report has it.
@@ -92,18 +92,29 @@ impl Verdict {
 fn why_invalid(plan: &Plan, outcome: &Outcome, is_ratio_stated: bool) -> Vec<String> {
     let mut reasons = Vec::new();
     if outcome.is_broken {
-        reasons.push(String::from("a worker of the tool ended on its own"));
+        reasons.push(String::from(
+            "a worker of the tool ended on its own: was it killed, or the memory used up?",
+        ));
+    }
+    if outcome.is_cut {
+        reasons.push(String::from(
+            "a worker of the tool had too much to do to come to an end, and its last report is \
+             missing: the tool was the bottleneck; choose a lower rate or more --workers",
+        ));
     }
     if outcome.opened() == 0 {
         reasons.push(String::from("no connection came about"));
     }
+    let all = outcome.sum(|_| true);
     let (ready, wanted) = (outcome.ready_at_start, ready_wanted(plan));
     if let Some(ready) = ready.filter(|ready| *ready < wanted && !is_ratio_stated) {
         reasons.push(format!(
-            "only {ready} of {wanted} connections were open when the judged phase began"
+            "only {ready} of {wanted} connections were open when the judged phase began{}: raise \
+             the server's limits, ask for fewer, or give them longer by --ramp or \
+             --connect-timeout",
+            seen_of_failures(&all)
         ));
     }
-    let all = outcome.sum(|_| true);
     for (what, why) in [
         (
             Count::NoPorts,
@@ -119,6 +130,13 @@ fn why_invalid(plan: &Plan, outcome: &Outcome, is_ratio_stated: bool) -> Vec<Str
             reasons.push(format!("for {count} connects {why}"));
         }
     }
+    let skipped = all.count(Count::Skipped);
+    if skipped > 0 {
+        reasons.push(format!(
+            "{skipped} requests that were due were not sent, since millions had no answer: the \
+             rate is beyond the tool or the server, choose a lower one"
+        ));
+    }
     // While connections are opened as fast as they can be, everything else is late.
     let is_opening = |at: usize| matches!(plan.phases[at].until, Until::Settled { .. });
     let steady = outcome.sum(|at| plan.phases[at].judged && !is_opening(at));
@@ -127,7 +145,8 @@ fn why_invalid(plan: &Plan, outcome: &Outcome, is_ratio_stated: bool) -> Vec<Str
         if late > nanos(plan.late_limit) {
             reasons.push(format!(
                 "the tool was the bottleneck: its own sends were {} late (99th percentile; at \
-                 most {} is allowed by --late-limit)",
+                 most {} is allowed by --late-limit): give it more --workers, a core of its own \
+                 or a lower rate",
                 show_nanos(late),
                 show_nanos(nanos(plan.late_limit))
             ));
@@ -136,16 +155,37 @@ fn why_invalid(plan: &Plan, outcome: &Outcome, is_ratio_stated: bool) -> Vec<Str
     reasons
 }
 
+/// ` (connect_timeout 3, goodbyes 7)`; nothing where nothing went wrong.
+fn seen_of_failures(all: &Tally) -> String {
+    let kinds = Count::ERRORS.iter().chain(&[Count::Lost, Count::Goodbyes]);
+    let seen = kinds.filter(|what| all.count(**what) > 0);
+    let seen: Vec<String> = seen
+        .map(|what| format!("{} {}", what.name(), all.count(*what)))
+        .collect();
+    if seen.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", seen.join(", "))
+    }
+}
+
 /// What a reader of the figures should know.
 fn notes(plan: &Plan, outcome: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
+    let goodbyes = outcome.sum(|_| true).count(Count::Goodbyes);
+    if goodbyes > 0 {
+        notes.push(format!(
+            "the server said {goodbyes} times that it closes a connection: its log tells why"
+        ));
+    }
     for (phase, stretch) in plan.phases.iter().zip(&outcome.phases) {
         let busiest = stretch
             .busiest()
             .filter(|share| phase.judged && *share > 0.95);
         if let Some(share) = busiest {
             notes.push(format!(
-                "in phase {} a worker had {:.0} % of a processor: the rate may be the tool's own",
+                "in phase {} a worker had {:.0} % of a processor: the rate may be the tool's own; \
+                 more --workers, each on a core of its own, would tell",
                 phase.name,
                 share * 100.0
             ));

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pulsegate::net::mio::MioNet;
-use pulsegate::{Handler, Options, Remote, Server, Settings};
+use pulsegate::{Handler, Limits, Options, Remote, Server, Settings};
 
 /// Does what the gate does by itself.
 pub(crate) struct Plain;
@@ -22,8 +22,14 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(settings: Settings) -> Self {
+        Self::limited(settings, Limits::default())
+    }
+
+    /// The same with other limits.
+    pub(crate) fn limited(settings: Settings, limits: Limits) -> Self {
         let net = MioNet::new(1_024).unwrap();
         let options = Options {
+            limits,
             drain_timeout: Duration::from_millis(100),
             ..Options::default()
         };

@@ -40,6 +40,26 @@ fn a_tool_that_is_late_itself_makes_the_run_invalid() {
 }
 
 #[test]
+fn a_server_that_takes_fewer_is_told_from_one_that_was_asked_for_fewer() {
+    let limits = pulsegate::Limits {
+        connections: 5,
+        ..pulsegate::Limits::default()
+    };
+    let house = House::limited(Settings::default(), limits);
+    let target = house.target();
+    let args = ["beat", &target, "-c", "8", "-d", "300ms", "--user", "ann"];
+    let full = run(&[&args[..], &["--late-limit", "10s", "-q"]].concat());
+    assert_eq!(full.code, Some(3), "{}", full.stdout);
+    for part in [
+        "only 5 of 8 connections",
+        "(greeting_failed 3",
+        "raise the server's limits",
+    ] {
+        assert!(full.stdout.contains(part), "{part:?} in {}", full.stdout);
+    }
+}
+
+#[test]
 fn a_target_that_dies_in_mid_run_fails_it() {
     let mut house = House::new(Settings::default());
     let target = house.target();
