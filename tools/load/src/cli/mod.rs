@@ -179,6 +179,7 @@ fn run(asked: Asked<'_>) -> Result<u8, Fatal> {
             "--server-pid {pid}: there is no such process, or it may not be looked at"
         )));
     }
+    outputs.forms().check()?;
     let mut told = observer(&plan, outputs.is_quiet);
     let outcome = crew::run(&plan, &fleet, outputs.server_pid, &mut *told)?;
     // It leaves the terminal as it was before anything else is written.

@@ -16,7 +16,9 @@ pub(crate) fn resolve(target: &str) -> Result<SocketAddr, Fatal> {
             std::io::ErrorKind::InvalidInput => {
                 wrong(String::from("write HOST:PORT, as in 127.0.0.1:7373"))
             }
-            _ => Fatal::Environment(format!("target {target:?}: {error}")),
+            _ => Fatal::Environment(format!(
+                "target {target:?} is not found: is the name right? ({error})"
+            )),
         })?;
     addrs
         .next()

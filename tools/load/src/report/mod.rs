@@ -204,31 +204,59 @@ impl Report {
     /// Writes every form that was asked for, and the table.
     ///
     /// # Errors
-    /// Where one can not be written, with its name.
+    /// Where one can not be written, with its name; the others are written all the same.
     pub(crate) fn publish(&self, forms: &Forms) -> Result<(), Fatal> {
-        if let Some(path) = &forms.json {
+        let json = || -> Result<Vec<u8>, Fatal> {
             let mut json = serde_json::to_vec_pretty(self)
                 .doing(|| String::from("writing the report as JSON"))?;
             json.push(b'\n');
-            write_to(path, &json)?;
+            Ok(json)
+        };
+        let write = |path: &Option<PathBuf>, form: &dyn Fn() -> Result<Vec<u8>, Fatal>| match path {
+            Some(path) => write_to(path, &form()?),
+            None => Ok(()),
+        };
+        let written = [
+            write(&forms.json, &json),
+            write(&forms.csv, &|| Ok(csv::of(self).into_bytes())),
+            write(&forms.hgrm, &|| Ok(hgrm::of(self).into_bytes())),
+            write(&forms.html, &|| Ok(html::of(self).into_bytes())),
+        ];
+        if !forms.paths().any(|path| path.as_os_str() == "-") {
+            let is_coloured = paint::is_coloured(&io::stdout());
+            to_stdout(table::of(self, is_coloured).as_bytes())
+                .doing(|| String::from("writing the report"))?;
         }
-        if let Some(path) = &forms.csv {
-            write_to(path, csv::of(self).as_bytes())?;
+        written.into_iter().collect()
+    }
+}
+
+impl Forms {
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        let all = [&self.json, &self.csv, &self.hgrm, &self.html];
+        all.into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// Looks whether all of them can be written: told before the run, not after it.
+    ///
+    /// # Errors
+    /// Where one can not be, with its name.
+    pub(crate) fn check(&self) -> Result<(), Fatal> {
+        for path in self.paths().filter(|path| path.as_os_str() != "-") {
+            let is_new = !path.exists();
+            if !is_new && !path.is_file() && !path.is_dir() {
+                // Whoever reads a pipe would take the trial for all of it.
+                continue;
+            }
+            let mut options = std::fs::OpenOptions::new();
+            let opened = options.append(true).create(true).open(path);
+            opened.doing(|| format!("writing {}", path.display()))?;
+            if is_new {
+                // What was only tried leaves nothing behind.
+                let _ = std::fs::remove_file(path);
+            }
         }
-        if let Some(path) = &forms.hgrm {
-            write_to(path, hgrm::of(self).as_bytes())?;
-        }
-        if let Some(path) = &forms.html {
-            write_to(path, html::of(self).as_bytes())?;
-        }
-        let all = [&forms.json, &forms.csv, &forms.hgrm, &forms.html];
-        let takes_stdout = |path: &&PathBuf| path.as_os_str() == "-";
-        if all.into_iter().flatten().any(|path| takes_stdout(&path)) {
-            return Ok(());
-        }
-        let is_coloured = paint::is_coloured(&io::stdout());
-        to_stdout(table::of(self, is_coloured).as_bytes())
-            .doing(|| String::from("writing the report"))
+        Ok(())
     }
 }
 

@@ -74,6 +74,9 @@ fn what_the_machine_does_not_allow_is_told_before_anything_is_opened() {
     refuses(&one_source, 4, "sysctl -w net.ipv4.ip_local_port_range");
     let far = ["hold", "192.0.2.1:9", "-c", "300000"];
     refuses(&far, 4, "connections need");
+    let nowhere = ["hold", TARGET, "--html", "/nowhere/at/all.html"];
+    refuses(&nowhere, 4, "writing /nowhere/at/all.html: No such file");
+    refuses(&["hold", "nobody.invalid:80"], 4, "is the name right?");
 }
 
 #[test]
