@@ -10,7 +10,7 @@
 //!   one does, a [`speech`] knows how the protocol is spoken
 //! - [`spread`]: what became of one published message at all of its receivers
 //! - [`tally`]: counters and histograms, [`channel`]: how they reach the parent
-//! - [`proc`]: what the kernel says of the server and of us
+//! - [`proc`]: what the kernel says of the server and of us; [`growth`]: what a connection takes
 //! - [`verdict`], [`report`]: what it all means, and how it is told; [`plot`] draws, [`compare`]
 //!   holds runs against each other
 //! - [`doctor`]: whether the machine allows a run; [`sink`], [`selftest`]: whether the tool tells
@@ -28,6 +28,7 @@ mod crew;
 mod dial;
 mod doctor;
 mod error;
+mod growth;
 mod plan;
 mod plot;
 mod proc;

@@ -18,6 +18,8 @@ pub(crate) struct Look {
     /// Of the whole machine: TCP sockets in use, and the memory they take.
     pub(crate) sockets: u64,
     pub(crate) socket_bytes: u64,
+    /// Of the whole machine: what the kernel's objects take, sockets among them.
+    pub(crate) slab_bytes: u64,
     /// Of the whole machine, since it was started: connects dropped at a full listen queue.
     pub(crate) listen_drops: u64,
 }
@@ -51,6 +53,7 @@ impl Look {
             files: files_of(number).unwrap_or(0),
             sockets,
             socket_bytes,
+            slab_bytes: slab_bytes().unwrap_or(0),
             listen_drops: listen_drops().unwrap_or(0),
         })
     }
@@ -72,13 +75,20 @@ fn listen_drops() -> Option<u64> {
 /// Exactly, where the kernel adds it up; its running counts, which lag behind by some hundred
 /// kilobytes, where it does not.
 fn resident(pid: &str) -> Option<u64> {
-    let exact = || {
-        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Rss:"))?;
-        let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(kilobytes << 10)
-    };
-    exact().or_else(|| counted(pid))
+    kilobytes(&format!("/proc/{pid}/smaps_rollup"), "Rss:").or_else(|| counted(pid))
+}
+
+/// What the kernel's own objects take, on the whole machine.
+fn slab_bytes() -> Option<u64> {
+    kilobytes("/proc/meminfo", "Slab:")
+}
+
+/// The bytes of a line that says `NAME: 12 kB`.
+fn kilobytes(path: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes << 10)
 }
 
 fn counted(pid: &str) -> Option<u64> {

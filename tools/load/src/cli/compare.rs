@@ -34,7 +34,7 @@ worse only where the two ranges lie apart; with one run a side nobody can tell.
 Thresholds are METRIC[:STATISTIC] COMPARISON FACTOR: \"beat_rtt:p99<1.1x\", \"rps>0.95x\",
 \"connect:p99<=+10%\", \"server.resident_peak<1.05x\". A phase and a cohort may stand before the
 metric: \"measure/healthy.beat_rtt:p99<2x\". Of the server there are cpu_per_answer, cpu_share,
-resident_peak, bytes_per_connection and socket_bytes_per_connection.
+resident_peak, bytes_per_connection and kernel_bytes_per_connection.
 
 Exit codes: 0 every threshold was kept (or there is none), 1 one was broken, 2 the command line or
 a file is wrong, 3 a run was invalid, so that the comparison is, 4 a file can not be read.";

@@ -38,7 +38,7 @@ const SERVER: [&str; 5] = [
     "cpu_share",
     "resident_peak",
     "bytes_per_connection",
-    "socket_bytes_per_connection",
+    "kernel_bytes_per_connection",
 ];
 
 impl Figure {
@@ -135,7 +135,7 @@ fn of_server(server: &ServerReport, name: &str) -> Option<f64> {
         "cpu_share" => Some(server.cpu_share),
         "resident_peak" => Some(server.resident_peak as f64),
         "bytes_per_connection" => server.bytes_per_connection,
-        _ => server.socket_bytes_per_connection,
+        _ => server.kernel_bytes_per_connection,
     }
 }
 

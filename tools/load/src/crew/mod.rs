@@ -43,6 +43,8 @@ pub(crate) struct Crew<'a> {
     observer: &'a mut dyn Observer,
     server: Option<u32>,
     watch: Option<Watch>,
+    /// When the server is looked at again while connections open; never at other times.
+    next_look: u64,
     /// When the run began.
     began: u64,
     /// What was reported since the last sample.
@@ -88,6 +90,7 @@ pub(crate) fn run(
         observer,
         server,
         watch: None,
+        next_look: u64::MAX,
         began,
         recent: Tally::new(),
         interval_ends: u64::MAX,
@@ -155,6 +158,9 @@ impl Crew<'_> {
         }
         self.look_at_server();
         let until = self.plan.phases[phase].until;
+        let is_opening = matches!(until, Until::Settled { .. });
+        let is_looking = is_opening && self.server.is_some();
+        self.next_look = if is_looking { at } else { u64::MAX };
         self.wait_for(until.longest(), |crew| {
             let is_settled = crew.is_settled(phase);
             match until {
@@ -212,10 +218,11 @@ impl Crew<'_> {
                 return Ok(());
             }
             let watched = self.watch.as_ref().map_or(u64::MAX, |watch| watch.next);
-            let until = end.min(self.sample_due()).min(watched);
+            let until = end.min(self.sample_due()).min(watched).min(self.next_look);
             self.wait(until.saturating_sub(now))?;
             self.sample_if_due();
             self.count_if_due();
+            self.look_if_due();
         }
     }
 
@@ -309,6 +316,15 @@ impl Crew<'_> {
         self.outcome.looks.push((at, look));
     }
 
+    /// Looks at the server while connections open: how it grows with them is to be seen.
+    fn look_if_due(&mut self) {
+        let now = nanos(self.net.now());
+        if self.next_look <= now {
+            self.look_at_server();
+            self.next_look = now + BETWEEN_LOOKS;
+        }
+    }
+
     /// Counts the server's descriptors while connections die.
     fn count_if_due(&mut self) {
         let now = nanos(self.net.now());
@@ -318,5 +334,7 @@ impl Crew<'_> {
     }
 }
 
+/// Between two looks at a server that takes in connections: 25 ms.
+const BETWEEN_LOOKS: u64 = 25_000_000;
 /// How long reports may be on their way: 50 ms.
 const SLACK: u64 = 50_000_000;

@@ -4,13 +4,10 @@ use std::time::SystemTime;
 
 use hdrhistogram::Histogram;
 
-use super::{
-    CohortReport, Connections, GeneratorReport, PhaseReport, Recovery, Report, ServerReport,
-    VERSION,
-};
+use super::server;
+use super::{CohortReport, Connections, GeneratorReport, PhaseReport, Recovery, Report, VERSION};
 use crate::crew::{Outcome, Stretch};
 use crate::plan::Plan;
-use crate::proc::Look;
 use crate::tally::{Count, Tally, Timing};
 use crate::verdict::Verdict;
 
@@ -39,7 +36,7 @@ impl Report {
                 })
                 .collect(),
             generator: generator(plan, outcome),
-            server: server.and_then(|pid| server_report(pid, plan, outcome)),
+            server: server.and_then(|pid| server::of(pid, plan, outcome)),
             timeline: outcome.timeline.clone(),
             plan: plan.clone(),
         }
@@ -112,39 +109,4 @@ fn generator(plan: &Plan, outcome: &Outcome) -> GeneratorReport {
         loop_turn: own.timing(Timing::LoopTurn).map(Into::into),
         send_late: sum.timing(Timing::SendLate).map(Into::into),
     }
-}
-
-fn server_report(pid: u32, plan: &Plan, outcome: &Outcome) -> Option<ServerReport> {
-    let (_, before) = *outcome.looks.first()?;
-    let (_, after) = *outcome.looks.last()?;
-    let (mut cpu, mut seconds) = (0, 0.0);
-    for (phase, stretch) in plan.phases.iter().zip(&outcome.phases) {
-        let within = |at: &f64| (stretch.began..=stretch.ended + 0.05).contains(at);
-        let mut looks = outcome.looks.iter().filter(|(at, _)| within(at));
-        if let (true, Some(first), Some(last)) = (phase.judged, looks.next(), looks.next_back()) {
-            cpu += last.1.cpu.saturating_sub(first.1.cpu);
-            seconds += last.0 - first.0;
-        }
-    }
-    let answered = outcome
-        .sum(|at| plan.phases[at].judged)
-        .count(Count::Answered);
-    let peak = |of: fn(&Look) -> u64| outcome.looks.iter().map(|(_, look)| of(look)).max();
-    let open = outcome.generator.peak_open;
-    let per_connection = |of: fn(&Look) -> u64| {
-        let grown = peak(of)?.saturating_sub(of(&before));
-        (open > 0).then(|| grown as f64 / open as f64)
-    };
-    Some(ServerReport {
-        pid,
-        before,
-        after,
-        resident_peak: peak(|look| look.resident)?,
-        cpu_seconds: cpu as f64 / 1e9,
-        cpu_share: cpu as f64 / 1e9 / seconds.max(1e-9),
-        cpu_per_answer: (answered > 0).then(|| cpu as f64 / answered as f64),
-        bytes_per_connection: per_connection(|look| look.resident),
-        listen_drops: after.listen_drops.saturating_sub(before.listen_drops),
-        socket_bytes_per_connection: per_connection(|look| look.socket_bytes),
-    })
 }

@@ -9,6 +9,7 @@ mod html;
 mod live;
 mod paint;
 mod progress;
+mod server;
 mod table;
 mod timing;
 
@@ -142,15 +143,20 @@ pub(crate) struct ServerReport {
     /// Seconds of a processor in the judged phases, and the share of them.
     pub(crate) cpu_seconds: f64,
     pub(crate) cpu_share: f64,
-    /// Nanoseconds of a processor for each answer of the judged phases.
+    /// Nanoseconds of a processor for each answer of the judged phases; for each request, where
+    /// the dialect has no answers.
     pub(crate) cpu_per_answer: Option<f64>,
-    /// Resident bytes for each connection, from before the first to the most that were open.
+    /// Resident bytes that each further connection took, once a tenth of them were open.
     pub(crate) bytes_per_connection: Option<f64>,
+    /// Resident bytes that came besides: code and tables that are used for the first time. Zero
+    /// where too few connections came too quickly to tell them apart.
+    pub(crate) bytes_once: Option<f64>,
     /// Connects that the kernel dropped since the beginning because a listen queue was full, on the
     /// whole machine.
     pub(crate) listen_drops: u64,
-    /// Bytes of socket buffers on the whole machine for each connection, both ends.
-    pub(crate) socket_bytes_per_connection: Option<f64>,
+    /// The kernel's bytes for each further connection, slab and socket buffers of the whole
+    /// machine: of both ends, where both are on it.
+    pub(crate) kernel_bytes_per_connection: Option<f64>,
 }
 
 /// What tells whether the rest can be understood.

@@ -115,6 +115,12 @@ fn of_both_ends(report: &Report) -> String {
         if let Some(bytes) = server.bytes_per_connection {
             let _ = write!(text, ", {bytes:.0} bytes a connection");
         }
+        if let Some(once) = server.bytes_once.filter(|once| *once > 0.0) {
+            let _ = write!(text, " and {:.0} KiB once", once / 1_024.0);
+        }
+        if let Some(bytes) = server.kernel_bytes_per_connection {
+            let _ = write!(text, ", {bytes:.0} of the kernel's (both ends)");
+        }
         if server.listen_drops > 0 {
             let drops = grouped(server.listen_drops);
             let _ = write!(text, ", {drops} connects dropped at a full listen queue");

@@ -28,12 +28,12 @@ impl Shelf {
         let mut report = self.real.clone();
         let look = json!({
             "cpu": 0, "user": 0, "system": 0, "resident": 0, "files": 0, "sockets": 0,
-            "socket_bytes": 0, "listen_drops": 0
+            "socket_bytes": 0, "slab_bytes": 0, "listen_drops": 0
         });
         report["server"] = json!({
             "pid": 1, "before": look, "after": look, "resident_peak": 1_000, "cpu_seconds": 1.0,
             "cpu_share": 0.5, "cpu_per_answer": cpu, "bytes_per_connection": null,
-            "listen_drops": 0, "socket_bytes_per_connection": null
+            "bytes_once": null, "listen_drops": 0, "kernel_bytes_per_connection": null
         });
         report["phases"][1]["seconds"] = json!(1.0);
         report["phases"][1]["cohorts"][0]["counts"]["answered"] = json!(answered);

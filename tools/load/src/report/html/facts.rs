@@ -42,6 +42,9 @@ pub(super) fn of(report: &Report) -> Vec<(String, String)> {
         add("server, resident", Some(show_bytes(server.resident_peak)));
         let bytes = server.bytes_per_connection.filter(|bytes| *bytes > 0.0);
         add("server, bytes a connection", bytes.map(three_digits));
+        let kernel = server.kernel_bytes_per_connection;
+        let kernel = kernel.filter(|bytes| *bytes > 0.0);
+        add("kernel, bytes a connection", kernel.map(three_digits));
         let share = format!("{:.0} %", server.cpu_share * 100.0);
         add("server, of a processor", Some(share));
         // Where messages are spread, an answer is the least of it.
