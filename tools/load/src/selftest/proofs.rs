@@ -9,8 +9,9 @@ use crate::tally::{Count, Tally, Timing, empty};
 use crate::units::{grouped, show_nanos};
 
 /// In the order in which they are shown.
-pub(super) const ALL: &[fn() -> Result<Proof, Fatal>] =
-    &[stall, death, delay, silence, loss, saturation];
+pub(super) const ALL: &[fn() -> Result<Proof, Fatal>] = &[
+    stall, death, delay, silence, loss, repetition, disorder, saturation,
+];
 
 /// 400 heartbeats a second, whatever the server does.
 const BEATS: &[&str] = &["-c", "20", "--every", "50ms", "-d", "3s"];
@@ -80,7 +81,8 @@ fn silence() -> Result<Proof, Fatal> {
     let host = Host::start(&["--mute", "10"])?;
     // Each connection asks less than once, so that no later answer is taken for an earlier one's.
     let flags = &["-c", "200", "--every", "10s", "--jitter", "0", "-d", "1s"];
-    let run = host.run("beat", &[&flags[..], &["--drain", "500ms"]].concat())?;
+    let more = &["--drain", "500ms", "--late-limit", "1s"];
+    let run = host.run("beat", &[&flags[..], more].concat())?;
     let (sent, unanswered) = (run.count(Count::Sent), run.count(Count::Unanswered));
     let slow = run
         .timing(Timing::BeatResponse)
@@ -95,11 +97,24 @@ fn silence() -> Result<Proof, Fatal> {
     Ok(Proof::new(claim, &run.outcome, holds, seen))
 }
 
+/// Ten receive what one publishes: each tenth message is the last receiver's.
+const PUBLISHED: &[&str] = &[
+    "-c",
+    "10",
+    "-r",
+    "100",
+    "-d",
+    "600ms",
+    "--drain",
+    "800ms",
+    "--late-limit",
+    "1s",
+];
+
 /// Messages that were lost on the way are missing, to the last one.
 fn loss() -> Result<Proof, Fatal> {
     let host = Host::start(&["--drop", "10"])?;
-    let flags = &["-c", "10", "-r", "100", "-d", "600ms", "--drain", "800ms"];
-    let run = host.run("push", flags)?;
+    let run = host.run("push", PUBLISHED)?;
     let (expected, missing) = (run.count(Count::Expected), run.outcome.missing());
     let code = run.verdict.code();
     let holds = expected >= 100 && missing == expected / 10 && code == FAILED;
@@ -108,6 +123,39 @@ fn loss() -> Result<Proof, Fatal> {
         grouped(expected)
     );
     let claim = "a message that is lost is counted as lost";
+    Ok(Proof::new(claim, &run.outcome, holds, seen))
+}
+
+/// Messages that come twice are seen to, and are not taken for others.
+fn repetition() -> Result<Proof, Fatal> {
+    let host = Host::start(&["--twice", "10"])?;
+    let run = host.run("push", PUBLISHED)?;
+    let (expected, twice) = (run.count(Count::Expected), run.count(Count::Duplicates));
+    let (delivered, code) = (run.count(Count::Delivered), run.verdict.code());
+    let holds =
+        expected >= 100 && twice == expected / 10 && delivered == expected && code == FAILED;
+    let seen = format!(
+        "{twice} of {} messages more than once where each tenth is, exit code {code}",
+        grouped(expected)
+    );
+    let claim = "a message that comes twice is counted as such";
+    Ok(Proof::new(claim, &run.outcome, holds, seen))
+}
+
+/// Messages that overtake one another are seen to.
+fn disorder() -> Result<Proof, Fatal> {
+    let host = Host::start(&["--swap", "10"])?;
+    let run = host.run("push", PUBLISHED)?;
+    let (published, late) = (run.count(Count::Published), run.count(Count::Reordered));
+    let code = run.verdict.code();
+    // Of an odd number the last one waits for its turn for ever.
+    let is_whole = run.outcome.missing() == published % 2;
+    let holds = published >= 10 && late == published / 2 && is_whole && code == FAILED;
+    let seen = format!(
+        "{late} overtaken where each second of {published} is for one of 10 receivers, exit code \
+         {code}"
+    );
+    let claim = "a message out of order is counted as such";
     Ok(Proof::new(claim, &run.outcome, holds, seen))
 }
 
@@ -120,8 +168,9 @@ fn saturation() -> Result<Proof, Fatal> {
     let (code, reasons) = (run.verdict.code(), &run.verdict.reasons);
     let is_named = reasons.iter().any(|reason| reason.contains("bottleneck"));
     let seen = format!(
-        "asked for 5,000,000 a second, its own sends were {} late, exit code {code}",
-        show_nanos(late)
+        "asked for 5,000,000 a second, its own sends were {} late, exit code {code}: {}",
+        show_nanos(late),
+        reasons.join("; ")
     );
     let claim = "a tool that is too slow says that the run is invalid";
     let holds = is_named && code == INVALID;

@@ -13,6 +13,8 @@ pub(super) struct Faulty {
     faults: Faults,
     /// By topic.
     members: HashMap<String, Vec<ConnId>>,
+    /// Messages that let the next one to the same member go first.
+    held: HashMap<ConnId, Vec<u8>>,
     /// What is still to be said, and when.
     later: VecDeque<(Duration, ConnId, Vec<u8>)>,
     /// The next stall.
@@ -29,6 +31,7 @@ impl Faulty {
         Self {
             faults,
             members: HashMap::new(),
+            held: HashMap::new(),
             later: VecDeque::new(),
             stall: None,
             speak: None,
@@ -66,7 +69,18 @@ impl Faulty {
                 continue;
             }
             let line = format!("msg {} topic:{topic}/sink {body}", self.messages);
-            self.say(gate, conn, line.as_bytes());
+            let held = self.held.remove(&conn);
+            if held.is_none() && is_nth(self.messages, self.faults.swap) {
+                self.held.insert(conn, line.into_bytes());
+                continue;
+            }
+            let times = 1 + usize::from(is_nth(self.messages, self.faults.twice));
+            for _ in 0..times {
+                self.say(gate, conn, line.as_bytes());
+            }
+            if let Some(line) = held {
+                self.say(gate, conn, &line);
+            }
         }
     }
 
@@ -111,6 +125,7 @@ impl Handler for Faulty {
     }
 
     fn on_close(&mut self, _: &mut Gate, conn: ConnId, _: CloseReason) {
+        self.held.remove(&conn);
         for members in self.members.values_mut() {
             members.retain(|member| *member != conn);
         }

@@ -48,6 +48,12 @@ pub(crate) struct Faults {
     /// Lose each N-th of the messages that go to the members of topics; 0 loses none
     #[arg(long, default_value_t = 0, value_name = "N")]
     drop: u64,
+    /// Say each N-th of them twice; 0 says all once
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    twice: u64,
+    /// Say each N-th of them after the next one to the same member; 0 keeps the order
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    swap: u64,
     /// Leave each N-th `ping` without an answer; 0 answers all
     #[arg(long, default_value_t = 0, value_name = "N")]
     mute: u64,

@@ -29,6 +29,8 @@ fn the_selftest_proves_what_it_claims_and_is_quick() {
         "a delay",
         "not answered",
         "lost",
+        "twice",
+        "out of order",
         "invalid",
     ]) {
         assert!(
@@ -131,8 +133,9 @@ fn those_who_leave_no_socket_behind_are_seen_in_the_servers_descriptors() {
     assert!((380_000_000..700_000_000).contains(&median), "{late}");
 }
 
-/// Connections that are held while the tool is weighed.
-const HELD: u32 = 8_000;
+/// Connections that are held while the tool is weighed: enough that what it needs once, some 2 MB
+/// shared among them, is not the most of it.
+const HELD: u32 = 12_000;
 
 #[test]
 fn an_idle_connection_takes_at_most_512_bytes_of_the_tool() {
