@@ -131,7 +131,7 @@ fn ports(machine: &Machine, wish: &Wish) -> Result<Check, Fatal> {
     let sources = |of_one: u64| wish.connections.div_ceil(of_one);
     let given = match wish.sources.len() as u64 {
         // The tool takes as many addresses of the loopback network as it needs.
-        0 if wish.is_local() && wish.targets[0].is_ipv4() => sources(own),
+        0 if wish.is_local() && wish.targets[0].is_ipv4() => sources((own / 2).max(1)),
         0 => 1,
         given => given,
     };

@@ -82,18 +82,20 @@ impl Fleet {
 fn sources(plan: &Plan, limits: Limits) -> Result<Vec<IpAddr>, Fatal> {
     let usable = limits.usable_ports();
     let tuples = usable * plan.targets.len() as u64;
+    let is_local = |ip: IpAddr| matches!(ip, IpAddr::V4(ip) if ip.is_loopback());
+    if plan.sources.is_empty() && plan.targets.iter().all(|target| is_local(target.ip())) {
+        // The kernel hands out every second port, and searches for long once those are used up.
+        let count = plan.connections().div_ceil((tuples / 2).max(1));
+        return Ok(if count > 1 {
+            loopback(u32::try_from(count).unwrap_or(u32::MAX))
+        } else {
+            Vec::new()
+        });
+    }
     let needed = plan.connections().div_ceil(tuples).max(1);
     let given = plan.sources.len().max(1) as u64;
     if needed <= given {
         return Ok(plan.sources.clone());
-    }
-    let is_local = |ip: IpAddr| matches!(ip, IpAddr::V4(ip) if ip.is_loopback());
-    if plan.sources.is_empty() && plan.targets.iter().all(|target| is_local(target.ip())) {
-        let first = u32::from(Ipv4Addr::new(127, 1, 0, 1));
-        let count = u32::try_from(needed).unwrap_or(u32::MAX);
-        return Ok((first..first.saturating_add(count))
-            .map(|ip| IpAddr::V4(ip.into()))
-            .collect());
     }
     let connections = plan.connections();
     Err(Fatal::Environment(format!(
@@ -101,6 +103,13 @@ fn sources(plan: &Plan, limits: Limits) -> Result<Vec<IpAddr>, Fatal> {
          target) and there is {given}: give more with --source, or, as root, `sysctl -w \
          net.ipv4.ip_local_port_range=\"1024 65535\"`; see `{DOCTOR} -c {connections}`"
     )))
+}
+
+/// So many addresses of this machine's own network.
+fn loopback(count: u32) -> Vec<IpAddr> {
+    let first = u32::from(Ipv4Addr::new(127, 1, 0, 1));
+    let ips = first..first.saturating_add(count);
+    ips.map(|ip| IpAddr::V4(ip.into())).collect()
 }
 
 const DOCTOR: &str = "pulsegate-load doctor";

@@ -114,7 +114,7 @@ fn a_dry_run_tells_the_plan_and_opens_nothing() {
     for line in [
         "scenario    beat, seed 1",
         "speech      gate on line",
-        "127.1.0.1 to 127.1.0.3 (3)",
+        "127.1.0.1 to 127.1.0.5 (5)",
         "60,000 connections, a heartbeat each 30s",
         "they open over 5s",
         "phase 2     measure: for 10s, judged",
