@@ -6,6 +6,7 @@ mod comparing;
 mod doctor;
 mod foreign;
 mod house;
+mod ports;
 mod refusals;
 mod results;
 mod scenarios;
