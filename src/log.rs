@@ -57,6 +57,17 @@ pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
+/// `text` as a line of the log tells it: without what could end the line, move the cursor or turn
+/// the direction of writing, and short enough for a line.
+#[must_use]
+pub fn escaped_line(text: &str, format: LogFormat) -> String {
+    let escape = match format {
+        LogFormat::Text => Escape::Text,
+        LogFormat::Json => Escape::Json,
+    };
+    escaped(text, LINE_MAX, escape)
+}
+
 /// What stands before the printer.
 struct Front {
     printer: SimpleLogger,

@@ -130,7 +130,8 @@ fn parse(bytes: &[u8], fields: usize) -> Result<Head, HeadError> {
     }
     let is_new = request.version == Some(1);
     let target = request.path.unwrap_or_default();
-    if !target.starts_with('/') {
+    // The parser lets UTF-8 pass, which no URI holds.
+    if !target.starts_with('/') || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(HeadError::Target);
     }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -425,7 +426,7 @@ mod tests {
             assert!(matches!(read(text), Err(HeadError::Form(_))), "{text:?}");
         }
         let host = "\r\nHost: localhost\r\n\r\n";
-        for target in ["http://localhost/", "*"] {
+        for target in ["http://localhost/", "*", "/\u{e9}"] {
             let text = format!("GET {target} HTTP/1.1{host}");
             assert_eq!(read(&text), Err(HeadError::Target));
         }

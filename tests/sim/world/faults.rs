@@ -90,6 +90,37 @@ impl Faults {
         faults.wall_jump = seldom(1_000);
         faults
     }
+
+    /// Every kind by its name.
+    pub(crate) fn rates(&mut self) -> [(&'static str, &mut Rate); 25] {
+        [
+            ("shuffled", &mut self.shuffled),
+            ("spurious", &mut self.spurious),
+            ("doubled", &mut self.doubled),
+            ("split", &mut self.split),
+            ("stale", &mut self.stale),
+            ("hint_false", &mut self.hint_false),
+            ("hint_late", &mut self.hint_late),
+            ("interrupted", &mut self.interrupted),
+            ("late", &mut self.late),
+            ("paused", &mut self.paused),
+            ("read_cut", &mut self.read_cut),
+            ("read_refused", &mut self.read_refused),
+            ("read_failed", &mut self.read_failed),
+            ("write_cut", &mut self.write_cut),
+            ("write_refused", &mut self.write_refused),
+            ("write_failed", &mut self.write_failed),
+            ("interrupted_call", &mut self.interrupted_call),
+            ("slow_call", &mut self.slow_call),
+            ("newcomer_failed", &mut self.newcomer_failed),
+            ("drought", &mut self.drought),
+            ("register_failed", &mut self.register_failed),
+            ("reset", &mut self.reset),
+            ("clogged", &mut self.clogged),
+            ("lost", &mut self.lost),
+            ("wall_jump", &mut self.wall_jump),
+        ]
+    }
 }
 
 /// Errors that end a connection at its next call.

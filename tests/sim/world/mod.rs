@@ -17,6 +17,7 @@
 
 pub(crate) mod agenda;
 pub(crate) mod clients;
+pub(crate) mod cut;
 mod deadline;
 pub(crate) mod desk;
 pub(crate) mod dice;

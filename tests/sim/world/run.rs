@@ -11,6 +11,7 @@ use super::SimNet;
 use super::agenda::{Deed, MILLI, Nanos, SECOND, nanos};
 use super::clients::Population;
 use super::clients::letter;
+use super::cut::Cut;
 use super::dice::Dice;
 use super::drain::Drain;
 use super::faults::Faults;
@@ -56,7 +57,13 @@ const TURNS_MAX: u64 = 5_000;
 
 /// Plays a seed.
 pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
-    let plan = Plan::draw(seed);
+    play(seed, &Cut::default(), is_verbose)
+}
+
+/// Plays a seed with something left out of it.
+pub(crate) fn play(seed: u64, cut: &Cut, is_verbose: bool) -> Report {
+    let mut plan = Plan::draw(seed);
+    cut.apply(&mut plan);
     if is_verbose {
         eprintln!(
             "{:#?}\n{:#?}\n{:#?}",
@@ -128,7 +135,7 @@ pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
 
 fn begin(net: &mut SimNet<Population>) {
     let (kernel, crowd) = (&mut net.kernel, &mut net.crowd);
-    for client in &mut crowd.clients {
+    for client in crowd.clients.iter_mut().filter(|one| !one.never_comes) {
         let at = client.dice.span(0, 5 * SECOND);
         client.begin(kernel, at);
     }

@@ -28,6 +28,8 @@ pub(crate) struct Client {
     pub(crate) link: Option<Link>,
     /// It never comes back.
     pub(crate) is_retired: bool,
+    /// Left out of its world.
+    pub(crate) never_comes: bool,
     /// It had all that it wished for since this was last taken off.
     pub(crate) was_content: bool,
     /// The number of its connection.
@@ -87,6 +89,7 @@ impl Client {
             names: Vec::new(),
             link: None,
             is_retired: false,
+            never_comes: false,
             was_content: false,
             life: 0,
             number: 0,

@@ -1,0 +1,194 @@
+//! A campaign: so many seconds of mutations against each target, two targets at a time, each in a
+//! process of its own, so that even an abort or a hang is a finding with its input kept.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use crate::coverage::{self, Seen};
+use crate::mutate::Mutator;
+use crate::{TARGETS, Target, run};
+
+/// How a campaign is set up.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// For each target.
+    pub span: Duration,
+    /// What the mutations follow from.
+    pub seed: u64,
+    /// Whether inputs that reach new code are written beside the findings.
+    pub keeps: bool,
+}
+
+/// One input may take so long.
+const HANG: Duration = Duration::from_secs(20);
+
+/// Where the inputs of a target's corpus lie.
+#[must_use]
+pub fn corpus_folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    folder.join(name)
+}
+
+/// The corpus of a target, by file name.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn corpus(name: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(corpus_folder(name))? {
+        let path = entry?.path();
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        all.push((file.into_owned(), fs::read(&path)?));
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// Runs the targets of these names, all where there are none; whether all held.
+///
+/// # Errors
+/// Where a process cannot be started.
+pub fn conduct(campaign: &Campaign, names: &[String], at_once: usize) -> io::Result<bool> {
+    let is_wanted = |target: &&Target| names.is_empty() || names.iter().any(|n| n == target.name);
+    let mut waiting: VecDeque<&Target> = TARGETS.iter().filter(is_wanted).collect();
+    let mut running: Vec<(&Target, Child)> = Vec::new();
+    let mut held = true;
+    while !waiting.is_empty() || !running.is_empty() {
+        while running.len() < at_once
+            && let Some(target) = waiting.pop_front()
+        {
+            running.push((target, start(campaign, target)?));
+        }
+        let (target, mut child) = running.remove(0);
+        let status = child.wait()?;
+        if !status.success() {
+            held = false;
+            let kept = current(target);
+            let place = kept.display();
+            eprintln!("{}: FAILED ({status}); the input is {place}", target.name);
+        }
+    }
+    Ok(held)
+}
+
+fn start(campaign: &Campaign, target: &Target) -> io::Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--only", target.name]);
+    command.arg(campaign.span.as_secs().to_string());
+    command.args(["--seed", &campaign.seed.to_string()]);
+    if campaign.keeps {
+        command.arg("--keep");
+    }
+    command.spawn()
+}
+
+/// Runs one target in this process; whether it held.
+///
+/// # Errors
+/// Where the corpus cannot be read, or a finding not be written.
+pub fn one(campaign: &Campaign, target: &'static Target) -> io::Result<bool> {
+    fs::create_dir_all(findings())?;
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut inputs: Vec<Vec<u8>> = corpus(target.name)?.into_iter().map(|one| one.1).collect();
+    inputs.push(Vec::new());
+    let mut mutator = Mutator::new(campaign.seed);
+    let mut seen = Seen::default();
+    let (began, mut runs) = (Instant::now(), 0_u64);
+    let mut queue: VecDeque<Vec<u8>> = inputs.iter().cloned().collect();
+    while began.elapsed() < campaign.span {
+        let (input, is_known) = match queue.pop_front() {
+            Some(input) => (input, true),
+            None => (mutator.make(&inputs, target.size_max), false),
+        };
+        coverage::clear();
+        if let Err(why) = attempt(target, &input)? {
+            report(target, input, &why)?;
+            return Ok(false);
+        }
+        runs += 1;
+        if seen.learn() && !is_known {
+            if campaign.keeps {
+                fs::write(findings().join(format!("{}-{runs}", target.name)), &input)?;
+            }
+            inputs.push(input);
+        }
+    }
+    fs::remove_file(current(target))?;
+    let (reached, of) = seen.share();
+    let guided = match coverage::is_there() {
+        true => format!(", {reached} of {of} edges, {} inputs", inputs.len()),
+        false => String::new(),
+    };
+    let rate = runs / began.elapsed().as_secs().max(1);
+    println!("{:<9} {runs} runs, {rate}/s{guided}", target.name);
+    Ok(true)
+}
+
+/// One run; its input lies where it is found if the process ends with it.
+fn attempt(target: &'static Target, input: &[u8]) -> io::Result<Result<(), String>> {
+    fs::write(current(target), input)?;
+    let began = Instant::now();
+    let outcome = run(target, input);
+    Ok(match outcome {
+        Ok(()) if began.elapsed() > HANG => Err(format!("it took {:?}", began.elapsed())),
+        outcome => outcome,
+    })
+}
+
+/// Makes a finding smaller, keeps it, and says what it is.
+fn report(target: &'static Target, input: Vec<u8>, why: &str) -> io::Result<()> {
+    let small = shrink(input, |input| run(target, input).is_err());
+    let again = run(target, &small).err();
+    fs::write(current(target), &small)?;
+    println!("{}: {}", target.name, again.as_deref().unwrap_or(why));
+    println!("    {} bytes: {}", small.len(), small.escape_ascii());
+    Ok(())
+}
+
+/// Takes pieces out of an input for as long as it fails without them.
+pub fn shrink(mut input: Vec<u8>, fails: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let mut len = input.len().next_power_of_two() / 2;
+    let mut tries = 2_000;
+    while len > 0 {
+        let mut at = 0;
+        while at < input.len() && tries > 0 {
+            tries -= 1;
+            let mut shorter = input.clone();
+            shorter.drain(at..(at + len).min(input.len()));
+            if fails(&shorter) {
+                input = shorter;
+            } else {
+                at += len;
+            }
+        }
+        len /= 2;
+    }
+    input
+}
+
+/// Where inputs are kept: not in the tree.
+fn findings() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.join("target/fuzz")
+}
+
+/// The input that a target has in hand, or failed on.
+fn current(target: &Target) -> PathBuf {
+    findings().join(format!("{}.input", target.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_made_small() {
+        let long: Vec<u8> = (0..=255).collect();
+        let fails = |input: &[u8]| input.contains(&7) && input.contains(&200);
+        assert_eq!(shrink(long, fails), [7, 200]);
+    }
+}
