@@ -4,14 +4,17 @@
 //!   readable log
 //! - `SIM_SEEDS=from..to cargo test --release --test sim sweep -- --nocapture` plays a range;
 //!   with `SIM_FIRST=1` only up to the first seed that fails
+//! - `SIM_PLAN='n -u3 …'` plays what a shrunk failure has left of a seed, as `SIM_SEED` does
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 
+use crate::shrink;
+use crate::world::cut::Cut;
 use crate::world::marks::Marks;
 use crate::world::run::{Report, run};
-use crate::world::speed;
+use crate::world::{self, speed};
 
 /// Seeds that once found a bug: they run first, for ever.
 const PINNED: &[u64] = &[
@@ -74,10 +77,11 @@ struct Tally {
     seconds: u64,
     marks: Marks,
     failures: Vec<String>,
+    first_failed: Option<u64>,
 }
 
 impl Tally {
-    fn add(&mut self, report: Result<Report, String>) {
+    fn add(&mut self, seed: u64, report: Result<Report, String>) {
         self.seeds += 1;
         match report {
             Ok(report) => {
@@ -85,7 +89,10 @@ impl Tally {
                 self.seconds += report.lasted / 1_000_000_000;
                 self.marks.add(report.marks);
             }
-            Err(failure) => self.failures.push(failure),
+            Err(failure) => {
+                self.first_failed.get_or_insert(seed);
+                self.failures.push(failure);
+            }
         }
     }
 }
@@ -105,7 +112,7 @@ fn sweep() -> Tally {
         }
         let report = play(seed);
         let is_last = stops_at_first && report.is_err();
-        tally.lock().expect("nobody panics here").add(report);
+        tally.lock().expect("nobody panics here").add(seed, report);
         if is_last {
             next.store(to, Ordering::Relaxed);
         }
@@ -125,6 +132,11 @@ fn a_sweep_of_seeds_passes() {
         tally.seeds, tally.turns, tally.seconds
     );
     let failures = &tally.failures;
+    if let Some(first) = tally.first_failed
+        && std::env::var_os("SIM_FIRST").is_none()
+    {
+        eprintln!("{}", shrink::told(first));
+    }
     assert!(
         failures.is_empty(),
         "{} seeds fail:\n{}",
@@ -152,5 +164,9 @@ fn replay() {
     if let Ok(seed) = std::env::var("SIM_SEED") {
         let report = run(seed.parse().expect("SIM_SEED is a number"), true);
         eprintln!("{report:?}");
+    }
+    if let Ok(plan) = std::env::var("SIM_PLAN") {
+        let (seed, cut) = Cut::read(&plan).unwrap_or_else(|wrong| panic!("SIM_PLAN: {wrong}"));
+        eprintln!("{:?}", world::run::play(seed, &cut, true));
     }
 }

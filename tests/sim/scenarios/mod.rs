@@ -15,6 +15,7 @@ mod letters;
 mod many;
 mod readers;
 mod reload;
+mod strangers;
 mod timers;
 
 use std::time::Duration;

@@ -301,7 +301,9 @@ impl Kernel {
             return;
         }
         socket.server.is_dead = true;
-        socket.server.error = Some(errno);
+        // Linux calls a reset behind the peer's FIN a broken pipe.
+        let is_late = socket.to_server.fin_arrived && errno == Errno::CONNRESET;
+        socket.server.error = Some(if is_late { Errno::PIPE } else { errno });
         socket.to_peer.purge_under_way();
         socket.facts.waiting.get_or_insert(stamp);
         self.edge(key);

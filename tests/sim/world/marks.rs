@@ -76,6 +76,10 @@ impl Marks {
         self.situations |= 1 << mark as u64;
     }
 
+    pub(crate) fn has(self, mark: Mark) -> bool {
+        self.situations >> mark as u64 & 1 == 1
+    }
+
     pub(crate) fn reach_if(&mut self, is_so: bool, mark: Mark) {
         self.situations |= u64::from(is_so) << mark as u64;
     }

@@ -1,0 +1,86 @@
+//! What somebody costs who has not logged in.
+
+use pulsegate::{CloseReason, Login, Settings};
+
+use super::{Stage, ms, s};
+use crate::world::Path;
+use crate::world::agenda::SECOND;
+
+/// A stage where a login is required, everything else as it comes.
+fn stage() -> (Stage, Settings) {
+    let settings = Settings {
+        login: Login::Required,
+        ..Settings::default()
+    };
+    (Stage::new(settings.clone()), settings)
+}
+
+#[test]
+fn a_stranger_costs_a_place_a_frame_of_a_login_and_five_seconds() {
+    // 15, 22, 23, 25, P6
+    const MANY: usize = 20;
+    let (mut stage, settings) = stage();
+    let path = Path {
+        up_window: 1 << 20,
+        down_window: 16,
+        ..Path::default()
+    };
+    let peers: Vec<_> = (0..MANY).map(|_| stage.connect_by(path)).collect();
+    let began = stage.now();
+    let (mut input, mut output) = (0, 0);
+    for round in 0..40 {
+        for (number, &peer) in peers.iter().enumerate() {
+            // Questions whose answers are never read, names by the dozen, and half a frame.
+            let name = format!("{round}-{number}");
+            let said = format!("join t{name}\nsend u{name} x\n{}", "ping\n".repeat(200));
+            stage.net().kernel.say(peer, said.as_bytes());
+        }
+        stage.pass(ms(20));
+        let [held, waits, _] = stage.server.gate().bytes_held();
+        (input, output) = (input.max(held), output.max(waits));
+    }
+    // What is read at once may be one read more than what a frame may have.
+    let a_read = stage.server.gate().limits().read_bytes;
+    assert!(
+        input <= MANY * (settings.login_frame_max + a_read),
+        "{input}"
+    );
+    let answers = settings.outbox_low + a_read;
+    assert!(output <= MANY * (answers + 4_096), "{output}");
+    let gate = stage.server.gate();
+    assert_eq!(
+        (gate.users(), gate.absent_users(), gate.topics()),
+        (0, 0, 0)
+    );
+    stage.pass(s(6));
+    for &peer in &peers {
+        let (reason, at) = stage.end(peer).expect("nobody stays");
+        let lasted = at - began;
+        assert!(
+            lasted <= 5 * SECOND + SECOND / 10,
+            "{reason} after {lasted}"
+        );
+    }
+    // Nobody takes the goodbyes, and they are given up.
+    stage.pass(s(10));
+    assert_eq!(stage.server.gate().sockets(), 0);
+    assert_eq!(stage.server.gate().bytes_held(), [0, 0, 0]);
+}
+
+#[test]
+fn a_frame_longer_than_a_login_ends_a_stranger_before_its_end_has_come() {
+    // 23
+    let (mut stage, settings) = stage();
+    let peer = stage.connect();
+    let long = "l".repeat(settings.login_frame_max + 1);
+    stage.net().kernel.say(peer, long.as_bytes());
+    stage.settle();
+    assert_eq!(stage.reason(peer), Some(CloseReason::Protocol));
+    // Who has logged in may say more.
+    let user = stage.login("ann");
+    assert!(stage.hear(user).is_empty(), "it was heard with the login");
+    let said = format!("send ann {long}\n");
+    stage.net().kernel.say(user, said.as_bytes());
+    stage.settle();
+    assert_eq!(stage.reason(user), None);
+}
