@@ -258,6 +258,11 @@ impl Daemon {
         std::fs::read_dir(path).unwrap().count()
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }

@@ -1,7 +1,8 @@
 //! What only a network of one's own shows: a cut cable, sockets that are destroyed, addresses that
 //! go. Two namespaces, one for the daemon and one for its clients, with a cable between them.
 //!
-//! Making them takes root and the tool `ip`; where one is missing the tests say so and do nothing.
+//! Making them takes root and the tool `ip`; where one is missing the tests say so and do nothing,
+//! or fail where `PULSEGATE_NO_SKIP` is set.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::client::{Client, Framing, eventually};
 use crate::daemon::Daemon;
+use crate::skip::skip;
 
 const LISTENER: &str = "[[listener]]\nname = \"line\"\nbind = \"10.99.7.1:7373\"\n";
 const LOG: &str = "[log]\nlevel = \"debug\"\n";
@@ -113,11 +115,6 @@ impl Drop for Network {
             let _ = Command::new("ip").args(["netns", "del", place]).output();
         }
     }
-}
-
-fn skip<T>(why: &str) -> Option<T> {
-    eprintln!("skipped: {why}");
-    None
 }
 
 fn ip(arguments: &[&str]) {
