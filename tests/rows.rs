@@ -103,7 +103,8 @@ fn every_promise_that_is_made_names_a_test_of_its_row() {
         assert_eq!(made.is_some(), !tests.is_empty(), "{id} in the manual");
         let told = readme
             .lines()
-            .filter(|line| line.starts_with(&format!("| {id} |")));
+            .find(|line| line.starts_with(&format!("| {id} |")));
+        assert_eq!(told.is_some(), !tests.is_empty(), "{id} in the README");
         for text in made.into_iter().chain(told) {
             let names = |test: &String| text.contains(&format!("`{}`", name(test)));
             assert!(
@@ -112,8 +113,16 @@ fn every_promise_that_is_made_names_a_test_of_its_row() {
             );
         }
     }
-    let told = readme.lines().filter(|line| line.starts_with("| P"));
-    assert!(told.count() >= 5, "the README makes promises");
+}
+
+#[test]
+fn every_promise_is_made_but_those_of_what_is_not_built() {
+    let table = table();
+    let promises = table.iter().find(|group| group.letter == 'P');
+    let promises = &promises.expect("there is a group of promises").rows;
+    let later = promises.iter().filter(|row| row.later.is_some());
+    let later: Vec<&str> = later.map(|row| row.id.as_str()).collect();
+    assert_eq!(later, ["P7", "P8"]);
 }
 
 /// Whether the table's source has this test.

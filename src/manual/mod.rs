@@ -6,6 +6,7 @@
 //! - [`choices`]: what we do where the contract on the wire is silent
 //! - [`promises`]: what is promised and what is not
 //! - [`backends`]: a backend in any language: events, pushes, users; what goes over the wire
+//! - [`threat_model`]: the ways in, what is defended against whom, and what is not
 //! - [`operations`]: running it: health, reload, leaving, what to watch, what lines mean
 //! - [`tuning`]: what the kernel around it must allow, and how to see that it does not
 //! - [`testing`]: the simulation, planted bugs, the real kernel, benches
@@ -21,5 +22,6 @@ pub mod memory;
 pub mod operations;
 pub mod promises;
 pub mod testing;
+pub mod threat_model;
 pub mod time;
 pub mod tuning;

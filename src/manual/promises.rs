@@ -15,6 +15,10 @@
 //!   `with_tiny_limits_every_turn_leaves_work_and_all_of_it_is_done`.
 //! - **P5** Running out of descriptors neither spins nor goes deaf nor touches established
 //!   connections: `without_descriptors_newcomers_wait_nobody_spins_and_nobody_is_disturbed`.
+//! - **P6** Where a login is required, a stranger costs at most a place, `login_frame_max` and one
+//!   read of input, the answers that `outbox_low` lets wait, and `login_timeout`; no user and no
+//!   topic is remembered for his sake:
+//!   `a_stranger_costs_a_place_a_frame_of_a_login_and_five_seconds`.
 //! - **P9** Messages to a user go to that user's live connections and nobody else's:
 //!   `the_late_end_of_an_old_connection_does_not_touch_the_new_owner`.
 //! - **P10** A client that does not read is closed after the stated bytes or seconds and delays
@@ -28,8 +32,10 @@
 //!   nobody late: `a_shorter_deadline_is_kept_by_all_and_by_nobody_early`.
 //! - **P14** The goodbyes of a shutdown are spread evenly over the time that is set for it, and so
 //!   are the arrivals elsewhere: `ten_thousand_leave_evenly_and_arrive_evenly`.
-//! - **P16** A failing simulation prints one seed and the command that repeats it:
-//!   `the_same_seed_is_the_same_run`.
+//! - **P15** Without a configuration nothing listens beyond loopback, and every deadline and budget
+//!   is on: `without_a_configuration_nothing_is_open_to_the_world_and_every_bound_is_on`.
+//! - **P16** A failing simulation prints one seed, and a smaller plan that fails in the same way,
+//!   with the commands that repeat them: `the_same_seed_is_the_same_run`.
 //!
 //! Not promised: protection from volumetric floods (the kernel's and the network's work),
 //! exactly-once delivery, order across reconnects, survival of unacknowledged messages over a

@@ -15,11 +15,24 @@
 //!   recounts its books each turn. In half of the worlds operators ask for pages, push, kick, ban,
 //!   tap, reload and read events, some of them stalling: what each was told is held against what
 //!   has happened, and in some the shutdown begins while everything else goes wrong. The usual
-//!   seeds fail by name where they no longer reach one of the situations in `world/marks.rs`.
+//!   seeds fail by name where they no longer reach one of the situations in `world/marks.rs`. The
+//!   first seed that fails is made smaller: clients, kinds of faults, habits and time are left out
+//!   while it fails in the same way, and what is left is printed as `SIM_PLAN='…'`, to be replayed
+//!   like a seed.
+//! - **`tests/sim/conformance/`**: the same scripts over simulated and over real sockets tell the
+//!   same.
 //! - **`tests/sim/planted/`**: one-line bugs, as patches. `tools/planted` applies each to a copy
 //!   and expects the sweep to fail: a test of the tests.
 //! - **`tests/tcp/`, `tests/cli/`**: real sockets on port 0, the real daemon; clients in Python and
-//!   for Node that share nothing with it, and the transcripts of [`backends`](super::backends).
+//!   for Node that share nothing with it, and the transcripts of [`backends`](super::backends); in
+//!   network namespaces with a cable to cut, in a memory cgroup of the printed ceiling, with errors
+//!   that strace puts into its system calls. What a machine cannot do is skipped with a word, and
+//!   fails where `PULSEGATE_NO_SKIP` is set.
+//! - **`tools/fuzz/`**: bytes of any kind for everything that reads some. The corpora are replayed
+//!   by the usual tests, `tools/fuzz/run SECONDS` mutates them, `--guided` with an eye on which
+//!   code they reach; memory is part of what is judged.
+//! - **`tools/soak`**: everything at once to a real daemon, ten minutes long, after which nothing
+//!   may remain.
 //! - **`tests/tidy.rs`**: the house style.
 //! - **`tests/rows.rs`**: `tests/rows.txt`, which names the tests of every promise and of every row
 //!   of the catalogue of attacks and faults, is whole and true.

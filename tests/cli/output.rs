@@ -167,3 +167,47 @@ fn a_closed_or_full_output_is_no_crash() {
     command.args(["config", "--linger", "soon"]);
     assert_eq!(outcome(command).code, Some(2));
 }
+
+#[test]
+fn without_a_configuration_nothing_is_open_to_the_world_and_every_bound_is_on() {
+    // P15
+    let folder = folder(&[]);
+    let outcome = run_in(folder.path(), &["config"], &[]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let value = |key: &str| {
+        let find = |line: &str| line.strip_prefix(&format!("{key} = ")).map(str::to_owned);
+        let found = outcome.stdout.lines().filter_map(find);
+        found.collect::<Vec<_>>().join(" ")
+    };
+    for place in value("bind").split(' ') {
+        let is_here = place.starts_with("\"127.0.0.1:");
+        assert!(is_here, "{place} is beyond loopback");
+    }
+    assert_eq!(value("level"), "\"info\"");
+    for bound in [
+        "idle_timeout",
+        "login_timeout",
+        "frame_timeout",
+        "write_timeout",
+        "output_age",
+        "frame_max",
+        "login_frame_max",
+        "outbox_low",
+        "outbox_soft",
+        "outbox_max",
+        "offline_ttl",
+        "offline_max",
+        "ack_attempts",
+        "bad_requests_max",
+        "failed_logins_max",
+        "connections",
+        "input_budget",
+        "output_budget",
+        "offline_budget",
+        "topics",
+    ] {
+        let value = value(bound);
+        let is_on = !["", "\"off\"", "0"].contains(&value.as_str());
+        assert!(is_on, "{bound} = {value}");
+    }
+}
