@@ -163,9 +163,8 @@ impl Client {
             return Ok(());
         }
         while let Some(event) = state.machine.event(now) {
-            let lost = match event {
-                Event::Lost(lost) | Event::GaveUp(GaveUp::Told(lost)) => lost,
-                _ => continue,
+            let (Event::Lost(lost) | Event::GaveUp(GaveUp::Told(lost))) = event else {
+                continue;
             };
             let place = shared.place.clone();
             return Err(Error { place, lost });

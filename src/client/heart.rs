@@ -86,7 +86,7 @@ impl Heart {
 
     /// After so long a silence of ours the server closes, as far as it is known.
     pub(super) fn timeout(&self) -> Duration {
-        self.granted.saturating_mul(3)
+        self.granted.time().saturating_mul(3)
     }
 
     /// A heartbeat leaves.

@@ -103,7 +103,7 @@ impl Wire {
         fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         fill(&mut self.output)?;
-        self.stuck.get_or_insert(Stamp::of(now));
+        self.stuck.get_or_insert_with(|| Stamp::of(now));
         Ok(())
     }
 
@@ -123,7 +123,7 @@ impl Wire {
             begin: self.before + begin as u64,
             length: u32::try_from(self.output.len() - begin).unwrap_or(u32::MAX),
         });
-        self.owing.get_or_insert(Stamp::of(now));
+        self.owing.get_or_insert_with(|| Stamp::of(now));
         Ok(())
     }
 

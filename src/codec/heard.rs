@@ -144,10 +144,10 @@ mod tests {
     fn every_answer_is_heard_as_it_was_said() {
         for framing in &FRAMINGS {
             hear(&Reply::Pong, framing, |heard| {
-                assert_eq!(heard, Heard::Pong)
+                assert_eq!(heard, Heard::Pong);
             });
             hear(&Reply::Ping, framing, |heard| {
-                assert_eq!(heard, Heard::Ping)
+                assert_eq!(heard, Heard::Ping);
             });
             let fields = Fields::NONE.with("heartbeat", 20_000).with("new", u64::MAX);
             for fields in [Fields::NONE, fields] {

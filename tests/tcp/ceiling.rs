@@ -115,7 +115,7 @@ fn operators(daemon: &Daemon, boss: &mut Client) -> Vec<Http> {
             "POST /v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {MIB}\r\n\r\n"
         ));
-        writer.send(vec![b' '; MIB as usize - 1]);
+        writer.send(vec![b' '; (1 << 20) - 1]);
         all.push(writer);
     }
     for _ in 0..PAGES {

@@ -1,6 +1,8 @@
 //! A campaign: so many seconds of mutations against each target, two targets at a time, each in a
 //! process of its own, so that even an abort or a hang is a finding with its input kept.
 
+#![allow(clippy::print_stdout, reason = "it is what the program says")]
+
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
