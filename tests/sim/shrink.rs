@@ -74,9 +74,15 @@ fn shorten(cut: &mut Cut, seed: u64, holds: &mut impl FnMut(&Cut) -> bool) {
     }
 }
 
+/// How many clients the seed has.
+fn clients_of(seed: u64) -> u32 {
+    let clients = Plan::draw(seed).population.clients.len();
+    u32::try_from(clients).expect("a handful")
+}
+
 /// Leaves clients out, by halves, by quarters, one by one.
 fn fewer_clients(mut cut: Cut, seed: u64, holds: &mut impl FnMut(&Cut) -> bool) -> Cut {
-    let clients = Plan::draw(seed).population.clients.len() as u32;
+    let clients = clients_of(seed);
     let mut chunk = clients.next_power_of_two();
     while chunk > 0 {
         let here: Vec<u32> = (0..clients)
@@ -96,9 +102,9 @@ fn fewer_clients(mut cut: Cut, seed: u64, holds: &mut impl FnMut(&Cut) -> bool) 
 
 /// Leaves kinds of faults out: all, halves, single ones.
 fn fewer_faults(mut cut: Cut, holds: &mut impl FnMut(&Cut) -> bool) -> Cut {
-    for chunk in [32, 16, 8, 4, 2, 1] {
-        for from in (0..32).step_by(chunk) {
-            let mask = (u64::MAX >> (64 - chunk) << from) as u32;
+    for chunk in [32_u32, 16, 8, 4, 2, 1] {
+        for from in (0..32).step_by(chunk as usize) {
+            let mask = (u32::MAX >> (32 - chunk)) << from;
             let mut less = cut.clone();
             less.faults |= mask & FAULTS;
             if less != cut && holds(&less) {
@@ -167,7 +173,7 @@ fn what_is_left_out_changes_nothing_else() {
         )
     );
     // Of a client that is left out nothing is heard, and the world goes on without it.
-    let clients = 0..Plan::draw(3).population.clients.len() as u32;
+    let clients = 0..clients_of(3);
     let nobody = Cut {
         clients: BTreeSet::from_iter(clients),
         ..Cut::default()
