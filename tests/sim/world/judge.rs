@@ -412,10 +412,10 @@ impl Judge {
             let settings = &self.settings[usize::from(socket.listener)];
             let passed = |since: Stamp| {
                 // Where deadlines were shortened just now, they are about to be looked at.
-                if self
-                    .retuned
-                    .is_some_and(|retuned| clock.at <= retuned.at + self.slack)
-                {
+                if self.retuned.is_some_and(|retuned| {
+                    let lag = clock.lag.saturating_sub(retuned.lag);
+                    clock.at <= retuned.at + lag + 10 * self.slack
+                }) {
                     return 0;
                 }
                 clock

@@ -105,7 +105,10 @@ impl Kernel {
         let rest = socket.to_server.arrived() > 0 || socket.to_server.fin_arrived;
         let waiting = socket.facts.waiting;
         let was_paused = waiting.is_some_and(|since| socket.facts.was_paused(clock, since));
-        socket.facts.on_read(clock, socket.to_server.taken);
+        // What comes after the goodbye is read so that it arrives, and keeps nobody alive.
+        if !socket.server.is_shut {
+            socket.facts.on_read(clock, socket.to_server.taken);
+        }
         socket.facts.waiting = waiting.filter(|_| rest);
         if was_full {
             self.stir(key);
