@@ -1,4 +1,5 @@
 //! The real daemon as a child process, and what /proc says of it.
+#![allow(dead_code, reason = "each bench uses a part of it")]
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_pulsegate");
 pub(crate) struct Daemon {
     child: Child,
     addr: SocketAddr,
+    admin: Option<SocketAddr>,
 }
 
 impl Daemon {
@@ -25,19 +27,41 @@ impl Daemon {
             .expect("the daemon starts");
         let stderr = child.stderr.take().expect("it is piped");
         let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-        let addr = lines
+        let (addr, admin) = lines
             .find_map(|line| {
-                let at = line.find("listening on ")? + "listening on ".len();
-                line[at..].split([' ', ',']).next()?.parse().ok()
+                let (_, places) = line.split_once("listening on ")?;
+                let addr = places.split([' ', ',']).next()?.parse().ok()?;
+                let admin = places.split_once(" (admin: ").map(|(before, _)| before);
+                let admin = admin.and_then(|before| before.rsplit(' ').next()?.parse().ok());
+                Some((addr, admin))
             })
             .expect("the daemon says where it listens");
         // The pipe must stay open as long as the daemon logs.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, addr }
+        Self { child, addr, admin }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where its admin interface listens.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin.expect("it has one")
+    }
+
+    /// Whether it ends by itself in good order, within so long.
+    pub(crate) fn ended(&mut self, patience: Duration) -> bool {
+        let until = std::time::Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is a child") {
+                return status.success();
+            }
+            if std::time::Instant::now() > until {
+                return false;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
     }
 
     pub(crate) fn pid(&self) -> u32 {
