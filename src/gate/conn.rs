@@ -265,6 +265,10 @@ impl Conn {
         self.extra.as_ref().map_or(&[], |extra| &extra.unacked)
     }
 
+    pub(crate) fn unacked_mut(&mut self) -> impl Iterator<Item = &mut Unacked> {
+        self.extra.iter_mut().flat_map(|extra| &mut extra.unacked)
+    }
+
     /// Gives the extras back where nothing is in them.
     pub(crate) fn trim_extra(&mut self) {
         let is_idle = self.extra.as_ref().is_some_and(|extra| {

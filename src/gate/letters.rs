@@ -73,6 +73,7 @@ impl Gate {
             end,
             sent,
             attempts: 1,
+            was_given_up: false,
         });
         conn.flags.set(Flags::TRACKS);
     }
@@ -211,24 +212,41 @@ impl Gate {
         let unacked = std::mem::take(&mut conn.extra().unacked);
         conn.trim_extra();
         for sent in unacked {
+            let gave_up = match sent.was_given_up {
+                true => self.those_here(user),
+                false => Box::default(),
+            };
             if moves {
-                self.put(user, sent.letter, Box::default());
+                self.put(user, sent.letter, gave_up);
             } else {
-                self.park_unless_held(user, sent.letter, Box::default());
+                self.park_unless_held(user, sent.letter, gave_up);
             }
         }
     }
 
     /// Parks a letter that was sent often enough, for a later connection than those that are here.
     fn give_up(&mut self, user: u32, letter: Arc<Letter>) {
-        let here = match user {
-            NONE => Box::default(),
-            user => {
-                let conns = self.users.conns(user).iter();
-                conns.map(|&conn| self.conns.id(conn)).collect()
+        for place in 0..self.conns_of(user).len() {
+            let conn = self.conns_of(user)[place];
+            let mut unacked = self.conns.at_mut(conn).unacked_mut();
+            if let Some(sent) = unacked.find(|sent| sent.letter.id == letter.id) {
+                sent.was_given_up = true;
             }
-        };
-        self.park_unless_held(user, letter, here);
+        }
+        self.park_unless_held(user, letter, self.those_here(user));
+    }
+
+    /// The slots of the user's connections; none of nobody.
+    fn conns_of(&self, user: u32) -> &[u32] {
+        match user {
+            NONE => &[],
+            user => self.users.conns(user),
+        }
+    }
+
+    fn those_here(&self, user: u32) -> Box<[ConnId]> {
+        let conns = self.conns_of(user).iter();
+        conns.map(|&conn| self.conns.id(conn)).collect()
     }
 
     /// Parks a letter unless another connection of the user still waits for its ack.

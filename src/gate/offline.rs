@@ -84,6 +84,9 @@ pub(crate) struct Unacked {
     /// When the last copy was appended (live clock).
     pub(crate) sent: Tick,
     pub(crate) attempts: u8,
+    /// Another connection of the user made all its attempts: what this one leaves is not for those
+    /// who are here.
+    pub(crate) was_given_up: bool,
 }
 
 /// A letter that waits for its user.
