@@ -163,6 +163,8 @@ fn two_people_talk_in_every_framing() {
         ann.sees("  from bob: sure");
         ann.types("send nobody hello");
         ann.sees("  error no-such-user");
+        ann.types("ping");
+        ann.sees("  pong");
         // What is wrong is told by the command, and what it does by itself.
         ann.types("sned bob x");
         ann.is_told("pulsegate: not sent: unknown message");
@@ -238,6 +240,12 @@ fn programs_read_an_object_a_line() {
         (&error["type"], &error["code"]),
         (&"error".into(), &"no-such-user".into())
     );
+    ann.types("ping");
+    let pong = next(&ann);
+    assert_eq!(
+        (&pong["type"], &pong["request"]),
+        (&"pong".into(), &3.into())
+    );
     ann.types("quit");
     assert_eq!(next(&ann)["type"], "left");
     assert_eq!(ann.leaves(), Some(0));
@@ -245,20 +253,20 @@ fn programs_read_an_object_a_line() {
 
 #[test]
 fn heartbeats_keep_it_and_it_listens_for_as_long_as_it_is_told() {
-    let daemon = Daemon::start_with(LINE, &["--idle-timeout", "600ms"]);
+    let daemon = Daemon::start_with(LINE, &["--idle-timeout", "3s"]);
     let at = daemon.addrs()[0];
     for beats in [
         &["--user", "ann"][..],
         &["--user", "bob", "--heartbeat", "adaptive"],
     ] {
         let began = Instant::now();
-        let outcome = connect(at, &[beats, &["--for", "1500ms"]].concat());
+        let outcome = connect(at, &[beats, &["--for", "4500ms"]].concat());
         assert_eq!(
             (outcome.code, &outcome.stderr[..]),
             (Some(0), ""),
             "{outcome:#?}"
         );
-        assert!(began.elapsed() >= Duration::from_millis(1_500));
+        assert!(began.elapsed() >= Duration::from_millis(4_500));
         let lines = untimed(&outcome.stdout);
         assert_eq!(lines[0], "connected", "{outcome:#?}");
         assert!(!outcome.stdout.contains("idle-timeout"), "{outcome:#?}");

@@ -33,9 +33,10 @@ use crate::config::value::Value;
 const AFTER_HELP: &str = "\
 A line that is typed is a request: send USER TEXT, asend USER TEXT, join TOPIC, leave TOPIC,
 pub TOPIC TEXT, data TEXT, ping, quit. /history tells what happened to the connection.
-Messages that want it are acknowledged by themselves.
+Messages that want it are acknowledged by themselves. Times are UTC.
 
-A script has a step a line; it ends at the first that fails:
+A script has a step a line; it ends at the first that fails. TEXT is looked for in what is printed
+without --json:
   REQUEST                       say it; it must be done in time
   try REQUEST                   say it, whatever the answer
   sleep DURATION                wait

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::clock;
 use super::tell::{News, Teller};
 use super::wire::{Input, Said, Wire, is_end};
+use crate::client::{Event, Outcome, RequestId};
 use crate::commands::{Problem, note};
 
 /// A connection in use.
@@ -22,6 +23,8 @@ pub(super) struct Talk {
     pub(super) over: Option<End>,
     /// How it was lost last.
     last_lost: Option<String>,
+    /// Pings that were typed and are not answered.
+    pings: Vec<RequestId>,
 }
 
 /// How a conversation has ended.
@@ -60,6 +63,7 @@ impl Talk {
             is_open: false,
             over: None,
             last_lost: None,
+            pings: Vec::new(),
         }
     }
 
@@ -88,7 +92,7 @@ impl Talk {
         self.judge()
     }
 
-    fn obey(&self, line: &str) -> Result<(), Problem> {
+    fn obey(&mut self, line: &str) -> Result<(), Problem> {
         match line {
             "" => Ok(()),
             "/history" => self.teller.tell_history(),
@@ -97,7 +101,7 @@ impl Talk {
                 Ok(())
             }
             _ => {
-                if let Err(why) = self.wire.say(line) {
+                if let Err(why) = self.say(line) {
                     note(&format!("not sent: {why}"));
                 }
                 Ok(())
@@ -119,9 +123,23 @@ impl Talk {
         self.judge()
     }
 
-    /// Says a line of a script.
-    pub(super) fn say(&self, line: &str) -> Result<Said, String> {
-        self.wire.say(line)
+    /// Says a line; why not, where it can not be said.
+    pub(super) fn say(&mut self, line: &str) -> Result<Said, String> {
+        let said = self.wire.say(line)?;
+        if let (Said::Asked(request), "ping") = (&said, line) {
+            self.pings.push(*request);
+        }
+        Ok(said)
+    }
+
+    /// Whether this answers a ping.
+    fn is_pong(&mut self, news: &News) -> bool {
+        let News::Event(Event::Answer { request, outcome }) = news else {
+            return false;
+        };
+        let at = self.pings.iter().position(|ping| ping == request);
+        let ping = at.map(|at| self.pings.remove(at));
+        ping.is_some() && matches!(outcome, Outcome::Done(_))
     }
 
     /// The next thing that happens, which is told; or that the time is up.
@@ -147,7 +165,6 @@ impl Talk {
     }
 
     fn take(&mut self, news: &News) -> Result<String, Problem> {
-        use crate::client::Event;
         if let News::Event(Event::Lost(lost)) = news {
             if !self.is_open {
                 return Err(self.problem(&lost.to_string()));
@@ -155,7 +172,8 @@ impl Talk {
             self.last_lost = Some(lost.to_string());
         }
         self.is_open |= matches!(news, News::Opened | News::Event(Event::Connected));
-        let text = self.teller.tell(news)?;
+        let is_pong = self.is_pong(news);
+        let text = self.teller.tell(news, is_pong)?;
         match is_end(news) {
             Some(None) => self.over = Some(End::Left),
             Some(Some(why)) => self.over = Some(End::Gone(why)),

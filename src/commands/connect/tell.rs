@@ -38,15 +38,22 @@ impl Teller {
         }
     }
 
-    /// Prints what has happened; returns it as a text without the time.
-    pub(super) fn tell(&mut self, news: &News) -> Result<String, Problem> {
+    /// Prints what has happened; returns it as a text without the time. An answer to a ping is a
+    /// pong.
+    pub(super) fn tell(&mut self, news: &News, is_pong: bool) -> Result<String, Problem> {
         let now = clock::wall_ms();
-        let text = text(news);
+        let text = match is_pong {
+            true => String::from("pong"),
+            false => text(news),
+        };
         if is_about_the_connection(news) && self.history.len() < HISTORY_MAX {
             self.history.push((now, text.clone()));
         }
         if self.is_json {
             let mut object = object(news);
+            if is_pong {
+                object.insert("type".into(), "pong".into());
+            }
             object.insert("time".into(), now.into());
             print(&(harmless(&Value::Object(object).to_string()) + "\n"))?;
         } else {
@@ -192,7 +199,7 @@ fn answer(request: u64, outcome: &Outcome) -> Value {
         Outcome::Unknown => "unknown",
         Outcome::Unsent => "unsent",
     };
-    let mut object = json!({"type": word, "request": request});
+    let mut object = json!({});
     match outcome {
         Outcome::Done(grant) => {
             for (key, value) in grant.pairs() {
@@ -205,6 +212,9 @@ fn answer(request: u64, outcome: &Outcome) -> Value {
         }
         Outcome::Unknown | Outcome::Unsent => {}
     }
+    // No server decides about these.
+    object["type"] = word.into();
+    object["request"] = request.into();
     object
 }
 

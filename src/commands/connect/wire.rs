@@ -12,7 +12,7 @@ use super::tell::News;
 use crate::client::{Client, Event, GaveUp, Lost, RequestId, dial};
 use crate::codec::framing::{Found, Framing};
 use crate::codec::message::{Request, parse_line};
-use crate::commands::Problem;
+use crate::commands::{Problem, note};
 
 /// What can happen.
 pub(super) enum Input {
@@ -119,10 +119,16 @@ impl Wire {
 pub(super) fn follow_stdin(inputs: SyncSender<Input>) -> Result<(), Problem> {
     thread("lines", move || {
         for line in io::stdin().lines() {
-            // A line that is no text ends it, as an error does.
-            let Ok(line) = line else { break };
-            if inputs.send(Input::Line(line)).is_err() {
-                return;
+            match line {
+                Ok(line) => {
+                    if inputs.send(Input::Line(line)).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    note(&format!("stdin: {error}"));
+                    break;
+                }
             }
         }
         let _ = inputs.send(Input::LinesEnd);
