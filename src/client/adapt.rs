@@ -33,8 +33,9 @@
 //! - The interval is at least the minimum and at most the **ceiling**: the server's timeout less a
 //!   twelfth of it, or less the slow end of a round trip where that is more (half of it at most).
 //!   Where the two contradict each other, the ceiling wins.
-//! - A death never lengthens the interval, and an answer at most by half. Two deaths in a row of
-//!   silences that had been survived bring it down to the minimum.
+//! - A death never lengthens the interval. Two in a row of silences that had been survived bring
+//!   it down to the minimum. What the search asks for next is at most half as long again as what
+//!   was survived, or a twelfth longer than what is doubted.
 //!
 //! # What it is worth
 //! In a simulation over middleboxes that forget after 30 s to 15 min, the interval is safe and
