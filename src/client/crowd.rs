@@ -179,12 +179,13 @@ impl<N: Net> Crowd<N> {
             }
         }
         self.ready = ready;
+        // A slice a turn: however many are due, sockets are read in between.
         let mut due = std::mem::take(&mut self.due);
         let now = self.net.now();
-        while self.wheel.advance(self.tick(now), SLICE, &mut due) {
-            self.look_at(&mut due);
+        self.wheel.advance(self.tick(now), SLICE, &mut due);
+        for key in due.drain(..) {
+            self.look(key);
         }
-        self.look_at(&mut due);
         self.due = due;
         Ok(())
     }
@@ -200,12 +201,6 @@ impl<N: Net> Crowd<N> {
         seat.is_readable |= ready.readable;
         seat.is_writable |= ready.writable;
         self.look(conn.index);
-    }
-
-    fn look_at(&mut self, due: &mut Vec<u32>) {
-        for key in due.drain(..) {
-            self.look(key);
-        }
     }
 
     /// Does whatever a member has to do now.
@@ -339,5 +334,5 @@ impl<N: Net> Crowd<N> {
 /// Bytes of one read.
 const BUFFER: usize = 64 * 1_024;
 
-/// Members that the wheel tells at once.
-const SLICE: usize = 1_024;
+/// Members that are looked at in one turn since their time has come.
+const SLICE: usize = 128;

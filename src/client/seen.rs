@@ -45,7 +45,10 @@ impl Seen {
 
     /// The ack of a message is said.
     pub(super) fn acked(&mut self, id: u64) {
-        self.owed.retain(|owed| *owed != id);
+        // Nearly always the first: they are taken in the order in which they came.
+        if let Some(at) = self.owed.iter().position(|owed| *owed == id) {
+            self.owed.remove(at);
+        }
     }
 
     /// A ping leaves.

@@ -88,7 +88,9 @@ fn write_body(body: &Body<'_>, out: &mut Vec<u8>) -> Result<(), Unsayable> {
 /// # Errors
 /// [`Nonsense`] where it is none of the protocol's.
 pub(super) fn parse(body: &[u8]) -> Result<Heard<'_>, Nonsense> {
-    let object: Object<'_> = serde_json::from_slice(body).map_err(|_| Nonsense)?;
+    // Judged once as a whole, not string by string.
+    let text = std::str::from_utf8(body).map_err(|_| Nonsense)?;
+    let object: Object<'_> = serde_json::from_str(text).map_err(|_| Nonsense)?;
     match &*object.text("type")? {
         "pong" => Ok(Heard::Pong),
         "ping" => Ok(Heard::Ping),
