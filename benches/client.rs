@@ -174,8 +174,8 @@ fn live_bytes(members: u32, messages: u64) -> isize {
     for member in 0..members {
         let login = Login::new(format!("user-{member:08}"));
         crowd.add(([127, 0, 0, 1], 7373).into(), None, Some(login));
+        turn(&mut crowd);
     }
-    turn(&mut crowd);
     let mut texts = vec![String::from("ok heartbeat=20000 proto=1\n")];
     if messages > 0 {
         texts.push(
@@ -191,7 +191,9 @@ fn live_bytes(members: u32, messages: u64) -> isize {
         }
     }
     crowd.net_mut().rest(Duration::from_secs(21));
-    turn(&mut crowd);
+    for _ in 0..members {
+        turn(&mut crowd);
+    }
     for member in 0..members {
         crowd.net_mut().say(member, b"pong\n");
         turn(&mut crowd);

@@ -205,12 +205,15 @@ impl<N: Net> Crowd<N> {
 
     /// Does whatever a member has to do now.
     fn look(&mut self, key: u32) {
+        if !self.members.contains(key as usize) {
+            return;
+        }
         self.arrive(key);
         self.read(key);
+        // Before time is looked at: after a pause, nobody is stuck who was not asked.
+        self.write(key);
         let now = self.net.now();
-        let Some(seat) = self.members.get_mut(key as usize) else {
-            return;
-        };
+        let seat = &mut self.members[key as usize];
         seat.machine.tick(now);
         if seat.machine.wants_dial(now) {
             self.dial(key);

@@ -55,6 +55,8 @@ impl Driver<'_> {
         if state.is_left {
             return false;
         }
+        // Before time is looked at: after a pause, nobody is stuck who was not asked.
+        self.write(&mut state);
         let now = shared.now();
         state.machine.tick(now);
         if state.machine.wants_dial(now) {
