@@ -1,10 +1,11 @@
 //! One seed from its first turn to its last: safety under faults, liveness, teardown.
 
+mod ends;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use pulsegate::config::AdminBind;
-use pulsegate::net::Signal;
 use pulsegate::{AdminAccess, Body, CloseReason, Push, Server, Target};
 
 use super::SimNet;
@@ -17,7 +18,7 @@ use super::drain::Drain;
 use super::faults::Faults;
 use super::judge::Judge;
 use super::marks::{Mark, Marks};
-use super::plan::{Plan, Word};
+use super::plan::Plan;
 use super::watch::{Event, Watch};
 
 /// What a run was like.
@@ -60,20 +61,25 @@ pub(crate) fn run(seed: u64, is_verbose: bool) -> Report {
     play(seed, &Cut::default(), is_verbose)
 }
 
+/// What a seed is about to do.
+fn tell(plan: &Plan) {
+    eprintln!(
+        "{:#?}\n{:#?}\n{:#?}",
+        plan.options, plan.settings, plan.faults
+    );
+    for client in &plan.population.clients {
+        let (names, listener) = (&client.names, client.listener);
+        let (who, persona, path) = (client.who, &client.persona, client.path);
+        eprintln!("client {who} l{listener} {names:?} {persona:?} {path:?}");
+    }
+}
+
 /// Plays a seed with something left out of it.
 pub(crate) fn play(seed: u64, cut: &Cut, is_verbose: bool) -> Report {
     let mut plan = Plan::draw(seed);
     cut.apply(&mut plan);
     if is_verbose {
-        eprintln!(
-            "{:#?}\n{:#?}\n{:#?}",
-            plan.options, plan.settings, plan.faults
-        );
-        for client in &plan.population.clients {
-            let (names, listener) = (&client.names, client.listener);
-            let (who, persona, path) = (client.who, &client.persona, client.path);
-            eprintln!("client {who} l{listener} {names:?} {persona:?} {path:?}");
-        }
+        tell(&plan);
     }
     let mut judge = Judge::new(plan.settings.clone(), plan.options.users);
     judge.has_tight_budget = plan.has_tight_budget;
@@ -219,98 +225,6 @@ impl Run {
         })
     }
 
-    /// The shutdown begins while everything goes on that may go wrong: nothing is healed before.
-    fn leave_early(&mut self, word: Word) {
-        let net = self.server.net_mut();
-        net.trace
-            .say(net.kernel.now(), || format!("--- {word:?}: leave"));
-        match word {
-            Word::Signal => net.send_signal(Signal::Terminate),
-            Word::Http(over) => {
-                self.drain_over = nanos(over);
-                net.crowd.house.desk.wants_drain = Some(over.as_millis() as u64);
-            }
-        }
-        let begins = self.until(3_600 * SECOND, 50 * TURNS_MAX, |run| {
-            run.server.gate().is_draining()
-        });
-        assert!(begins, "nobody obeys {word:?}");
-        let lag = self.server.net().kernel.lag;
-        let began = self.server.net().kernel.now();
-        let done = self.until(3_600 * SECOND, 50 * TURNS_MAX, |run| run.server.is_done());
-        assert!(done, "the shutdown does not end");
-        // The goodbyes, then whoever is left, then the slack of the last turns.
-        let kernel = &self.server.net().kernel;
-        let took = kernel.now() - began - (kernel.lag - lag);
-        let most = self.drain_over + 10 * SECOND + SECOND;
-        assert!(took <= most, "the shutdown took {took} of {most} ns");
-        self.close();
-        self.server.net_mut().kernel.marks.reach(Mark::DrainedEarly);
-        let (gate, judge) = (self.server.gate(), &self.judge);
-        assert_eq!(self.server.net().kernel.held, 0, "descriptors leaked");
-        assert_eq!((judge.opened, 0), (judge.closed, judge.open_count()));
-        assert_eq!((gate.connections(), gate.topics()), (0, 0), "gauges");
-    }
-
-    /// The operators leave, and where the server is done it closes what is left.
-    fn close(&mut self) {
-        let net = self.server.net_mut();
-        net.crowd.house.desk.is_closed = true;
-        let (kernel, house) = (&mut net.kernel, &mut net.crowd.house);
-        for operator in &mut net.crowd.operators {
-            operator.retire(kernel, house);
-        }
-        if self.server.is_done() {
-            self.turn();
-            self.server.run().expect("nothing is left to do");
-        }
-    }
-
-    /// The last act: everybody leaves, or is told to, and nothing remains.
-    fn teardown(&mut self, by_shutdown: bool) {
-        let longest = self.longest();
-        let over = if by_shutdown { self.drain_over } else { 0 };
-        let net = self.server.net_mut();
-        net.trace.say(net.kernel.now(), || "--- the end".into());
-        if over == 0 {
-            net.crowd.retire(&mut net.kernel);
-        }
-        if by_shutdown {
-            self.server.net_mut().send_signal(Signal::Terminate);
-            let span = over + 20 * SECOND;
-            let done = self.until(span, 50 * TURNS_MAX, |run| run.server.is_done());
-            assert!(done, "the shutdown does not end");
-            let told = self.judge.ends[CloseReason::Shutdown as usize];
-            let marks = &mut self.server.net_mut().kernel.marks;
-            marks.reach_if(over > 0 && told > 2, Mark::Spread);
-        } else {
-            let empty = self.until(2 * longest + 30 * SECOND, 50 * TURNS_MAX, |run| {
-                run.server.gate().sockets() == 0 && !run.server.net().kernel.has_newcomers()
-            });
-            assert!(empty, "{} sockets are left", self.server.gate().sockets());
-        }
-        self.turn();
-        self.close();
-        let (gate, judge) = (self.server.gate(), &self.judge);
-        let kernel = &self.server.net().kernel;
-        assert_eq!(kernel.held_of_clients(), 0, "descriptors leaked");
-        assert!(!by_shutdown || kernel.held == 0, "descriptors leaked");
-        assert_eq!(
-            (judge.opened, judge.open_count()),
-            (judge.closed, 0),
-            "every open has its end"
-        );
-        assert_eq!(
-            (gate.connections(), gate.users(), gate.topics()),
-            (0, 0, 0),
-            "gauges"
-        );
-        assert_eq!(gate.bytes_held()[..2], [0, 0], "bytes held");
-        if !by_shutdown {
-            self.forget_everything();
-        }
-    }
-
     /// What the run has been through, with what the books tell in the end.
     fn marks(&self, wheel_slots: u32) -> Marks {
         let mut marks = self.server.net().kernel.marks;
@@ -323,22 +237,6 @@ impl Run {
         let is_round = settings.iter().all(|one| is_longer(one.idle_timeout));
         marks.reach_if(ended && is_round, Mark::Rounds);
         marks
-    }
-
-    /// Parked messages and absent users expire; then nothing is left to wait for.
-    fn forget_everything(&mut self) {
-        let forgotten = self.until(130 * SECOND, 50 * TURNS_MAX, |run| {
-            let gate = run.server.gate();
-            (gate.parked(), gate.absent_users(), gate.sockets()) == (0, 0, 0)
-        });
-        let gate = self.server.gate();
-        assert!(
-            forgotten,
-            "{} parked, {} absent",
-            gate.parked(),
-            gate.absent_users()
-        );
-        assert_eq!(gate.bytes_held(), [0, 0, 0], "bytes held");
     }
 
     /// Turns until `done`, for so long at most; whether it was done.
