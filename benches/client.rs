@@ -190,6 +190,8 @@ fn live_bytes(members: u32, messages: u64) -> isize {
             turn(&mut crowd);
         }
     }
+    // What the last ones have to say leaves before the silence begins.
+    turn(&mut crowd);
     crowd.net_mut().rest(Duration::from_secs(21));
     for _ in 0..members {
         turn(&mut crowd);

@@ -107,9 +107,9 @@ impl Storm {
         let mut times: Vec<_> = self.back.values().copied().collect();
         times.sort_unstable();
         let most = times[times.len() * 95 / 100];
-        let mut seconds = vec![0_u32; whole(took) + 1];
+        let mut seconds = vec![0_u32; second(took) + 1];
         for time in &times {
-            seconds[whole(*time)] += 1;
+            seconds[second(*time)] += 1;
         }
         println!("storm: logins in each second: {seconds:?}");
         println!(
@@ -117,7 +117,7 @@ impl Storm {
             self.lost, self.retries
         );
         // Whole seconds, from the second one until 95 % are back.
-        let judged = &seconds[1..whole(most).clamp(2, seconds.len())];
+        let judged = &seconds[1..second(most).clamp(2, seconds.len())];
         let mean = f64::from(judged.iter().sum::<u32>()) / judged.len() as f64;
         let peak = judged.iter().max().copied().unwrap_or_default();
         let ratio = f64::from(peak) / mean;
@@ -130,6 +130,11 @@ impl Storm {
         assert_eq!(self.others_lost, 0, "the others stay");
         assert!(ratio <= 1.5, "the peak is at most 1.5 of the mean");
     }
+}
+
+/// Which second of the storm it is.
+fn second(time: Duration) -> usize {
+    usize::try_from(time.as_secs()).expect("it is short")
 }
 
 /// Turns until so many were told something of this kind.
@@ -200,9 +205,4 @@ impl Drop for Gate {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Whole seconds of it.
-fn whole(span: Duration) -> usize {
-    usize::try_from(span.as_secs()).expect("a bench ends")
 }

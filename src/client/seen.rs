@@ -86,7 +86,7 @@ const MAX: usize = 1_024;
 const MAX_QUARTER: u32 = 256;
 
 /// Settled ids that are remembered nevertheless.
-const KEPT: usize = 8;
+const KEPT: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -105,7 +105,7 @@ mod tests {
         assert!(seen.is_new(100, true));
         seen.settle();
         assert_eq!(seen.ids.len(), KEPT);
-        assert!(!seen.is_new(100, true) && !seen.is_new(94, true));
+        assert!(!seen.is_new(100, true) && !seen.is_new(97, true));
     }
 
     #[test]
