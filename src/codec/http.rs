@@ -166,7 +166,7 @@ struct Seen {
 
 fn take(head: &mut Head, seen: &mut Seen, header: &httparse::Header<'_>) -> Result<(), HeadError> {
     let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-    let value = std::str::from_utf8(header.value).map(str::trim);
+    let value = std::str::from_utf8(header.value).map(trim);
     if is("host") {
         let host = value.map_err(|_| HeadError::Host)?;
         if head.host.replace(host.to_owned()).is_some() {
@@ -185,7 +185,7 @@ fn take(head: &mut Head, seen: &mut Seen, header: &httparse::Header<'_>) -> Resu
         head.token = bearer(value).map(str::to_owned);
     } else if is("content-type") {
         let kind = value.unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let kind = kind.split(';').next().map_or("", trim);
         head.is_json = kind.eq_ignore_ascii_case("application/json");
     } else if is("expect") {
         if !value.is_ok_and(|value| value.eq_ignore_ascii_case("100-continue")) {
@@ -193,12 +193,17 @@ fn take(head: &mut Head, seen: &mut Seen, header: &httparse::Header<'_>) -> Resu
         }
         head.expects = head.takes_chunks;
     } else if is("connection") {
-        for option in value.unwrap_or_default().split(',').map(str::trim) {
+        for option in value.unwrap_or_default().split(',').map(trim) {
             // HTTP/1.0 closes, whatever it says.
             head.keeps &= !option.eq_ignore_ascii_case("close");
         }
     }
     Ok(())
+}
+
+/// Without the spaces and tabs around it: other spaces of Unicode are part of a value.
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
 }
 
 fn method(word: &str) -> Method {
@@ -219,7 +224,7 @@ fn digits(text: &str) -> Option<usize> {
 
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    scheme.eq_ignore_ascii_case("bearer").then(|| trim(token))
 }
 
 /// The text that a piece of a target stands for; `None` where it is not percent-encoded UTF-8.
@@ -391,6 +396,7 @@ mod tests {
                 HeadError::Length,
             ),
             ("Content-Length: +5\r\n", HeadError::Length),
+            ("Content-Length:\u{85}5\r\n", HeadError::Length),
             ("Content-Length: 0x5\r\n", HeadError::Length),
             ("Content-Length: 5, 5\r\n", HeadError::Length),
             ("Content-Length:\r\n", HeadError::Length),

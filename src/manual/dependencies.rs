@@ -38,5 +38,10 @@
 //! socket2, thiserror and toml with the daemon; signal-hook alone because SIGINT and SIGTERM end a
 //! run with different codes.
 //!
+//! # Fuzzing
+//! `pulsegate-fuzz` has none of its own: bytes, rand_xoshiro, rustix and serde_json are in one of
+//! the trees above. It needs no nightly and no other engine: the counters of `--guided` are a part
+//! of the stable compiler.
+//!
 //! # Pages and completions
 //! `pulsegate-manpages` has clap_mangen and clap_complete, from those who make clap.

@@ -1,11 +1,12 @@
 //! A campaign: so many seconds of mutations against each target, two targets at a time, each in a
 //! process of its own, so that even an abort or a hang is a finding with its input kept.
 
-#![allow(clippy::print_stdout, reason = "it is what the program says")]
+#![allow(clippy::print_stdout, reason = "a tool prints what it found")]
 
 use std::collections::VecDeque;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -69,7 +70,8 @@ pub fn conduct(campaign: &Campaign, names: &[String], at_once: usize) -> io::Res
         let status = child.wait()?;
         if !status.success() {
             held = false;
-            let kept = current(target);
+            let kept = findings().join(format!("{}.input", target.name));
+            fs::copy(current(target), &kept)?;
             let place = kept.display();
             eprintln!("{}: FAILED ({status}); the input is {place}", target.name);
         }
@@ -100,6 +102,7 @@ pub fn one(campaign: &Campaign, target: &'static Target) -> io::Result<bool> {
     let mut mutator = Mutator::new(campaign.seed);
     let mut seen = Seen::default();
     let (began, mut runs) = (Instant::now(), 0_u64);
+    let file = File::create(current(target))?;
     let mut queue: VecDeque<Vec<u8>> = inputs.iter().cloned().collect();
     while began.elapsed() < campaign.span {
         let (input, is_known) = match queue.pop_front() {
@@ -107,7 +110,7 @@ pub fn one(campaign: &Campaign, target: &'static Target) -> io::Result<bool> {
             None => (mutator.make(&inputs, target.size_max), false),
         };
         coverage::clear();
-        if let Err(why) = attempt(target, &input)? {
+        if let Err(why) = attempt(target, &input, &file)? {
             report(target, input, &why)?;
             return Ok(false);
         }
@@ -131,8 +134,9 @@ pub fn one(campaign: &Campaign, target: &'static Target) -> io::Result<bool> {
 }
 
 /// One run; its input lies where it is found if the process ends with it.
-fn attempt(target: &'static Target, input: &[u8]) -> io::Result<Result<(), String>> {
-    fs::write(current(target), input)?;
+fn attempt(target: &'static Target, input: &[u8], file: &File) -> io::Result<Result<(), String>> {
+    file.set_len(input.len() as u64)?;
+    file.write_all_at(input, 0)?;
     let began = Instant::now();
     let outcome = run(target, input);
     Ok(match outcome {
@@ -178,9 +182,11 @@ fn findings() -> PathBuf {
     root.join("target/fuzz")
 }
 
-/// The input that a target has in hand, or failed on.
+/// The input that a target has in hand: in memory, where there is a place for it.
 fn current(target: &Target) -> PathBuf {
-    findings().join(format!("{}.input", target.name))
+    let memory = PathBuf::from("/dev/shm");
+    let folder = if memory.is_dir() { memory } else { findings() };
+    folder.join(format!("pulsegate-fuzz-{}", target.name))
 }
 
 #[cfg(test)]

@@ -34,7 +34,13 @@ const SAID: [&str; 12] = [
 
 pub(super) fn run(bytes: &[u8]) {
     let mut take = Take::new(bytes);
-    let mut stage = Stage::new(Options::default(), vec![Settings::default()]);
+    let mut options = Options {
+        wheel_slots: 64,
+        ..Options::default()
+    };
+    options.limits.connections = 16;
+    options.limits.read_bytes = 512;
+    let mut stage = Stage::new(options, vec![Settings::default()]);
     let bind = AdminBind::Tcp(SocketAddr::from(([127, 0, 0, 1], 7_374)));
     let opened = stage.server.listen_admin(&bind, AdminAccess::default());
     opened.expect("the world lets it listen");

@@ -19,8 +19,12 @@ pub(super) fn run(bytes: &[u8]) {
         packing(bits);
         packing(bits | 1 << 63);
     }
-    let mut options = Options::default();
+    let mut options = Options {
+        wheel_slots: 64,
+        ..Options::default()
+    };
     options.limits.connections = 4;
+    options.limits.read_bytes = 512;
     options.limits.events = u32::from(take.byte() % 4) + 1;
     let settings = Settings {
         dialect: Dialect::Frames,

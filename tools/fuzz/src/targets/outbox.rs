@@ -9,14 +9,14 @@ use pulsegate::time::Tick;
 use crate::take::Take;
 
 // Private to the library: the same files, compiled once more.
+#[path = "../../../../src/gate/outbox.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the gate uses all of it")]
+mod gate_outbox;
 #[path = "../../../../src/gate/pieces.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the gate uses all of it")]
 mod pieces;
-#[path = "../../../../src/gate/outbox.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the gate uses all of it")]
-mod real;
 
-use real::{Outbox, SLICES_MAX};
+use gate_outbox::{Outbox, SLICES_MAX};
 
 /// The outbox, and what must be in it.
 #[derive(Default)]

@@ -49,7 +49,7 @@ impl Bench {
         };
         match deed % 8 {
             0..=2 => self.set(key, i64::from(take.byte())),
-            3 => self.set(key, i64::from(take.word()) * 4),
+            3 => self.set(key, i64::from(take.word() % 8_192)),
             4 => self.set(key, -i64::from(take.byte() % 16)),
             5 => {
                 self.wheel.remove(key);
