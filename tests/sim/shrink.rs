@@ -74,12 +74,6 @@ fn shorten(cut: &mut Cut, seed: u64, holds: &mut impl FnMut(&Cut) -> bool) {
     }
 }
 
-/// How many clients the seed has.
-fn clients_of(seed: u64) -> u32 {
-    let clients = Plan::draw(seed).population.clients.len();
-    u32::try_from(clients).expect("a handful")
-}
-
 /// Leaves clients out, by halves, by quarters, one by one.
 fn fewer_clients(mut cut: Cut, seed: u64, holds: &mut impl FnMut(&Cut) -> bool) -> Cut {
     let clients = clients_of(seed);
@@ -102,9 +96,9 @@ fn fewer_clients(mut cut: Cut, seed: u64, holds: &mut impl FnMut(&Cut) -> bool) 
 
 /// Leaves kinds of faults out: all, halves, single ones.
 fn fewer_faults(mut cut: Cut, holds: &mut impl FnMut(&Cut) -> bool) -> Cut {
-    for chunk in [32_u32, 16, 8, 4, 2, 1] {
-        for from in (0..32).step_by(chunk as usize) {
-            let mask = (u32::MAX >> (32 - chunk)) << from;
+    for chunk in [32, 16, 8, 4, 2, 1] {
+        for from in (0..32).step_by(chunk) {
+            let mask: u32 = (from..from + chunk).map(|place| 1 << place).sum();
             let mut less = cut.clone();
             less.faults |= mask & FAULTS;
             if less != cut && holds(&less) {
@@ -113,6 +107,11 @@ fn fewer_faults(mut cut: Cut, holds: &mut impl FnMut(&Cut) -> bool) -> Cut {
         }
     }
     cut
+}
+
+fn clients_of(seed: u64) -> u32 {
+    let clients = Plan::draw(seed).population.clients.len();
+    u32::try_from(clients).expect("a small world")
 }
 
 /// What a failure is: its words without the numbers in them, up to where they tell who it met.
