@@ -93,7 +93,7 @@ impl Lag {
 fn share(whole: Duration, weight: Duration) -> Duration {
     const SECOND: u64 = 1_000_000_000;
     let nanos = |span: Duration| span.as_secs() * SECOND + u64::from(span.subsec_nanos());
-    // Up to eighteen seconds there is no overflow, and 64 bits divide in a third of the time of 128.
+    // Nothing overflows up to eighteen seconds, and 64 bits divide in a third of the time of 128.
     let product = nanos(whole.min(WHOLE_MAX)) * nanos(weight.min(MEMORY));
     Duration::from_nanos(product / const { SECOND * MEMORY.as_secs() })
 }

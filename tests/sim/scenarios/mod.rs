@@ -4,6 +4,7 @@
 //! is swept and the judge looks on, as in the seeds.
 
 mod admin;
+mod client;
 mod deaths;
 mod descriptors;
 mod drain;
