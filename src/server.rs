@@ -295,7 +295,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
                     }
                 }
                 Token::Admin { slot, serial } => self.mark_admin(slot, serial, ready),
-                Token::AdminDoor => self.release_admin(),
+                Token::AdminDoor => self.knock_admin(),
                 Token::Waker => self.has_tasks = true,
                 Token::Signal => self.obey_signals(),
             }

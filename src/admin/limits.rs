@@ -5,8 +5,9 @@ use std::time::Duration;
 /// Bounds on what operators' connections may take: slots, bytes, time, work of a turn.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AdminLimits {
-    /// Connections at most, beside those of clients. One more displaces who rests longest between
-    /// two requests, or waits.
+    /// Connections at most, beside those of clients. One more displaces who has let us wait for the
+    /// end of a head for longest, at least 250 ms, else who rests longest between two requests, or
+    /// waits.
     pub slots: u32,
     /// Bytes of a request's head.
     pub head_bytes: usize,

@@ -4,6 +4,8 @@
 //! socket, what follows is read no further than one head. Input and output are bounded by
 //! [`AdminLimits`](super::AdminLimits).
 
+mod patience;
+
 use std::mem;
 
 use super::answer::{Answer, Refusal, Whole};
@@ -15,7 +17,7 @@ use super::work::{Left, Work};
 use crate::codec::http::{self, Found, Head, HeadError, Length, Method};
 use crate::gate::conn::NONE;
 use crate::gate::{Gate, Ticket};
-use crate::time::{Span, Tick};
+use crate::time::Tick;
 
 /// A connection.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(crate) struct Peer {
     took: Tick,
     /// Whether a request was answered before.
     is_known: bool,
+    /// Whether it has shown the token, or need not.
+    is_trusted: bool,
     /// Bytes thrown away after the last answer.
     lingered: usize,
     /// The reader of events behind the stream it is given.
@@ -116,6 +120,7 @@ impl Peer {
             since: now,
             took: now,
             is_known: false,
+            is_trusted: false,
             lingered: 0,
             reader: None,
             answered: None,
@@ -177,12 +182,6 @@ impl Peer {
 
     pub(crate) fn is_gone(&self) -> bool {
         matches!(self.stage, Stage::Gone)
-    }
-
-    /// Whether it rests between two requests, and since when.
-    pub(crate) fn rests_since(&self) -> Option<Tick> {
-        let rests = matches!(self.stage, Stage::Head) && self.input.is_empty();
-        (rests && self.is_known && self.waiting() == 0).then_some(self.since)
     }
 
     /// The reader of events behind its stream.
@@ -268,22 +267,6 @@ impl Peer {
         };
     }
 
-    /// When its patience with the peer is over (live clock).
-    pub(crate) fn deadline(&self, facts: &Facts) -> Option<Tick> {
-        let limits = &facts.limits;
-        let span = match &self.stage {
-            Stage::Lingering => limits.linger,
-            _ if self.waiting() > 0 => {
-                return Some(self.took.after(Span::covering(limits.write_timeout)));
-            }
-            Stage::Head if self.rests_since().is_some() => limits.idle_timeout,
-            Stage::Head => limits.head_timeout,
-            Stage::Body(_) | Stage::Verdict(_) => limits.body_timeout,
-            Stage::Work(_) | Stage::Closing | Stage::Gone => return None,
-        };
-        Some(self.since.after(Span::covering(span)))
-    }
-
     /// Goes on with what there is: at most one request, or one slice of an answer.
     pub(crate) fn step(&mut self, gate: &mut Gate, facts: &Facts, budget: &mut u32) -> Next {
         if self.waiting() == 0 {
@@ -335,6 +318,7 @@ impl Peer {
     /// A head is there: refuses it, waits for its body, or answers.
     fn judge(&mut self, head: Box<Head>, gate: &mut Gate, facts: &Facts) {
         let is_head_only = head.method == Method::Head;
+        self.is_trusted |= facts.access.admits(head.token.as_deref());
         if let Err(refusal) = facts.permit(&head) {
             // A body that was refused is not read: what follows it can not be found.
             let keeps = head.keeps && head.body == 0;

@@ -62,8 +62,10 @@
 //!   any address where all are bound. Its port may be any. Another one is refused with 403.
 //! - Chunked bodies, an absolute target and two lengths are refused with 400, and the connection
 //!   ends. Every POST and DELETE must say `Content-Type: application/json`.
-//! - Of 16 connections the one that has rested longest makes room for a newcomer. A head may take
-//!   5 s, a body 10 s, a rest between requests 60 s.
+//! - Of 16 connections one makes room for a newcomer: the one whose head has been awaited for
+//!   longest, from 250 ms on, else the one that has rested longest. A goodbye that is not taken,
+//!   and an answer that is open to everybody, count as such a head. A head may take 5 s, a body
+//!   10 s, a rest between requests 60 s.
 //! - Pages are in order: users and topics by name, connections by `sort` (`id`, `opened`,
 //!   `last_in`, `last_out`, `bytes_in`, `bytes_out`, `frames_in`, `frames_out`,
 //!   `frames_per_second`, `outbox`; the largest, or longest ago, first) and then by id. `next` is

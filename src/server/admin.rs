@@ -25,8 +25,10 @@ use crate::id::Token;
 use crate::net::{AcceptFault, Ending, Net, Ready, SocketOptions};
 use crate::time::{Span, Tick};
 
-/// How long accepting rests where descriptors ran out.
+/// How long accepting rests where descriptors ran out, or nobody makes room yet.
 const HOLD: Duration = Duration::from_millis(80);
+/// Who lets us wait for so long makes room for a newcomer: most of all, half heads.
+const DAWDLE: Duration = Duration::from_millis(250);
 /// A reader that is gone without a word is found out after so long.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 /// How often the system is asked about this process at most.
@@ -38,6 +40,8 @@ pub(super) struct Office<N: Net> {
     may_accept: bool,
     /// Descriptors ran out: a timer tells when to try again.
     is_held: bool,
+    /// A timer tells when to look again whether somebody makes room.
+    is_watched: bool,
     peers: Slab<(N::Stream, Peer)>,
     made: u32,
     queue: VecDeque<u16>,
@@ -75,6 +79,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             door,
             may_accept: true,
             is_held: false,
+            is_watched: false,
             peers: Slab::new(),
             made: 0,
             queue: VecDeque::new(),
@@ -88,7 +93,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         let has_news = self.gate.events.has_news() || self.gate.has_verdicts();
         self.office
             .as_ref()
-            .is_some_and(|office| has_news || office.has_work())
+            .is_some_and(|office| has_news || office.has_work(self.gate.clock.live()))
     }
 
     /// Whether every answer has left, and every event of which somebody reads.
@@ -106,10 +111,19 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         }
     }
 
+    /// Newcomers may be there.
+    pub(super) fn knock_admin(&mut self) {
+        if let Some(office) = &mut self.office {
+            office.may_accept = true;
+        }
+    }
+
+    /// A rest of accepting is over.
     pub(super) fn release_admin(&mut self) {
         if let Some(office) = &mut self.office {
             office.may_accept = true;
             office.is_held = false;
+            office.is_watched = false;
         }
     }
 
@@ -137,7 +151,6 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             office.asked = Some(gate.clock.real());
             office.facts.process = net.process();
         }
-        office.accept(net, gate);
         office.pass_news(gate);
         office.pass_verdicts(gate);
         let mut budget = office.facts.limits.rows;
@@ -147,6 +160,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             };
             office.serve(net, gate, slot, &mut self.scratch, &mut budget);
         }
+        // Afterwards: whose head is here by now is no half head.
+        office.accept(net, gate);
     }
 
     /// Ends the admin interface at once.
@@ -162,33 +177,63 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 }
 
 impl<N: Net> Office<N> {
-    fn has_work(&self) -> bool {
-        !self.queue.is_empty() || (self.may_accept && !self.is_held && self.has_room())
+    fn has_work(&self, now: Tick) -> bool {
+        let may_accept = self.may_accept && !self.is_held;
+        !self.queue.is_empty() || (may_accept && (self.has_room(now) || self.may_watch()))
     }
 
     fn limits(&self) -> &AdminLimits {
         &self.facts.limits
     }
 
-    /// Whether a newcomer would find a slot, or somebody who makes room.
-    fn has_room(&self) -> bool {
-        self.peers.len() < self.limits().slots as usize || self.longest_resting().is_some()
+    fn is_full(&self) -> bool {
+        self.peers.len() >= self.limits().slots as usize
     }
 
-    fn longest_resting(&self) -> Option<usize> {
-        let resting = self.peers.iter().filter_map(|(slot, (_, peer))| {
-            let since = peer.rests_since()?;
-            Some((slot, since))
-        });
-        resting
-            .reduce(|one, other| if other.1.is_before(one.1) { other } else { one })
+    /// Whether a newcomer would find a slot, or somebody who makes room.
+    fn has_room(&self, now: Tick) -> bool {
+        !self.is_full() || self.dispensable(now).is_some()
+    }
+
+    /// Who makes room for a newcomer: who lets us wait for longest, else who rests for longest.
+    fn dispensable(&self, now: Tick) -> Option<usize> {
+        let dawdles = |since: &Tick| since.after(Span::covering(DAWDLE)).is_due(now);
+        let late = self.longest(Peer::dawdles_since);
+        late.filter(|(_, since)| dawdles(since))
+            .or_else(|| self.longest(Peer::rests_since))
             .map(|(slot, _)| slot)
+    }
+
+    fn longest(&self, since: impl Fn(&Peer) -> Option<Tick>) -> Option<(usize, Tick)> {
+        let peers = self.peers.iter();
+        let found = peers.filter_map(|(slot, (_, peer))| Some((slot, since(peer)?)));
+        found.reduce(|one, other| if other.1.is_before(one.1) { other } else { one })
+    }
+
+    /// Somebody may wait in the backlog for whom nobody makes room yet: looks again soon.
+    fn watch(&mut self, gate: &mut Gate) {
+        if self.may_watch() {
+            self.is_watched = true;
+            self.look_again(gate);
+        }
+    }
+
+    fn may_watch(&self) -> bool {
+        !self.is_watched && self.longest(Peer::dawdles_since).is_some()
+    }
+
+    fn look_again(&self, gate: &mut Gate) {
+        let at = gate.clock.real().after(Span::covering(HOLD));
+        gate.start_timer(at, TimerKind::AdminDoor);
     }
 
     fn accept(&mut self, net: &mut N, gate: &mut Gate) {
         for _ in 0..self.limits().slots {
-            if !self.may_accept || self.is_held || !self.has_room() {
+            if !self.may_accept || self.is_held {
                 return;
+            }
+            if !self.has_room(gate.clock.live()) {
+                return self.watch(gate);
             }
             match net.accept(&self.door) {
                 Ok((stream, _)) => self.admit(net, gate, stream),
@@ -197,8 +242,7 @@ impl<N: Net> Office<N> {
                     AcceptFault::Newcomer => {}
                     AcceptFault::Exhausted => {
                         self.is_held = true;
-                        let at = gate.clock.real().after(Span::covering(HOLD));
-                        gate.start_timer(at, TimerKind::AdminDoor);
+                        self.look_again(gate);
                     }
                 },
             }
@@ -206,8 +250,8 @@ impl<N: Net> Office<N> {
     }
 
     fn admit(&mut self, net: &mut N, gate: &mut Gate, mut stream: N::Stream) {
-        if self.peers.len() >= self.limits().slots as usize
-            && let Some(slot) = self.longest_resting()
+        if self.is_full()
+            && let Some(slot) = self.dispensable(gate.clock.live())
         {
             self.drop_peer(net, gate, slot, Ending::Graceful);
         }

@@ -124,6 +124,54 @@ fn a_head_that_does_not_end_ends_its_connection_after_five_seconds() {
 }
 
 #[test]
+fn half_heads_shut_nobody_out() {
+    // 106
+    let mut stage = stage(Settings::default());
+    let half = |stage: &mut Stage, number: usize| {
+        let key = dial(stage);
+        if number % 2 == 0 {
+            say(stage, key, "GET /healthz HTTP/1.1\r\n");
+        }
+        key
+    };
+    let first: Vec<Key> = (0..16).map(|number| half(&mut stage, number)).collect();
+    stage.pass(ms(10));
+    let began = stage.now();
+    let admin = dial(&mut stage);
+    ask(&mut stage, admin, "/healthz", "\r\n\r\nok\n");
+    let took = stage.now() - began;
+    assert!((200 * MILLI..500 * MILLI).contains(&took), "{took} ns");
+    let mut is_gone = |key: &Key| matches!(stage.at_peer(*key), Heard::Fin | Heard::Reset);
+    let gone = first.iter().filter(|key| is_gone(key)).count();
+    assert_eq!(gone, 1, "one makes room for one");
+    // Nor where they come again and again.
+    for round in 0..50 {
+        for number in 0..4 {
+            half(&mut stage, number);
+        }
+        stage.pass(ms(50));
+        if round % 10 == 9 {
+            let began = stage.now();
+            let admin = dial(&mut stage);
+            ask(&mut stage, admin, "/healthz", "\r\n\r\nok\n");
+            let took = stage.now() - began;
+            assert!(took < 2 * SECOND, "{took} ns");
+        }
+    }
+    // While nobody knocks, nobody is displaced, and the loop rests.
+    stage.pass(s(8));
+    let quiet: Vec<Key> = (0..16).map(|number| half(&mut stage, number)).collect();
+    let turns = stage.server.gate().stats().turns;
+    stage.pass(s(4));
+    let turns = stage.server.gate().stats().turns - turns;
+    assert!(turns < 60, "{turns} turns");
+    for key in quiet {
+        assert!(!matches!(stage.at_peer(key), Heard::Fin | Heard::Reset));
+    }
+    stage.server.gate().check();
+}
+
+#[test]
 fn a_loop_that_lags_is_not_ready_and_says_why() {
     let mut stage = stage(Settings::default());
     let peers: Vec<Key> = (0..4).map(|_| stage.connect()).collect();

@@ -164,3 +164,26 @@ fn whoever_rests_makes_room_and_nobody_else() {
         assert_eq!(http.get("/healthz").status, 200);
     }
 }
+
+#[test]
+fn half_heads_and_silence_shut_nobody_out() {
+    let daemon = daemon("", "");
+    let began = Instant::now();
+    let mut rounds = Vec::new();
+    for _ in 0..2 {
+        let half = (0..32).map(|number| {
+            let mut http = daemon.http();
+            if number % 2 == 0 {
+                http.try_send("GET /healthz HTTP/1.1\r\n");
+            }
+            http
+        });
+        rounds.push(half.collect::<Vec<Http>>());
+        let mut operator = daemon.http();
+        assert_eq!(operator.get("/healthz").status, 200);
+        assert_eq!(operator.get("/v1/stats").status, 200);
+    }
+    // Waiting for all of them to be given up would have taken five seconds and more each time.
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(4_900), "{took:?}");
+}
