@@ -7,7 +7,7 @@ use super::ask::Ask;
 use super::desk::Facts;
 use super::page::{push, rows_of};
 use super::work::{Left, Work};
-use crate::gate::{Death, Gate};
+use crate::gate::{Death, EndDetail, Gate};
 use crate::reason::CloseReason;
 
 /// Records that are being told. They are numbered from the first death on, so that one that comes
@@ -31,6 +31,10 @@ struct Row<'a> {
     address: String,
     listener: &'a str,
     reason: &'static str,
+    /// Who asked for it.
+    by: &'static str,
+    /// What it was, where the reason stands for several things.
+    detail: Option<&'static str>,
     age_s: u64,
     silent_ms: u64,
     unsent_ms: u64,
@@ -122,6 +126,8 @@ fn row<'a>(gate: &'a Gate, facts: &Facts, death: &'a Death) -> Row<'a> {
         address: death.peer.to_string(),
         listener: gate.listener_name(death.listener),
         reason: death.reason.word(),
+        by: death.by.word(),
+        detail: death.detail.map(EndDetail::word),
         age_s: death.age.as_secs(),
         silent_ms: millis(death.silent),
         unsent_ms: millis(death.unsent),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Refusal};
 use super::ask::Ask;
-use crate::gate::Gate;
+use crate::gate::{EndedBy, Gate};
 use crate::time::SPAN_MAX;
 
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ pub(crate) fn drain(ask: &Ask<'_>, gate: &mut Gate) -> Result<Answer, Refusal> {
         return Err(Refusal::new(409, "draining", "the shutdown has begun"));
     }
     gate.drain_over = over;
-    gate.shut_down();
+    gate.stop_by(EndedBy::Operator);
     let draining = gate.connections();
     Ok(Answer::json(&Told { draining }))
 }

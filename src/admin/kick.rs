@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Refusal};
 use super::ask::Ask;
-use crate::gate::Gate;
+use crate::gate::{End, EndedBy, Gate};
 use crate::id::ConnId;
 use crate::reason::CloseReason;
 
@@ -24,10 +24,11 @@ struct Told {
 pub(crate) fn kick(ask: &Ask<'_>, gate: &mut Gate) -> Result<Answer, Refusal> {
     let wish: Wish = ask.json()?;
     let kicked = match (wish.user, wish.connection) {
-        (Some(user), None) => gate.kick(&user),
+        (Some(user), None) => gate.kick_by(&user, EndedBy::Operator),
         (None, Some(id)) => {
             let conn = ConnId::from_u64(id);
-            let is_kicked = conn.is_some_and(|conn| gate.close(conn, CloseReason::Kicked));
+            let end = End::by(CloseReason::Kicked, EndedBy::Operator);
+            let is_kicked = conn.is_some_and(|conn| gate.close_by(conn, end));
             usize::from(is_kicked)
         }
         _ => {

@@ -269,15 +269,14 @@ fn closes(told: &Value, user: &str, now: u64) -> String {
     ]);
     for close in closes {
         let ended = now.saturating_sub(number(close, "at")) / 1_000;
-        let cause = word(close, "reason");
-        let by = match close.get("by") {
-            Some(_) => word(close, "by"),
-            None => String::from(asker(&cause)),
+        let cause = match close["detail"].as_str() {
+            Some(detail) => format!("{} ({})", word(close, "reason"), shown(detail)),
+            None => word(close, "reason"),
         };
         table.row([
             format!("{} ago", seconds(ended)),
             cause,
-            by,
+            word(close, "by"),
             seconds(number(close, "age_s")),
             span(number(close, "silent_ms")),
             span(number(close, "unsent_ms")),
@@ -288,14 +287,4 @@ fn closes(told: &Value, user: &str, now: u64) -> String {
         ]);
     }
     table.text() + "\nLAST IN and LAST OUT: so long before the end.\n"
-}
-
-/// Who asked for an end, as far as the cause says so.
-fn asker(cause: &str) -> &'static str {
-    match cause {
-        "peer-closed" | "peer-reset" | "quit" => "client",
-        "kicked" | "banned" | "shutdown" => "operator",
-        "replaced" => "same user",
-        _ => "gate",
-    }
 }

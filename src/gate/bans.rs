@@ -14,6 +14,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use super::Gate;
+use super::end::{End, EndDetail};
 use crate::reason::{CloseReason, ErrorCode};
 
 /// Who is banned.
@@ -202,8 +203,12 @@ impl Gate {
                     .collect()
             }
         };
+        let detail = match banned {
+            Banned::User(_) => EndDetail::BannedUser,
+            Banned::Network(_) => EndDetail::BannedAddress,
+        };
         for index in &found {
-            self.close_at(*index, CloseReason::Banned);
+            self.close_at(*index, End::over(CloseReason::Banned, detail));
         }
         found.len()
     }

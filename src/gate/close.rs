@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Gate;
 use super::conn::{Flags, NONE, Phase};
+use super::end::{End, EndedBy};
 use super::queue::Farewell;
 use crate::codec::reply::Reply;
 use crate::id::ConnId;
@@ -14,37 +15,46 @@ impl Gate {
     /// Ends a connection: what waits for it is still written, then the goodbye, where its dialect
     /// has one. Whether it was still open.
     pub fn close(&mut self, conn: ConnId, reason: CloseReason) -> bool {
+        self.close_by(conn, End::by(reason, EndedBy::Application))
+    }
+
+    /// The same, whoever asks for it.
+    pub(crate) fn close_by(&mut self, conn: ConnId, end: End) -> bool {
         let found = self.conns.find_open(conn);
-        found
-            .inspect(|&index| self.close_at(index, reason))
-            .is_some()
+        found.inspect(|&index| self.close_at(index, end)).is_some()
     }
 
     /// Ends every connection of a user with `close kicked`; how many there were.
     pub fn kick(&mut self, user: &str) -> usize {
-        let conns: Vec<ConnId> = self.connections_of(user).collect();
-        conns
-            .iter()
-            .filter(|conn| self.close(**conn, CloseReason::Kicked))
-            .count()
+        self.kick_by(user, EndedBy::Application)
     }
 
-    pub(crate) fn close_at(&mut self, index: u32, reason: CloseReason) {
-        let after = match reason {
+    /// The same, whoever asks for it.
+    pub(crate) fn kick_by(&mut self, user: &str, by: EndedBy) -> usize {
+        let end = End::by(CloseReason::Kicked, by);
+        let conns: Vec<ConnId> = self.connections_of(user).collect();
+        let ended = conns.iter().filter(|conn| self.close_by(**conn, end));
+        ended.count()
+    }
+
+    pub(crate) fn close_at(&mut self, index: u32, end: impl Into<End>) {
+        let end = end.into();
+        let after = match end.reason {
             CloseReason::Overloaded => self.rules_of(index).settings.reconnect,
             _ => Duration::ZERO,
         };
-        self.close_until(index, reason, after);
+        self.close_until(index, end, after);
     }
 
     /// The same; the goodbye says when to come back.
-    pub(crate) fn close_until(&mut self, index: u32, reason: CloseReason, after: Duration) {
+    pub(crate) fn close_until(&mut self, index: u32, end: End, after: Duration) {
         let ms = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
-        if !self.retire(index, reason) {
+        if !self.retire(index, end) {
             return;
         }
+        let reason = end.reason;
         if reason == CloseReason::PeerReset {
-            return self.cut_at(index, reason);
+            return self.cut_at(index, end);
         }
         if self.rules_of(index).is_gate() && !reason.is_peer_gone() {
             self.reply(index, &Reply::Close(reason, ms), None);
@@ -64,26 +74,27 @@ impl Gate {
     }
 
     /// Ends a connection without a word: what it speaks is not our protocol.
-    pub(crate) fn close_silently(&mut self, index: u32, reason: CloseReason) {
-        if self.retire(index, reason) {
+    pub(crate) fn close_silently(&mut self, index: u32, end: End) {
+        if self.retire(index, end) {
             self.settle_closing(index);
         }
     }
 
     /// Ends a connection at once, by a reset: what waits for it is thrown away. Also for one that
     /// takes too long over its goodbye.
-    pub(crate) fn cut_at(&mut self, index: u32, reason: CloseReason) {
-        self.retire(index, reason);
+    pub(crate) fn cut_at(&mut self, index: u32, end: impl Into<End>) {
+        self.retire(index, end.into());
         self.drop_output(index);
         self.leave_socket(index, Phase::Cut);
     }
 
     /// Everything but the socket: user, topics, input, counters; the handler is told this turn.
-    fn retire(&mut self, index: u32, reason: CloseReason) -> bool {
+    fn retire(&mut self, index: u32, end: End) -> bool {
         if !self.conns.at(index).is_open() {
             return false;
         }
-        self.bury(index, reason);
+        let reason = end.reason;
+        self.bury(index, end);
         drop(self.take_input(index));
         while let Some(held) = self.conns.at(index).topics().last().copied() {
             self.topics.leave(&mut self.conns, held.topic, index);

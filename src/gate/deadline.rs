@@ -9,6 +9,7 @@
 
 use super::Gate;
 use super::conn::{Conn, Flags, Phase};
+use super::end::{End, EndDetail};
 use super::rules::Rules;
 use crate::reason::CloseReason;
 use crate::settings::SlowConsumer;
@@ -24,7 +25,7 @@ pub(crate) enum Cause {
     /// The lifetime is over.
     Lifetime,
     /// Output does not leave.
-    Stuck(CloseReason),
+    Stuck(End),
     /// A ping is to be sent.
     Ping,
     /// A message is to be sent again.
@@ -143,16 +144,16 @@ fn consider_open(live: &mut Earliest, conn: &Conn, rules: &Rules) {
     if let Some(outbox) = &conn.outbox
         && conn.flags.has(Flags::BLOCKED)
     {
-        let write = Cause::Stuck(CloseReason::WriteTimeout);
+        let write = Cause::Stuck(CloseReason::WriteTimeout.into());
         live.consider_span(outbox.stuck_since, rules.write, write);
-        let slow = Cause::Stuck(CloseReason::SlowConsumer);
+        let slow = |detail| Cause::Stuck(End::over(CloseReason::SlowConsumer, detail));
         if let Some(oldest) = outbox.oldest() {
-            live.consider_span(oldest, rules.age, slow);
+            live.consider_span(oldest, rules.age, slow(EndDetail::OutputAge));
         }
         if let Some(since) = outbox.soft_since
             && rules.settings.slow_consumer == SlowConsumer::Close
         {
-            live.consider(since.after(rules.soft), slow);
+            live.consider(since.after(rules.soft), slow(EndDetail::OutboxSoft));
         }
     }
     if conn.flags.has(Flags::TRACKS) {

@@ -12,6 +12,7 @@ use smol_str::SmolStr;
 
 use super::Gate;
 use super::conn::NONE;
+use super::end::{End, EndDetail, EndedBy};
 use crate::id::{ConnId, ListenerId};
 use crate::reason::CloseReason;
 
@@ -22,6 +23,10 @@ pub struct Death {
     pub conn: ConnId,
     /// Why it ended.
     pub reason: CloseReason,
+    /// Who asked for it.
+    pub by: EndedBy,
+    /// Which of the things that its reason stands for it was, where there are several.
+    pub detail: Option<EndDetail>,
     /// Whose it was.
     pub user: Option<SmolStr>,
     /// Where the peer was.
@@ -64,7 +69,7 @@ impl Gate {
     }
 
     /// Writes down how a connection ends; to be called while it still has all that it had.
-    pub(crate) fn bury(&mut self, index: u32, reason: CloseReason) {
+    pub(crate) fn bury(&mut self, index: u32, end: End) {
         let most = self.limits.deaths as usize;
         if most == 0 {
             return;
@@ -75,7 +80,9 @@ impl Gate {
         let user = (conn.user != NONE).then(|| self.users.at(conn.user).name.clone());
         let death = Death {
             conn: self.conns.id(index),
-            reason,
+            reason: end.reason,
+            by: end.by,
+            detail: end.detail,
             user,
             peer: conn.peer(),
             listener: conn.listener,

@@ -5,6 +5,7 @@ use std::io;
 
 use super::Gate;
 use super::conn::{Flags, Input, NONE};
+use super::end::{End, EndDetail};
 use crate::reason::CloseReason;
 use crate::session::Session;
 
@@ -220,7 +221,8 @@ impl Gate {
                 (NONE, whole) => whole,
                 (half, _) => half,
             };
-            self.close_at(oldest, CloseReason::Overloaded);
+            let end = End::over(CloseReason::Overloaded, EndDetail::InputBudget);
+            self.close_at(oldest, end);
         }
     }
 

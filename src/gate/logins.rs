@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use super::Gate;
 use super::conn::{Flags, NONE};
+use super::end::{End, EndDetail};
 use super::events::Kind;
 use crate::codec::reply::Fields;
 use crate::handler::Answer;
@@ -26,7 +27,8 @@ impl Gate {
             return Answer::None;
         };
         if self.is_banned_user(user) {
-            self.close_at(index, CloseReason::Banned);
+            let end = End::over(CloseReason::Banned, EndDetail::BannedUser);
+            self.close_at(index, end);
             return Answer::None;
         }
         let is_same = self.user(conn) == Some(user);

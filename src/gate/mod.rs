@@ -20,6 +20,7 @@ mod configure;
 pub(crate) mod conn;
 pub(crate) mod deadline;
 mod deaths;
+pub(crate) mod end;
 mod events;
 pub(crate) mod fanout;
 mod input;
@@ -80,6 +81,8 @@ use crate::wheel::Wheel;
 pub(crate) use self::bans::Banned;
 pub use self::configure::{Configure, Ticket, Verdict};
 pub use self::deaths::Death;
+pub(crate) use self::end::End;
+pub use self::end::{EndDetail, EndedBy};
 pub(crate) use self::events::Kind as EventKind;
 pub use self::lag::Lag;
 pub use self::ledger::Ceiling;
@@ -112,6 +115,8 @@ pub struct Gate {
     pub(crate) is_stop_asked: bool,
     /// Over how long the goodbyes of that shutdown are spread, where it says so.
     pub(crate) drain_over: Option<Duration>,
+    /// Who asked for the shutdown.
+    pub(crate) stopped_by: EndedBy,
     /// The shutdown has begun.
     pub(crate) is_draining: bool,
     pub(crate) pace: Pace,
@@ -172,6 +177,7 @@ impl Gate {
             leaving: None,
             is_stop_asked: false,
             drain_over: None,
+            stopped_by: EndedBy::Operator,
             is_draining: false,
             pace: Pace::default(),
             rests: Rests::default(),
@@ -223,17 +229,19 @@ impl Gate {
         self.touch(index);
         if is_full {
             self.stats.refused += 1;
-            self.turn_away(index, CloseReason::Overloaded);
+            let detail = EndDetail::Connections;
+            self.turn_away(index, End::over(CloseReason::Overloaded, detail));
         } else if self.is_banned_ip(peer.ip()) {
-            self.turn_away(index, CloseReason::Banned);
+            let detail = EndDetail::BannedAddress;
+            self.turn_away(index, End::over(CloseReason::Banned, detail));
         }
         id
     }
 
     /// Ends a newcomer of whom the handler is never told.
-    fn turn_away(&mut self, index: u32, reason: CloseReason) {
+    fn turn_away(&mut self, index: u32, end: End) {
         self.conns.at_mut(index).flags.set(Flags::UNTOLD);
-        self.close_at(index, reason);
+        self.close_at(index, end);
     }
 
     pub(crate) fn rules_of(&self, index: u32) -> &Rules {
@@ -274,6 +282,14 @@ impl Gate {
 
     /// Asks the loop to shut down in good order, as SIGTERM does.
     pub fn shut_down(&mut self) {
+        self.stop_by(EndedBy::Application);
+    }
+
+    /// The same, whoever asks for it: the first one counts.
+    pub(crate) fn stop_by(&mut self, by: EndedBy) {
+        if !self.is_draining && !self.is_stop_asked {
+            self.stopped_by = by;
+        }
         self.is_stop_asked = true;
     }
 
@@ -283,7 +299,7 @@ impl Gate {
         let is_first = !self.is_draining && !self.is_stop_asked;
         if is_first {
             self.drain_over = Some(over);
-            self.is_stop_asked = true;
+            self.stop_by(EndedBy::Application);
         }
         is_first
     }

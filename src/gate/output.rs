@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use super::Gate;
 use super::conn::{Flags, Held, NONE, Phase};
+use super::end::{End, EndDetail};
 use super::outbox::Outbox;
 use super::rules::WireId;
 use crate::codec::framing::Unfit;
@@ -132,7 +133,7 @@ impl Gate {
         }
         if waiting > max && conn.flags.has(Flags::BLOCKED) {
             match settings.slow_consumer {
-                SlowConsumer::Close => self.close_at(index, CloseReason::SlowConsumer),
+                SlowConsumer::Close => self.close_for_too_much(index),
                 SlowConsumer::DropNewest => {
                     self.stats.dropped_newest += 1;
                     self.take_back(index, before);
@@ -290,7 +291,8 @@ impl Gate {
             let Some(largest) = self.largest.take(&self.conns) else {
                 return;
             };
-            self.cut_at(largest, CloseReason::Overloaded);
+            let end = End::over(CloseReason::Overloaded, EndDetail::OutputBudget);
+            self.cut_at(largest, end);
         }
     }
 
@@ -381,6 +383,11 @@ impl Gate {
         self.relieve_output();
     }
 
+    fn close_for_too_much(&mut self, index: u32) {
+        let end = End::over(CloseReason::SlowConsumer, EndDetail::OutboxMax);
+        self.close_at(index, end);
+    }
+
     /// What one turn has queued may be above the maximum: it was offered to the socket first.
     fn judge_burst(&mut self, index: u32) {
         let conn = self.conns.at(index);
@@ -389,7 +396,7 @@ impl Gate {
             && settings.dialect != Dialect::Echo
             && conn.is_open();
         if is_policed && conn.waiting() > settings.outbox_max {
-            self.close_at(index, CloseReason::SlowConsumer);
+            self.close_for_too_much(index);
         }
     }
 

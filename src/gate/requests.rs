@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Gate;
 use super::conn::{Flags, NONE, Pending};
+use super::end::{End, EndDetail};
 use super::push::{Push, Target};
 use crate::codec::message::{Body, Parsed, Request, Seq};
 use crate::codec::reply::{Fields, Reply};
@@ -206,7 +207,10 @@ impl Gate {
         let conn = self.conns.at_mut(index);
         conn.bad_requests = conn.bad_requests.saturating_add(1);
         if conn.bad_requests >= max {
-            self.close_at(index, CloseReason::Protocol);
+            self.close_at(
+                index,
+                End::over(CloseReason::Protocol, EndDetail::BadRequests),
+            );
         }
     }
 

@@ -121,7 +121,12 @@
 //! - `done`: the last line
 //!
 //! # Why connections end
-//! The same word on the wire, in the counters and in the log:
+//! The same word on the wire, in the counters and in the log. Records (`/v1/closes`, `why`, the
+//! page) also have `by`, who asked for it: `client`, `operator` (a command, a ban, a signal),
+//! `application`, `same user` or `gate`; and `detail` where a word stands for several things: the
+//! `user` or the `address` that is banned, the setting that was reached (`connections`,
+//! `input_budget`, `output_budget`, `output_age`, `outbox_soft_for`, `outbox_max`,
+//! `bad_requests_max`), `resources`, `no frame`, `another protocol`.
 //!
 //! | reason | means |
 //! |---|---|

@@ -13,6 +13,7 @@ use log::warn;
 use super::Server;
 use crate::gate::RestCause;
 use crate::gate::conn::Flags;
+use crate::gate::end::{End, EndDetail};
 use crate::gate::timers::TimerKind;
 use crate::handler::Handler;
 use crate::id::{ListenerId, Token};
@@ -178,7 +179,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         if let Err(error) = registered {
             warn!("a connection could not be registered: {error}");
             self.gate.conns.at_mut(index).flags.set(Flags::UNTOLD);
-            self.gate.cut_at(index, CloseReason::Overloaded);
+            let end = End::over(CloseReason::Overloaded, EndDetail::Resources);
+            self.gate.cut_at(index, end);
             self.hold(door, RestCause::Resources);
         } else if self.gate.conns.at(index).is_open() {
             self.handler.on_open(&mut self.gate, conn);

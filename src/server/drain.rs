@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use super::Server;
+use crate::gate::end::End;
 use crate::gate::timers::TimerKind;
 use crate::handler::Handler;
 use crate::net::Net;
@@ -111,18 +112,23 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         let gone = self.drain.total.saturating_sub(self.gate.connections());
         let reconnect = self.gate.rules_of(index).settings.reconnect;
         let after = self.drain.reconnect(gone, now, reconnect);
-        let reason = CloseReason::Shutdown;
-        self.gate.close_until(index, reason, after);
+        let end = self.shutdown();
+        self.gate.close_until(index, end, after);
+    }
+
+    fn shutdown(&self) -> End {
+        End::by(CloseReason::Shutdown, self.gate.stopped_by)
     }
 
     /// Ends whoever is still there, without waiting for goodbyes.
     pub(super) fn cut_all(&mut self) {
         self.close_office();
+        let end = self.shutdown();
         let slots = self.gate.conns.len();
         let last = slots.min(self.drain.cut.saturating_add(SLOTS));
         for index in self.drain.cut..last {
             if self.sockets.contains(index as usize) {
-                self.gate.cut_at(index, CloseReason::Shutdown);
+                self.gate.cut_at(index, end);
             }
         }
         self.drain.cut = last;

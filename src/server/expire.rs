@@ -92,10 +92,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             }
             Cause::Lifetime => self.gate.close_at(index, CloseReason::Lifetime),
             // Nothing can be sent where the socket takes nothing.
-            Cause::Stuck(CloseReason::WriteTimeout) => {
-                self.gate.cut_at(index, CloseReason::WriteTimeout);
+            Cause::Stuck(end) if end.reason == CloseReason::WriteTimeout => {
+                self.gate.cut_at(index, end);
             }
-            Cause::Stuck(reason) => self.gate.close_at(index, reason),
+            Cause::Stuck(end) => self.gate.close_at(index, end),
             Cause::Ping => {
                 self.gate.conns.at_mut(index).flags.set(Flags::PINGED);
                 self.gate.reply(index, &Reply::Ping, None);

@@ -10,6 +10,7 @@ use log::debug;
 use super::Server;
 use crate::gate::Gate;
 use crate::gate::conn::{Flags, Phase};
+use crate::gate::end::{End, EndDetail};
 use crate::gate::requests::Demand;
 use crate::handler::{Answer, Handler, Message};
 use crate::id::ConnId;
@@ -307,11 +308,11 @@ fn act<H: Handler>(
         }
         Step::Foreign(guess) => {
             gate.stats.foreign[guess as usize] += 1;
-            gate.close_silently(index, CloseReason::Protocol);
+            gate.close_silently(index, End::over(CloseReason::Protocol, EndDetail::Foreign));
         }
         Step::Fault(fault) => {
             debug!("{conn} protocol error=\"{fault}\"");
-            gate.close_at(index, CloseReason::Protocol);
+            gate.close_at(index, End::over(CloseReason::Protocol, EndDetail::NoFrame));
         }
         Step::Panicked => gate.survive(index),
     }

@@ -165,6 +165,12 @@ fn why_tells_the_cause_and_who_asked_for_it() {
     let closes = json(&daemon, &["why", "alice"]);
     assert_eq!(closes["closes"][0]["reason"], "kicked");
     assert_eq!(closes["closes"].as_array().unwrap().len(), 2);
+    assert_eq!(closes["closes"][0]["by"], "operator");
+    let alice = login(&daemon, "alice");
+    told(&daemon, &["ban", "--user", "alice"]);
+    assert_eq!(alice.text(), "close banned\n");
+    let one = told(&daemon, &["why", "alice", "--limit", "1"]);
+    assert!(one.contains("banned (user)  operator"), "{one}");
     // A name is shown and does nothing.
     let odd = told(&daemon, &["why", "\u{1b}[2Jalice"]);
     assert!(odd.contains("\\u{1b}[2Jalice") && !odd.contains('\u{1b}'));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulsegate::{CloseReason, Limits, Options, Settings};
+use pulsegate::{CloseReason, EndDetail, EndedBy, Limits, Options, Settings};
 
 use super::{Stage, s};
 
@@ -56,4 +56,44 @@ fn the_latest_deaths_are_kept_and_no_more() {
     let users: Vec<_> = stage.server.gate().deaths().collect();
     let users: Vec<_> = users.iter().map(|death| death.user.as_deref()).collect();
     assert_eq!(users, [Some("e"), Some("d"), Some("c")]);
+}
+
+#[test]
+fn a_record_names_who_asked_for_the_end_and_what_the_reason_stands_for() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    let mut stage = Stage::with(Settings::default(), options);
+    let newest = |stage: &Stage| {
+        let death = stage.server.gate().deaths().next().expect("there is one");
+        (death.reason, death.by, death.detail)
+    };
+    stage.login("ann");
+    stage.dial(crate::world::Path::default());
+    stage.settle();
+    let full = (
+        CloseReason::Overloaded,
+        EndedBy::Gate,
+        Some(EndDetail::Connections),
+    );
+    assert_eq!(newest(&stage), full);
+    assert_eq!(stage.server.gate_mut().kick("ann"), 1);
+    stage.settle();
+    let kicked = (CloseReason::Kicked, EndedBy::Application, None);
+    assert_eq!(newest(&stage), kicked);
+    let bob = stage.login("bob");
+    stage.say(bob, "quit\n");
+    stage.settle();
+    assert_eq!(newest(&stage), (CloseReason::Quit, EndedBy::Client, None));
+    stage.login("cid");
+    stage.expect_drain(Duration::ZERO);
+    stage.server.gate_mut().shut_down();
+    stage.settle();
+    let left = (CloseReason::Shutdown, EndedBy::Application, None);
+    assert_eq!(newest(&stage), left);
 }

@@ -37,6 +37,38 @@ fn connections_are_kicked_by_user_and_by_id() {
 }
 
 #[test]
+fn a_close_tells_who_asked_for_it_and_what_its_reason_stands_for() {
+    let daemon = daemon("", "bad_requests_max = 1");
+    let mut http = daemon.http();
+    let newest = |http: &mut crate::http::Http| {
+        let told = http.json("/v1/closes?limit=1");
+        let row = &told["closes"][0];
+        json!([row["reason"], row["by"], row["detail"]])
+    };
+    let mut alice = daemon.user("alice");
+    http.post("/v1/kick", r#"{"user":"alice"}"#);
+    alice.hears("close kicked");
+    assert_eq!(newest(&mut http), json!(["kicked", "operator", null]));
+    let mut first = daemon.user("alice");
+    let mut alice = daemon.user("alice");
+    first.hears("close replaced");
+    assert_eq!(newest(&mut http), json!(["replaced", "same user", null]));
+    http.post("/v1/bans", r#"{"user":"alice"}"#);
+    alice.hears("close banned");
+    assert_eq!(newest(&mut http), json!(["banned", "operator", "user"]));
+    let mut bob = daemon.user("bob");
+    bob.send("nonsense\n");
+    bob.hear_text();
+    bob.closes("protocol");
+    let told = json!(["protocol", "gate", "bad_requests_max"]);
+    assert_eq!(newest(&mut http), told);
+    let mut bob = daemon.user("bob");
+    http.post("/v1/bans", r#"{"cidr":"127.0.0.0/8","ttl_ms":1}"#);
+    bob.hears("close banned");
+    assert_eq!(newest(&mut http), json!(["banned", "operator", "address"]));
+}
+
+#[test]
 fn who_is_banned_is_ended_and_not_let_in_until_it_is_over() {
     let daemon = daemon("", "");
     let mut http = daemon.http();
