@@ -3,6 +3,7 @@
 //! All of them are judged before the first is sent; then they are sent in order, in slices.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::time::Duration;
 use std::vec::IntoIter;
 
@@ -145,6 +146,9 @@ fn whom(to: To, facts: &Facts) -> Result<Whom, Refusal> {
     if names.len() > facts.limits.page_max as usize {
         return Err(Refusal::too_large("users: too many in one message"));
     }
+    // Who is named twice gets one message and is counted once.
+    let mut known = HashSet::with_capacity(names.len());
+    names.retain(|name| known.insert(name.clone()));
     for name in &names {
         check_user(name).map_err(|error| Refusal::bad_request(format!("user: {error}")))?;
     }

@@ -55,6 +55,19 @@ fn messages_reach_users_topics_and_everyone() {
     let several = id(&told);
     alice.hears(format!("msg {several} - all"));
     bob.hears(format!("msg {several} - all"));
+    // Each of them once, however often he is named.
+    let to = json!({"users": ["alice", "bob", "alice", "nobody", "alice", "nobody"]});
+    let told = push(&mut http, &json!({"to": to, "body": "once", "ack": true}));
+    assert_eq!(counts(&told), [2, 1, 0]);
+    let once = id(&told);
+    alice.hears(format!("msga {once} - once"));
+    bob.hears(format!("msga {once} - once"));
+    alice.asks("ping", "pong");
+    let told = http.json(&format!("/v1/messages/{once}"));
+    assert_eq!(
+        (&told["pending"], &told["attempts"]),
+        (&3.into(), &2.into())
+    );
     let told = push(&mut http, &json!({"to": {"topic": "nothing"}, "body": 1}));
     assert_eq!(counts(&told), [0, 0, 0]);
     let told = push(&mut http, &json!({"to": {"user": "nobody"}, "body": 1}));
