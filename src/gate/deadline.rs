@@ -28,6 +28,8 @@ pub(crate) enum Cause {
     Stuck(End),
     /// A ping is to be sent.
     Ping,
+    /// A message that was sent is of no use any more.
+    Expired,
     /// A message is to be sent again.
     Ack,
     /// The goodbye took too long.
@@ -87,6 +89,12 @@ impl Gate {
         };
         if conn.is_open() {
             real.consider_span(conn.opened, rules.lifetime, Cause::Lifetime);
+            if conn.flags.has(Flags::TRACKS) {
+                let unacked = conn.unacked().iter();
+                for at in unacked.filter_map(|sent| sent.letter.expires) {
+                    real.consider(at, Cause::Expired);
+                }
+            }
         }
         real.at
             .unwrap_or_else(|| (self.clock.real().after(NOW_AND_THEN), Cause::Nothing))

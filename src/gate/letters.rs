@@ -65,7 +65,7 @@ impl Gate {
     /// Notes that the letter's copy was just appended to the outbox.
     pub(crate) fn track(&mut self, index: u32, letter: Arc<Letter>) {
         self.note(letter.id, Turn::Sent);
-        let sent = self.clock.live();
+        let (sent, has_end) = (self.clock.live(), letter.expires.is_some());
         let conn = self.conns.at_mut(index);
         let end = conn.bytes_out + conn.waiting() as u64;
         conn.extra().unacked.push(Unacked {
@@ -76,6 +76,9 @@ impl Gate {
             was_given_up: false,
         });
         conn.flags.set(Flags::TRACKS);
+        if has_end {
+            self.touch(index);
+        }
     }
 
     /// The connection ends while its own request is in hand: the letters held behind the answer
@@ -93,6 +96,19 @@ impl Gate {
 
     /// The connection says that message `id` has arrived: one ack settles it for all of the user's.
     pub(crate) fn acknowledge(&mut self, index: u32, id: u64) {
+        let settled = self.settle_for_all(index, id);
+        self.stats.letters.acked += u64::from(settled);
+        if settled {
+            self.note(id, Turn::Acked);
+        }
+        if settled && self.conns.at(index).flags.has(Flags::COLLECTS) {
+            self.collect(index);
+        }
+    }
+
+    /// Takes a message from all of the user's connections, and from his mailbox: whether it was in
+    /// one of them.
+    pub(crate) fn settle_for_all(&mut self, index: u32, id: u64) -> bool {
         let user = self.conns.at(index).user;
         let mut settled = self.settle(index, id);
         if user != NONE {
@@ -105,13 +121,7 @@ impl Gate {
                 settled = true;
             }
         }
-        self.stats.letters.acked += u64::from(settled);
-        if settled {
-            self.note(id, Turn::Acked);
-        }
-        if settled && self.conns.at(index).flags.has(Flags::COLLECTS) {
-            self.collect(index);
-        }
+        settled
     }
 
     fn settle(&mut self, index: u32, id: u64) -> bool {
@@ -147,9 +157,7 @@ impl Gate {
                 .find(|sent| sent.letter.id == id);
             let Some(sent) = found.cloned() else { continue };
             if sent.letter.is_expired(real) {
-                self.settle(index, id);
-                self.stats.letters.expired += 1;
-                self.note(id, Turn::Expired);
+                self.expire_letter(index, id);
             } else if sent.attempts >= attempts_max {
                 self.settle(index, id);
                 self.give_up(self.conns.at(index).user, sent.letter);

@@ -22,6 +22,7 @@ pub(crate) mod deadline;
 mod deaths;
 pub(crate) mod end;
 mod events;
+mod expiry;
 pub(crate) mod fanout;
 mod input;
 mod lag;

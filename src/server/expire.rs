@@ -96,6 +96,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
                 self.gate.cut_at(index, end);
             }
             Cause::Stuck(end) => self.gate.close_at(index, end),
+            Cause::Expired => self.gate.expire_letters(index),
             Cause::Ping => {
                 self.gate.conns.at_mut(index).flags.set(Flags::PINGED);
                 self.gate.reply(index, &Reply::Ping, None);

@@ -140,6 +140,39 @@ fn what_is_parked_expires_after_its_time() {
 }
 
 #[test]
+fn what_was_sent_expires_on_time_and_once_for_all_devices() {
+    let options = Options {
+        users: UserPolicy::Devices(2),
+        ..Options::default()
+    };
+    let settings = Settings {
+        idle_timeout: None,
+        ..Settings::default()
+    };
+    let mut stage = Stage::with(settings, options);
+    let devices = [stage.login("bob"), stage.login("bob")];
+    let push = Push {
+        from: None,
+        body: Body::Text(Cow::Borrowed("brief")),
+        ack: true,
+        ttl: Some(ms(1_500)),
+    };
+    let target = Target::User("bob");
+    stage.server.gate_mut().push(target, &push).expect("sent");
+    stage.pass(ms(1_450));
+    assert_eq!(stage.server.gate().stats().letters.expired, 0);
+    stage.pass(ms(70));
+    assert_eq!(stage.server.gate().stats().letters.expired, 1);
+    // Long before it would have been sent again, and then it is not.
+    stage.pass(s(30));
+    assert_eq!(stage.server.gate().stats().letters.expired, 1);
+    assert_eq!(stage.server.gate().parked(), 0);
+    for device in devices {
+        assert_eq!(texts(&mut stage, device), ["brief"]);
+    }
+}
+
+#[test]
 fn a_full_mailbox_refuses_the_newest() {
     let settings = Settings {
         offline_max: 2,

@@ -1,5 +1,7 @@
 //! What a backend does: messages to users, topics and everyone; what became of them.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::daemon;
@@ -188,6 +190,16 @@ fn what_became_of_a_message_can_be_asked() {
     eventually("it expires", || {
         (http.json(&target)["state"] == "expired").then_some(())
     });
+    // The same for who is here and does not acknowledge: not only when it would be sent again.
+    let brief = json!({"to": {"user": "alice"}, "body": 1, "ack": true, "ttl_ms": 300});
+    let (told, began) = (push(&mut http, &brief), Instant::now());
+    let target = format!("/v1/messages/{}", told["id"]);
+    assert_eq!(http.json(&target)["state"], "pending");
+    eventually("it expires", || {
+        (http.json(&target)["state"] == "expired").then_some(())
+    });
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
     // No room for a second one.
     let parked = json!({"to": {"user": "carol"}, "body": 1, "ack": true});
     assert_eq!(counts(&push(&mut http, &parked)), [0, 1, 0]);

@@ -1,0 +1,29 @@
+//! Messages that were sent, are not acknowledged, and of no use any more. What is parked expires by
+//! the timer of its user.
+
+use super::Gate;
+use super::conn::Flags;
+use super::receipts::Turn;
+
+impl Gate {
+    /// Gives up what a connection has not acknowledged by the end of its time.
+    pub(crate) fn expire_letters(&mut self, index: u32) {
+        let real = self.clock.real();
+        let unacked = self.conns.at(index).unacked().iter();
+        let expired = unacked.filter(|sent| sent.letter.is_expired(real));
+        let expired: Vec<u64> = expired.map(|sent| sent.letter.id).collect();
+        for id in expired {
+            self.expire_letter(index, id);
+        }
+        if self.conns.at(index).flags.has(Flags::COLLECTS) {
+            self.collect(index);
+        }
+    }
+
+    /// The same for one message, which counts once for all connections of the user.
+    pub(crate) fn expire_letter(&mut self, index: u32, id: u64) {
+        self.settle_for_all(index, id);
+        self.stats.letters.expired += 1;
+        self.note(id, Turn::Expired);
+    }
+}
