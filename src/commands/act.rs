@@ -256,6 +256,14 @@ fn changes(told: &Told, done: &str, verb: &str) -> String {
             String::new(),
         ]);
     }
-    let many = count(changes.len() as u64, "setting");
-    format!("{done}; {many} {verb}\n\n{}", table.text())
+    // As the log counts them.
+    let restart = changes.iter().filter(|one| one["needs_restart"] == true);
+    let restart = restart.count();
+    let many = count((changes.len() - restart) as u64, "setting");
+    let later = match restart {
+        0 => String::new(),
+        1 => String::from(", 1 needs a restart"),
+        more => format!(", {more} need a restart"),
+    };
+    format!("{done}; {many} {verb}{later}\n\n{}", table.text())
 }

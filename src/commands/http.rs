@@ -150,8 +150,14 @@ impl Admin {
             (401, Some(_)) => "; the token is another one",
             _ => "",
         };
-        let (code, why) = (shown(code), shown(why));
-        let text = format!("{}: {status} {code}: {why}{hint}", self.place);
+        let code = shown(code);
+        // Each of several mistakes has a line of its own.
+        let lines: Vec<String> = why.lines().map(shown).collect();
+        let why = match &lines[..] {
+            [one] => format!(" {one}"),
+            many => many.iter().map(|line| format!("\n  {line}")).collect(),
+        };
+        let text = format!("{}: {status} {code}:{why}{hint}", self.place);
         if matches!((status, &code[..]), (404, _) | (503, "unavailable")) {
             Problem::Missing(text)
         } else {

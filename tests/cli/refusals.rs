@@ -55,7 +55,7 @@ fn a_reload_and_a_check_tell_what_changes() {
     assert!(
         outcome
             .stdout
-            .starts_with("reloaded; 2 settings changed\n\nSETTING ")
+            .starts_with("reloaded; 1 setting changed, 1 needs a restart\n\nSETTING ")
     );
     let topics = row(&outcome.stdout, "limits.topics");
     assert_eq!(topics[1..], ["1", "2", "at", "once", "0"]);
@@ -77,6 +77,16 @@ fn a_reload_and_a_check_tell_what_changes() {
     );
     assert_eq!((outcome.code, &outcome.stderr[..]), (Some(0), ""));
     assert_eq!(outcome.stdout, "good; nothing would change\n");
+}
+
+#[test]
+fn each_mistake_of_a_file_has_a_line_and_does_nothing_to_the_terminal() {
+    let text = r#"{"error":"bad-request","text":"c.toml:1: one\nc.toml:7: \u001b[2J two"}"#;
+    let (place, request) = answers(answer("400 Bad Request", text));
+    let outcome = ask_at(&place, &["reload"], &[]);
+    request.join().unwrap();
+    let told = "400 bad-request:\n  c.toml:1: one\n  c.toml:7: \\u{1b}[2J two\n";
+    fails(&outcome, 1, &[told]);
 }
 
 #[test]
