@@ -19,7 +19,7 @@ use crate::commands::{self, Problem};
 use crate::config::keys::{Key, SECTIONS, Takes};
 use crate::config::listener::{GROUPS, IDENTITY, LISTENER};
 use crate::config::value::nearest;
-use crate::config::{Complaint, Config, Origin, Override};
+use crate::config::{Complaint, Config, Origin, Override, Spot};
 use crate::daemon::{self, Source, Surroundings, read};
 
 const FAILED: u8 = 1;
@@ -408,10 +408,21 @@ fn check(matches: &ArgMatches, check_matches: &ArgMatches) -> Result<(), Failure
     if check_matches.contains_id("against") {
         return commands::check_against(check_matches, token(), &text).map_err(Failure::from);
     }
-    for warning in config.warnings() {
+    // What serve would say of the token.
+    let token = daemon::admin_token(&config.admin);
+    let (_, of_token) = token.map_err(|error| Failure::File(at_token(path, &config, &error)))?;
+    for warning in config.warnings().iter().chain(&of_token) {
         let _ = writeln!(io::stderr(), "pulsegate: warning: {warning}");
     }
     print(&format!("{}: good; {}\n", path.display(), summary(&config)))
+}
+
+fn at_token(path: &Path, config: &Config, error: &daemon::DaemonError) -> String {
+    let path = path.display();
+    match config.origin(Spot::Global("admin", "token_file")) {
+        Some(Origin::File(line)) => format!("{path}:{line}: {error}"),
+        _ => format!("{path}: {error}"),
+    }
 }
 
 /// Where it would listen, in a line.

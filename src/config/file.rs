@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::keys::{Key, SECTIONS, Section};
 use super::listener::{IDENTITY, LISTENER};
 use super::value::{Value, Wrong, nearest};
-use super::{Complaint, Config, Origin, Spot};
+use super::{Admin, AdminBind, Complaint, Config, Origin, Spot};
 use crate::settings::Settings;
 
 /// A file being read.
@@ -44,7 +44,28 @@ pub(crate) fn read(
         return Err(reader.complaints);
     }
     reader.walk(table.get_ref());
-    Ok(reader.complaints)
+    let complaints = reader.complaints;
+    // Up to here all that is set was set by the file.
+    if let Some(folder) = path.parent() {
+        anchor(&mut config.admin, folder);
+    }
+    Ok(complaints)
+}
+
+/// Relative paths in a file begin at its folder, wherever the daemon is started.
+fn anchor(admin: &mut Admin, folder: &Path) {
+    if folder.as_os_str().is_empty() {
+        return;
+    }
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let bound = match &mut admin.bind {
+        AdminBind::Unix(path) => Some(path),
+        AdminBind::Off | AdminBind::Tcp(_) => None,
+    };
+    for path in admin.token_file.as_mut().into_iter().chain(bound) {
+        // One that is absolute stays as it is.
+        *path = folder.join(&*path);
+    }
 }
 
 impl Reader<'_> {

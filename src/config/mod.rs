@@ -250,7 +250,8 @@ impl fmt::Display for AdminBind {
 }
 
 impl Config {
-    /// Reads a file's text. `path` is for complaints only.
+    /// Reads a file's text. Complaints name `path`, and relative paths in the text begin at its
+    /// folder; it is not looked at.
     ///
     /// # Errors
     /// Everything that is wrong with it, by line.

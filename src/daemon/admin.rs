@@ -1,6 +1,7 @@
 //! Opens the admin interface: reads its token, binds it, says where it is.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use log::warn;
@@ -17,15 +18,9 @@ const TOKEN_SHORT: usize = 16;
 
 /// What requests must show.
 pub(super) fn access(admin: &Admin) -> Result<AdminAccess, DaemonError> {
-    let token = match (&admin.token, admin.token_file.as_deref()) {
-        _ if admin.bind == AdminBind::Off => None,
-        (Some(token), _) => Some(token.clone()),
-        (None, Some(file)) => Some(token_in(file)?),
-        (None, None) => None,
-    };
-    let is_short = |token: &Secret| token.reveal().len() < TOKEN_SHORT;
-    if token.as_ref().is_some_and(is_short) {
-        warn!("the admin token has fewer than {TOKEN_SHORT} characters: it can be guessed");
+    let (token, warnings) = token(admin)?;
+    for warning in warnings {
+        warn!("{warning}");
     }
     Ok(AdminAccess {
         token: token.map(|token| token.reveal().to_owned()),
@@ -33,17 +28,46 @@ pub(super) fn access(admin: &Admin) -> Result<AdminAccess, DaemonError> {
     })
 }
 
+/// The token that is in force, and what an operator should know of it.
+///
+/// # Errors
+/// Where its file can not be read, or holds none.
+pub(crate) fn token(admin: &Admin) -> Result<(Option<Secret>, Vec<String>), DaemonError> {
+    let mut warnings = Vec::new();
+    let token = match (&admin.token, admin.token_file.as_deref()) {
+        _ if admin.bind == AdminBind::Off => None,
+        (Some(token), _) => Some(token.clone()),
+        (None, Some(file)) => Some(token_in(file, &mut warnings)?),
+        (None, None) => None,
+    };
+    let is_short = |token: &Secret| token.reveal().len() < TOKEN_SHORT;
+    if token.as_ref().is_some_and(is_short) {
+        warnings.push(format!(
+            "the admin token has fewer than {TOKEN_SHORT} characters: it can be guessed"
+        ));
+    }
+    Ok((token, warnings))
+}
+
 /// The token in a file: its text without the line end.
-fn token_in(path: &Path) -> Result<Secret, DaemonError> {
+fn token_in(path: &Path, warnings: &mut Vec<String>) -> Result<Secret, DaemonError> {
     let wrong = |wrong: String| DaemonError::Token {
         path: path.display().to_string(),
         wrong,
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     let token = Secret::token(&text).map_err(wrong)?;
-    let is_shared = |meta: std::fs::Metadata| meta.permissions().mode() & 0o077 != 0;
+    // What is not ours is read by a group or a list of access: it is its owner's to judge.
+    let own = rustix::process::geteuid().as_raw();
+    let is_shared = |meta: Metadata| {
+        let mask = if meta.uid() == own { 0o077 } else { 0o007 };
+        meta.mode() & mask != 0
+    };
     if std::fs::metadata(path).is_ok_and(is_shared) {
-        warn!("{} can be read by others: chmod 600", path.display());
+        warnings.push(format!(
+            "{} can be read by others: chmod 600",
+            path.display()
+        ));
     }
     Ok(token)
 }

@@ -21,6 +21,7 @@ use crate::net::mio::MioNet;
 use crate::server::Server;
 use crate::settings::{Dialect, Settings};
 
+pub(crate) use self::admin::token as admin_token;
 pub use self::reload::Source;
 pub(crate) use self::reload::read;
 pub use self::service::Surroundings;

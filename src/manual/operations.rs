@@ -19,6 +19,22 @@
 //! `Type=notify-reload` needs systemd 253; before that write `Type=notify` and `ExecReload=kill
 //! -HUP $MAINPID`.
 //!
+//! # The token
+//! `[admin] token_file` names the file that holds it; a relative path, as any in the file, begins at
+//! the folder of the configuration. It must be there and readable at start: `check` says so too,
+//! where it runs as the same user. `PULSEGATE_ADMIN_TOKEN_FILE` names another one, and
+//! `PULSEGATE_ADMIN_TOKEN` is the token itself, which everybody can read who may read the
+//! environment of the process.
+//!
+//! Under systemd the daemon has a user of its own that owns no file. Let the manager hand the token
+//! over, from a file that only root can read:
+//! ```text
+//! [Service]
+//! LoadCredential=admin.token:/etc/pulsegate/admin.token
+//! Environment=PULSEGATE_ADMIN_TOKEN_FILE=%d/admin.token
+//! ```
+//! It is read once, at start. Where it changes, restart the service.
+//!
 //! # Alive and ready
 //! Three different questions:
 //! - **Does the loop turn?** Under systemd `WATCHDOG=1` is sent by a timer of the loop itself

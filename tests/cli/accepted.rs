@@ -2,6 +2,8 @@
 //! prints.
 
 use std::fmt::Write;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
 use toml::Table;
 
@@ -33,7 +35,11 @@ fn listener(config: &Table) -> &Table {
 #[test]
 fn the_example_of_the_protocol_is_good_and_says_the_defaults() {
     let example = include_str!("example.toml");
-    let outcome = run(&["check", "c.toml"], example);
+    let token = ("admin.token", "a-token-that-nobody-guesses\n");
+    let folder = folder(&[("c.toml", example), token]);
+    let private = Permissions::from_mode(0o600);
+    std::fs::set_permissions(folder.path().join("admin.token"), private).unwrap();
+    let outcome = run_in(folder.path(), &["check", "c.toml"], &[]);
     let good = "c.toml: good; 1 listener: clients on 127.0.0.1:7373\n";
     let expected = Outcome {
         code: Some(0),

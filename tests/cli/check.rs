@@ -75,3 +75,32 @@ fn variables_and_flags_are_no_part_of_a_file() {
     assert_eq!(outcome.stderr, says);
     assert_eq!(run_in(folder.path(), &["check"], &[]).code, Some(2));
 }
+
+#[test]
+fn a_path_begins_at_the_folder_of_its_file_and_the_token_must_be_there() {
+    let config = "[log]\n[admin]\ntoken_file = \"admin.token\"\nbind = \"unix:gate.sock\"\n";
+    let folder = folder(&[]);
+    let inner = folder.path().join("etc");
+    std::fs::create_dir(&inner).unwrap();
+    std::fs::write(inner.join("c.toml"), config).unwrap();
+    let check = || run_in(folder.path(), &["check", "etc/c.toml"], &[]);
+    let outcome = check();
+    assert_eq!((outcome.code, &outcome.stdout[..]), (Some(2), ""));
+    let token = inner.join("admin.token");
+    let says = format!(
+        "pulsegate: etc/c.toml:3: admin interface: token_file {}: No such file",
+        token.display()
+    );
+    assert!(outcome.stderr.starts_with(&says), "{outcome:#?}");
+    let serve = run_in(folder.path(), &["serve", "-c", "etc/c.toml"], &[]);
+    assert_eq!(serve.code, Some(1));
+    assert!(serve.stderr.contains(token.to_str().unwrap()), "{serve:#?}");
+
+    std::fs::write(&token, "short\n").unwrap();
+    let outcome = check();
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    assert!(outcome.stderr.contains("it can be guessed"), "{outcome:#?}");
+    let said = run_in(folder.path(), &["config", "-c", "etc/c.toml"], &[]).stdout;
+    let socket = format!("\"unix:{}\"", inner.join("gate.sock").display());
+    assert!(said.contains(&socket), "{said}");
+}
