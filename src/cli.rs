@@ -2,7 +2,7 @@
 //! an exit code. This alone turns errors into text.
 //!
 //! Exit codes: 0 done, 1 it could not run, 2 the command line or the configuration is wrong, 3 a
-//! step of a script failed.
+//! step of a script failed, 4 nobody got the message of a push.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -25,6 +25,7 @@ use crate::daemon::{self, Source, Surroundings, read};
 const FAILED: u8 = 1;
 const WRONG: u8 = 2;
 const UNMET: u8 = 3;
+const NOBODY: u8 = 4;
 
 const AFTER_HELP: &str = "\
 Durations are written \"500ms\", \"60s\", \"1m30s\", sizes \"64KiB\" or in bytes.
@@ -48,6 +49,8 @@ enum Failure {
     Run(String),
     /// A script's step did not come to what it says.
     Unmet(String),
+    /// A message was sent that nobody got.
+    Nobody,
     /// Our output is not taken.
     Output(io::Error),
 }
@@ -88,6 +91,7 @@ impl From<Problem> for Failure {
             }
             Problem::Run(text) | Problem::Missing(text) => Self::Run(text),
             Problem::Unmet(text) => Self::Unmet(text),
+            Problem::Nobody => Self::Nobody,
             Problem::Output(error) => Self::Output(error),
         }
     }
@@ -112,6 +116,7 @@ impl Failure {
             Self::File(text) => (WRONG, text),
             Self::Run(text) => (FAILED, text),
             Self::Unmet(text) => (UNMET, text),
+            Self::Nobody => (NOBODY, String::from("nobody got it")),
             // A reader that has seen enough is no failure.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return ExitCode::SUCCESS;

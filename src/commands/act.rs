@@ -112,7 +112,11 @@ pub(super) fn push(session: &Session<'_>) -> Result<(), Problem> {
         let (offline, dropped) = (number(told, "offline"), number(told, "dropped"));
         let offline = count(offline, "user");
         format!("message {id}: queued for {queued}, parked for {offline}, {dropped} got nothing\n")
-    })
+    })?;
+    match number(&told.json, "queued") + number(&told.json, "offline") {
+        0 => Err(Problem::Nobody),
+        _ => Ok(()),
+    }
 }
 
 fn body(session: &Session<'_>) -> Result<Value, Problem> {

@@ -34,6 +34,8 @@ pub(crate) enum Problem {
     Missing(String),
     /// A step of a script did not come to what it says: which one, and why.
     Unmet(String),
+    /// It was done, and nobody got what was sent.
+    Nobody,
     /// Our output is not taken.
     Output(io::Error),
 }
@@ -90,7 +92,7 @@ const COMMANDS: &[Known] = &[
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 it could not be done (no daemon there, or it refused: the message says
-where and why), 2 the command line is wrong.";
+where and why), 2 the command line is wrong, 4 nobody got the message of a push.";
 
 /// What a command works with.
 struct Session<'a> {

@@ -11,6 +11,8 @@
 //! | 0 | it was told to leave, and has left |
 //! | 1 | it could not run: an address, the descriptor limit, a broken poll |
 //! | 2 | the command line or the configuration is wrong; another start does not mend it |
+//! | 3 | a step of a script of `connect` failed |
+//! | 4 | `push` was answered, and nobody got the message: neither here nor parked |
 //! | 101 | a bug was found, and going on with broken books would be worse: restart it |
 //!
 //! `tools/systemd/` has a service and, for whoever wants it, a socket unit. With the socket unit

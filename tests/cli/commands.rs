@@ -198,10 +198,14 @@ fn a_push_reaches_a_user_a_topic_and_everyone() {
     assert!(bob.line().ends_with(" sure"));
     told(&daemon, &["push", "--user", "alice", "--", "-dash"]);
     assert!(alice.line().ends_with(" -dash"));
-    assert_eq!(
-        json(&daemon, &["push", "--user", "nobody", "x"])["dropped"],
-        1
-    );
+    // Nobody got it: scripts see that without reading.
+    let outcome = ask(&daemon, &["push", "--user", "nobody", "x", "--json"]);
+    let told_of: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!((outcome.code, &told_of["dropped"]), (Some(4), &1.into()));
+    assert_eq!(outcome.stderr, "pulsegate: nobody got it\n");
+    let outcome = ask(&daemon, &["push", "--topic", "empty", "x"]);
+    assert_eq!(outcome.code, Some(4), "{outcome:#?}");
+    told(&daemon, &["push", "--user", "nobody", "--ack", "x"]);
 
     fails(
         &ask(&daemon, &["push", "--user", "a b", "x"]),
