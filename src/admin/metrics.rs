@@ -248,7 +248,7 @@ fn admin(facts: &Facts, page: &mut Exposition) {
 fn process(gate: &Gate, facts: &Facts, page: &mut Exposition) {
     let process = &facts.process;
     let sockets = u64::from(gate.sockets()) + facts.peers as u64;
-    let text = "Descriptors of connections.";
+    let text = "Sockets of connections, clients' and the admin interface's; see process_open_fds.";
     page.gauge("open_fds", text, sockets);
     let text = "Descriptors that the process may have.";
     page.gauge("fd_limit", text, process.descriptors_max);

@@ -37,6 +37,9 @@ fn the_alerts_watch_what_is_told() {
     let lines = text.lines().filter(|line| !line.trim().starts_with('#'));
     let queries: Vec<String> = lines.map(str::to_owned).collect();
     judge(&queries);
+    // Of all descriptors, not of connections alone.
+    let near = queries.iter().find(|line| line.contains("_fds > "));
+    assert!(near.is_some_and(|line| line.trim().starts_with("process_open_fds > ")));
 }
 
 #[test]
