@@ -46,6 +46,10 @@ pub(crate) fn reload(ask: &Ask<'_>, gate: &mut Gate) -> Result<Answer, Refusal> 
             return Err(Refusal::bad_request("a reload takes no wishes"));
         }
     }
+    // Nothing holds any more that could be changed.
+    if gate.is_draining || gate.is_stop_asked {
+        return Err(Refusal::new(409, "draining", "the shutdown has begun"));
+    }
     begin(gate, Configure::Reload)
 }
 

@@ -77,7 +77,11 @@
 //! - `data` that no reader has room for is refused with `overloaded`. Bytes that are not UTF-8 come
 //!   as `body_hex`. `seq` counts what a reader got or lost.
 //! - A tap shows frames as text (`body`), `in` and `out`, for a minute where nobody says.
-//! - A drain does what SIGTERM does; a second one is refused with 409.
+//! - A drain does what SIGTERM does; a second one is refused with 409, and so is a reload.
+//! - `/v1/check` takes the text of a configuration, of any content type, or a JSON string of it. It
+//!   changes nothing, also where it is asked during a drain. It is judged with the flags and
+//!   variables of the daemon over it, and answered as a reload: what would differ from what is in
+//!   force, or 400 with every mistake, one a line. Where a `token_file` is there, nobody looks.
 //! - Who logs in under a banned name is told `close banned`.
 //!
 //! # Ends

@@ -143,6 +143,8 @@ fn a_drain_is_answered_tells_everybody_and_ends_the_daemon() {
     http.get("/readyz").refuses(503, "draining");
     assert_eq!(http.get("/healthz").status, 200);
     http.post("/v1/drain", "{}").refuses(409, "draining");
+    http.post("/v1/reload", "{}").refuses(409, "draining");
+    assert_eq!(http.post("/v1/check", "").status, 200);
     for client in &mut clients {
         client.hears_some("close shutdown ");
     }
