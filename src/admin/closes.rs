@@ -117,10 +117,9 @@ impl Work for Closes {
 }
 
 fn row<'a>(gate: &'a Gate, facts: &Facts, death: &'a Death) -> Row<'a> {
-    let ago = gate.now().saturating_sub(death.at);
     let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     Row {
-        at: millis(facts.wall.saturating_sub(ago)),
+        at: facts.point(death.ended),
         connection: death.conn.to_u64(),
         user: death.user.as_deref(),
         address: death.peer.to_string(),

@@ -152,19 +152,20 @@ impl Table for Connections {
 /// What is told of a connection; times in milliseconds since 1970.
 pub(crate) fn row<'a>(gate: &'a Gate, facts: &Facts, slot: u32) -> Row<'a> {
     let conn = gate.conns.at(slot);
-    let live = gate.clock.live();
-    let when = |ago: Duration| {
-        let at = facts.wall.saturating_sub(ago);
-        u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
+    // In whole ticks, so that the same tick is always the same point.
+    let now = gate.clock.lived() + gate.stalled();
+    let when = |tick: Tick| {
+        let ago = gate.clock.live().since(tick).duration();
+        facts.point(now.saturating_sub(ago))
     };
     Row {
         id: gate.conns.id(slot).to_u64(),
         user: (conn.user != NONE).then(|| gate.user_at(conn.user)),
         address: conn.peer().to_string(),
         listener: &gate.rules_of(slot).settings.name,
-        opened: when(Duration::from_secs(age(gate, conn))),
-        last_in: when(live.since(conn.last_in).duration()),
-        last_out: when(live.since(conn.last_out).duration()),
+        opened: facts.point(Duration::from_secs(conn.opened_seconds.into())),
+        last_in: when(conn.last_in),
+        last_out: when(conn.last_out),
         bytes_in: conn.bytes_in,
         bytes_out: conn.bytes_out,
         frames_in: conn.frames_in,

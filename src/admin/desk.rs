@@ -24,6 +24,9 @@ pub(crate) struct Facts {
     pub(crate) held: usize,
     /// The wall clock, this turn.
     pub(crate) wall: Duration,
+    /// What the wall clock showed when that of the loop began. Points in time are counted from it,
+    /// so that each is told as the same however often it is asked for.
+    epoch: Duration,
     /// The same when the loop began.
     pub(crate) began: Duration,
     /// The wall clock when a configuration was taken over, how many had been by then.
@@ -35,6 +38,9 @@ pub(crate) struct Facts {
     /// Connections now.
     pub(crate) peers: usize,
 }
+
+/// Where the wall clock is off by more, it was set.
+const CLOCK_SET: Duration = Duration::from_millis(500);
 
 impl Facts {
     pub(crate) fn new(
@@ -50,12 +56,28 @@ impl Facts {
             bodies: 0,
             held: 0,
             wall,
+            epoch: Duration::MAX,
             began: wall,
             configured: (wall, 0),
             process: Process::default(),
             answered: [0; 4],
             peers: 0,
         }
+    }
+
+    /// Takes a reading of the wall clock; `now` is how long the loop has run.
+    pub(crate) fn read_wall(&mut self, wall: Duration, now: Duration) {
+        self.wall = wall;
+        let epoch = wall.saturating_sub(now);
+        if epoch.abs_diff(self.epoch) > CLOCK_SET {
+            self.epoch = epoch;
+        }
+    }
+
+    /// A point in time, `at` since the loop began, in milliseconds since 1970.
+    pub(crate) fn point(&self, at: Duration) -> u64 {
+        let at = self.epoch.saturating_add(at);
+        u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// A reload has news for us in the turn in which it takes place.

@@ -35,6 +35,8 @@ pub struct Death {
     pub listener: ListenerId,
     /// When it ended, on the clock that [`Gate::now`] shows.
     pub at: Duration,
+    /// The same on the clock that goes on while the loop stalls.
+    pub(crate) ended: Duration,
     /// How long it had lived, in whole seconds.
     pub age: Duration,
     /// How long the peer had been silent; what the loop slept through and pauses of reading are
@@ -87,6 +89,7 @@ impl Gate {
             peer: conn.peer(),
             listener: conn.listener,
             at: self.now(),
+            ended: self.clock.elapsed(),
             age: Duration::from_secs(u64::from(seconds)),
             silent: live.since(conn.last_in).duration(),
             unsent: live.since(conn.last_out).duration(),

@@ -142,7 +142,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             return;
         };
         let (net, gate) = (&mut self.net, &mut self.gate);
-        office.facts.wall = net.wall();
+        office.facts.read_wall(net.wall(), gate.clock.elapsed());
         office.facts.note_reloads(gate);
         if office
             .asked

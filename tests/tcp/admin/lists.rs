@@ -207,3 +207,24 @@ fn one_user_and_how_he_left() {
         Value::Array(Vec::new())
     );
 }
+
+#[test]
+fn a_point_in_time_is_the_same_however_often_it_is_asked_for() {
+    let daemon = daemon("", "");
+    let mut http = daemon.http();
+    let _here = daemon.user("alice");
+    daemon.user("bob").asks("quit", "close quit");
+    let ended = eventually("it is recorded", || {
+        let told = http.json("/v1/closes")["closes"][0].clone();
+        (!told.is_null()).then_some(told)
+    });
+    let open = http.json("/v1/connections")["connections"][0].clone();
+    for _ in 0..300 {
+        let told = http.json("/v1/closes")["closes"][0].clone();
+        assert_eq!(told["at"], ended["at"]);
+        let told = http.json("/v1/connections")["connections"][0].clone();
+        for key in ["opened", "last_in", "last_out"] {
+            assert_eq!(told[key], open[key], "{key}");
+        }
+    }
+}
