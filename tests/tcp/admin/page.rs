@@ -76,6 +76,9 @@ fn a_browser_shows_who_is_connected() {
     assert_eq!(text_of(&dom, "open"), "3", "{dom}");
     assert_eq!(text_of(&dom, "online"), "2");
     assert_eq!(text_of(&dom, "state"), "running");
+    assert!(text_of(&dom, "lag").ends_with('s'), "{dom}");
+    assert!(dom.contains("limit 100 ms"), "{dom}");
+    assert!(dom.contains("<dt>whole process, measured</dt>"), "{dom}");
     assert!(dom.contains("<title>3 – pulsegate</title>"), "{dom}");
     assert!(dom.contains("<dt>quit</dt>"), "{dom}");
     assert!(dom.contains("<path class=\"one\" d=\"M"), "no line: {dom}");
