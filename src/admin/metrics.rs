@@ -210,7 +210,7 @@ fn memory(gate: &Gate, facts: &Facts, page: &mut Exposition) {
             ],
         );
     let ceiling = gate.ceiling();
-    let text = "Memory in use, by what for: budgets as counted, tables by their entries.";
+    let text = "Memory reckoned: budgets as counted, tables by entries, the program at its most.";
     page.family("memory_bytes", Kind::Gauge, text)
         .each("part", gate.memory(facts.held).parts());
     let text = "Memory that may be in use, by what for; the sum is the ceiling.";

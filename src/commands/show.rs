@@ -133,15 +133,15 @@ pub(crate) fn seconds(seconds: u64) -> String {
     }
 }
 
-/// Bytes, in the unit that matters.
+/// Bytes, in the unit that matters; rounded up, as the log and the page do it.
 pub(crate) fn bytes(bytes: u64) -> String {
-    let mut unit = 1;
+    let mut unit = 1_u64;
     for name in ["B", "KiB", "MiB", "GiB", "TiB"] {
         if bytes / unit < 1_024 || name == "TiB" {
-            let tenth = bytes % unit * 10 / unit;
-            return match bytes / unit {
-                whole @ 0..=9 if unit > 1 => format!("{whole}.{tenth} {name}"),
-                whole => format!("{whole} {name}"),
+            let tenths = u128::from(bytes) * 10;
+            return match tenths.div_ceil(unit.into()) {
+                tenths @ 0..=99 if unit > 1 => format!("{}.{} {name}", tenths / 10, tenths % 10),
+                _ => format!("{} {name}", bytes.div_ceil(unit)),
             };
         }
         unit *= 1_024;
@@ -190,15 +190,15 @@ mod tests {
         let short = ["0ms", "999ms", "1.5s", "59s", "1m01s", "1h01m", "1d01h"];
         assert_eq!(spans, short);
         assert_eq!([0, 9, 75].map(seconds), ["0s", "9s", "1m15s"]);
-        let sizes = [0, 1_023, 1_024, 1_536, 20 << 10, 3 << 20, u64::MAX].map(bytes);
+        let sizes = [0, 1_023, 1_024, 1_537, 20 << 10, (3 << 20) + 1, u64::MAX].map(bytes);
         let short = [
             "0 B",
             "1023 B",
             "1.0 KiB",
-            "1.5 KiB",
+            "1.6 KiB",
             "20 KiB",
-            "3.0 MiB",
-            "16777215 TiB",
+            "3.1 MiB",
+            "16777216 TiB",
         ];
         assert_eq!(sizes, short);
         assert_eq!(time_of_day(86_400_000 + 3_723_004), "01:02:03.004");

@@ -118,7 +118,8 @@ fn charge(column: &Arc<AtomicUsize>, bytes: usize) -> Charge {
 /// use of that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ceiling {
-    /// The program, its tables that do not grow with connections, absent users, spare buffers.
+    /// The program, its tables that do not grow with connections, absent users, spare buffers. The
+    /// program counts with the most it may take, also in what is in use.
     pub fixed: u64,
     /// Connections with their users and topics, at their number's limit.
     pub connections: u64,

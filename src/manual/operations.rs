@@ -22,8 +22,8 @@
 //! -HUP $MAINPID`.
 //!
 //! # The token
-//! `[admin] token_file` names the file that holds it; a relative path, as any in the file, begins at
-//! the folder of the configuration. It must be there and readable at start: `check` says so too,
+//! `[admin] token_file` names the file that holds it; a relative path, as any in the file, begins
+//! at the folder of the configuration. It must be there and readable at start: `check` says so too,
 //! where it runs as the same user. `PULSEGATE_ADMIN_TOKEN_FILE` names another one, and
 //! `PULSEGATE_ADMIN_TOKEN` is the token itself, which everybody can read who may read the
 //! environment of the process.
@@ -115,11 +115,12 @@
 //!   `input_budget`: half frames; `output_budget`: readers that lag
 //! - letters `dropped`: a mailbox or `offline_budget` is full. *Do*: longer absence than planned
 //! - `panics`: a bug; one connection each. *Do*: report it with the log line
-//! - `stalled` (`stalled_ms`, `event_loop_stalled_seconds_total`): by how much the loop woke up later
-//!   than it had asked to, or went on with a turn, where that was more than half a second. It asks
-//!   to be woken at the next deadline: a stop (SIGSTOP, a suspension) counts from there on, and not
-//!   at all where it ends before. With connections that have deadlines that is a second at most; a
-//!   loop with nothing to wait for never stalls. *Do*: processor time, swapping, a stopped machine
+//! - `stalled` (`stalled_ms`, `event_loop_stalled_seconds_total`): by how much the loop woke up
+//!   later than it had asked to, or went on with a turn, where that was more than half a second. It
+//!   asks to be woken at the next deadline: a stop (SIGSTOP, a suspension) counts from there on,
+//!   and not at all where it ends before. With connections that have deadlines that is a second at
+//!   most; a loop with nothing to wait for never stalls. *Do*: processor time, swapping, a stopped
+//!   machine
 //!
 //! # What the log says
 //! Lines for single connections are `debug`; from `info` up a line is about the daemon. A call site
