@@ -303,7 +303,7 @@ impl Client {
         let until = Instant::now() + patience;
         let mut state = self.shared.lock();
         loop {
-            match state.machine.outcome(request) {
+            match state.machine.outcome(self.shared.now(), request) {
                 Some(Outcome::Done(grant)) => return Ok(grant),
                 Some(Outcome::Refused(refusal)) => return Err(CallError::Refused(refusal)),
                 Some(Outcome::Unknown) => return Err(CallError::Unknown),

@@ -273,7 +273,9 @@ impl Machine {
     /// The next thing that has happened. A message that is taken is acknowledged, where the client
     /// does that by itself: look at [`output`](Self::output) again.
     pub fn event(&mut self, now: Duration) -> Option<Event> {
+        let was_deaf = !self.wants_input();
         let event = self.events.pop_front()?;
+        self.listen(now, was_deaf);
         if let Event::Message(letter) = &event
             && self.options.acks == Acks::Itself
             && self.seen.is_owed(letter.id)
@@ -290,13 +292,23 @@ impl Machine {
     }
 
     /// Takes what became of a request out of the waiting events, where it is there.
-    pub fn outcome(&mut self, wanted: RequestId) -> Option<Outcome> {
+    pub fn outcome(&mut self, now: Duration, wanted: RequestId) -> Option<Outcome> {
+        let was_deaf = !self.wants_input();
         let is_it =
             |event: &Event| matches!(event, Event::Answer { request, .. } if *request == wanted);
         let at = self.events.iter().position(is_it)?;
-        match self.events.remove(at) {
+        let answer = self.events.remove(at);
+        self.listen(now, was_deaf);
+        match answer {
             Some(Event::Answer { outcome, .. }) => Some(outcome),
             _ => None,
+        }
+    }
+
+    /// Events were taken: where nothing was read since too many waited, reading begins again.
+    fn listen(&mut self, now: Duration, was_deaf: bool) {
+        if was_deaf && self.wants_input() {
+            self.wire.listen(now);
         }
     }
 

@@ -160,6 +160,13 @@ impl Wire {
         }
     }
 
+    /// Reading begins again after a pause of ours: the server has not been silent meanwhile.
+    pub(super) fn listen(&mut self, now: Duration) {
+        if self.owing.is_some() {
+            self.owing = Some(Stamp::of(now));
+        }
+    }
+
     /// Takes the first thing asked that a pong (or anything else) answers.
     pub(super) fn answered(&mut self, by_pong: bool, is_login: bool) -> Option<Asked> {
         let is_meant = |asked: &Asked| match asked.what {

@@ -55,9 +55,12 @@ impl Driver<'_> {
         if state.is_left {
             return false;
         }
-        // Before time is looked at: after a pause, nobody is stuck who was not asked.
+        // Before time is looked at: after a pause, nobody is stuck or silent who was not asked.
         self.write(&mut state);
         let now = shared.now();
+        if state.machine.deadline().is_some_and(|at| at <= now) {
+            self.hear(&mut state);
+        }
         state.machine.tick(now);
         if state.machine.wants_dial(now) {
             drop(state);
@@ -170,6 +173,21 @@ impl Driver<'_> {
         };
         let read = stream.read(&mut self.buffer);
         let mut state = self.shared.lock();
+        self.take(&mut state, read);
+    }
+
+    /// Reads what is there already, where anything may be read.
+    fn hear(&mut self, state: &mut State) {
+        if let Some(stream) = &mut self.stream
+            && !self.is_dialing
+            && state.machine.wants_input()
+        {
+            let read = stream.read(&mut self.buffer);
+            self.take(state, read);
+        }
+    }
+
+    fn take(&mut self, state: &mut State, read: std::io::Result<usize>) {
         let now = self.shared.now();
         match read {
             Ok(0) => state.machine.lost(now, Lost::PeerClosed),

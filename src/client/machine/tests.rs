@@ -390,6 +390,38 @@ fn events_that_nobody_takes_stop_the_reading_and_not_the_beating() {
     assert!(rig.machine.wants_input() && rig.machine.is_online());
 }
 
+#[test]
+fn a_server_is_not_silent_while_nobody_listens() {
+    let inbox_max = 2;
+    let options = Options {
+        inbox_max,
+        ..Options::default()
+    };
+    let mut rig = Rig::online(options.clone());
+    let request = rig.send("x").unwrap();
+    rig.said();
+    rig.hear("msg 1 bob a\nmsg 2 bob b\n");
+    rig.pass(60 * SECOND);
+    rig.event().unwrap();
+    // It may be read again, and what the server said meanwhile is still to be read.
+    rig.pass(9 * SECOND);
+    assert!(rig.machine.is_online());
+    rig.hear("ok queued=1\n");
+    rig.event().unwrap();
+    assert!(matches!(rig.event(), Some(Event::Answer { request: asked, .. }) if asked == request));
+
+    // From then on it has its time, and no more.
+    let mut rig = Rig::online(options);
+    rig.hear("msg 1 bob a\nmsg 2 bob b\n");
+    rig.pass_to_deadline();
+    rig.says("ping\n");
+    rig.pass(15 * SECOND);
+    rig.event().unwrap();
+    assert_eq!(rig.pass_to_deadline(), 10 * SECOND);
+    rig.event().unwrap();
+    assert_eq!(rig.event(), Some(Event::Lost(Lost::Silent(10 * SECOND))));
+}
+
 /// Notes what it is told.
 #[derive(Debug, Default)]
 struct Notes(Arc<std::sync::Mutex<Vec<String>>>);
