@@ -46,6 +46,10 @@ impl Heart {
         self.rhythm = Some(rhythm);
     }
 
+    pub(super) fn has_rhythm(&self) -> bool {
+        self.rhythm.is_some()
+    }
+
     /// A connection is good; the server has named an interval, or not.
     pub(super) fn begin(&mut self, options: &Options, named: Option<u64>) {
         let third = options.idle_timeout / 3;

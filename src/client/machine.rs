@@ -278,7 +278,7 @@ impl Machine {
         self.listen(now, was_deaf);
         if let Event::Message(letter) = &event
             && self.options.acks == Acks::Itself
-            && self.seen.is_owed(letter.id)
+            && letter.ack
         {
             self.say_ack(now, letter.id);
         }

@@ -42,7 +42,8 @@
 //!   is reported ([`Away`]).
 //! - **A message is told once.** One that comes again with the same id, since its ack was lost, is
 //!   acknowledged again and dropped. It is acknowledged when the application takes it, or says so
-//!   ([`Acks`]). What is remembered is bounded: the latest 1,024 ids at most.
+//!   ([`Acks`]). What is remembered is bounded: the latest 16,384 acks that the server may not have
+//!   read, so many that an application has not said, and 1,024 ids that want none.
 //! - **The dead are noticed.** The server owes an answer and says nothing: [`Lost::Silent`] after
 //!   `read_timeout`; it takes nothing: [`Lost::Stuck`] after `write_timeout`. An idle connection is
 //!   asked by each heartbeat.

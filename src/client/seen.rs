@@ -1,91 +1,132 @@
 //! Which messages have come already, so that none is told twice; bounded.
 //!
 //! A message that wants an ack comes again where its ack was lost. Once the server has answered a
-//! ping that was sent after the ack, it has read the ack: that message does not come again, and
-//! its id may be forgotten. Until then it is remembered, up to a bound.
+//! ping that was sent after the ack, on the same connection, it has read the ack: that message does
+//! not come again, and its id may be forgotten. Until then it is remembered, up to a bound. Whoever
+//! acks so many that the bound is near [is to ask](Seen::is_crowded) by a ping.
+
+use std::collections::VecDeque;
 
 /// Ids that came, the latest ones.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    ids: Vec<u64>,
+    /// Those that want an ack and have not got one from us, in the order in which they came.
+    owed: VecDeque<u64>,
+    /// Those that were acked: the first `old` on a connection that is gone, or on none; the next
+    /// `marked` before the last ping left, the rest after it.
+    acked: Vec<u64>,
+    /// Those that want no ack. They have a window of their own, and drive no others out.
+    plain: Vec<u64>,
     /// The largest of all: ids grow, so nearly every new one is told by this alone.
     largest: u64,
-    /// Those that want an ack and have not got one from us.
-    owed: Vec<u64>,
-    /// How many of `ids` had come when the last ping left: its pong settles them.
+    old: u32,
     marked: u32,
 }
 
 impl Seen {
     /// Takes note of an id; whether it is new.
     pub(super) fn is_new(&mut self, id: u64, wants_ack: bool) -> bool {
-        if id <= self.largest && self.ids.contains(&id) {
+        if id <= self.largest && self.has(id) {
             return false;
         }
-        if self.ids.len() == MAX {
-            // Many at once, so that moving the rest costs little.
-            self.ids.drain(..MAX / 4);
-            self.marked = self.marked.saturating_sub(MAX_QUARTER);
-        }
-        self.ids.push(id);
         self.largest = self.largest.max(id);
         if wants_ack {
-            if self.owed.len() == MAX {
-                self.owed.remove(0);
+            self.owed.push_back(id);
+        } else {
+            if self.plain.len() == PLAIN {
+                // Many at once, so that moving the rest costs little.
+                self.plain.drain(..PLAIN / 4);
             }
-            self.owed.push(id);
+            self.plain.push(id);
         }
         true
     }
 
-    /// Whether the ack of a message is still to be said by the application.
+    fn has(&self, id: u64) -> bool {
+        self.owed.contains(&id) || self.acked.contains(&id) || self.plain.contains(&id)
+    }
+
+    /// Whether the ack of a message is still to be said.
     pub(super) fn is_owed(&self, id: u64) -> bool {
         self.owed.contains(&id)
     }
 
-    /// The ack of a message is said.
-    pub(super) fn acked(&mut self, id: u64) {
+    /// The application may leave acks unsaid for ever: only so many are waited for.
+    pub(super) fn bound_owed(&mut self) {
+        if self.owed.len() > MAX {
+            self.owed.pop_front();
+        }
+    }
+
+    /// The ack of a message is said: to the server, or only remembered without a connection.
+    pub(super) fn acked(&mut self, id: u64, is_said: bool) {
         // Nearly always the first: they are taken in the order in which they came.
         if let Some(at) = self.owed.iter().position(|owed| *owed == id) {
             self.owed.remove(at);
+        } else if let Some(at) = self.acked[..self.old as usize].iter().position(|old| *old == id) {
+            self.acked.remove(at);
+            self.old -= 1;
+        } else {
+            return;
         }
+        if is_said {
+            self.acked.push(id);
+        } else {
+            self.acked.insert(self.old as usize, id);
+            self.old += 1;
+        }
+        if self.acked.len() > MAX {
+            self.acked.drain(..MAX / 4);
+            let more = (MAX_QUARTER).saturating_sub(self.old);
+            self.old = self.old.saturating_sub(MAX_QUARTER);
+            self.marked = self.marked.saturating_sub(more);
+        }
+    }
+
+    /// Whether so many acks were said since the last ping that another one is worth its while.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.acked.len() - (self.old + self.marked) as usize >= CROWD
     }
 
     /// A ping leaves.
     pub(super) fn mark(&mut self) {
-        self.marked = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+        self.marked = u32::try_from(self.acked.len()).unwrap_or(u32::MAX) - self.old;
     }
 
-    /// The connection is gone, and with it the ping.
+    /// The connection is gone, and with it the ping; whether the acks arrived nobody knows.
     pub(super) fn unmark(&mut self) {
+        self.old = u32::try_from(self.acked.len()).unwrap_or(u32::MAX);
         self.marked = 0;
     }
 
-    /// The last ping is answered: what was acked before it does not come again.
+    /// The last ping is answered: what was acked on this connection before it does not come again.
     pub(super) fn settle(&mut self) {
-        let most = self
-            .ids
-            .len()
-            .saturating_sub(KEPT)
-            .min(self.marked as usize);
-        let settled = &self.ids[..most];
-        let first_owed = settled.iter().position(|id| self.is_owed(*id));
-        self.ids.drain(..first_owed.unwrap_or(most));
+        let (old, marked) = (self.old as usize, self.marked as usize);
+        let most = (self.acked.len() - old).saturating_sub(KEPT).min(marked);
+        self.acked.drain(old..old + most);
+        self.plain.drain(..self.plain.len().saturating_sub(KEPT));
         self.marked = 0;
     }
 
     /// Gives memory back that is not needed.
     pub(super) fn relax(&mut self) {
-        self.ids.shrink_to_fit();
         self.owed.shrink_to_fit();
+        self.acked.shrink_to_fit();
+        self.plain.shrink_to_fit();
     }
 }
 
-/// Ids remembered at most.
-const MAX: usize = 1_024;
-const MAX_QUARTER: u32 = 256;
+/// Acked ids remembered at most, and acks of the application waited for at most.
+const MAX: usize = 16_384;
+const MAX_QUARTER: u32 = 4_096;
 
-/// Settled ids that are remembered nevertheless.
+/// So many acks are worth a ping that settles them.
+const CROWD: usize = 1_024;
+
+/// Ids that want no ack remembered at most.
+const PLAIN: usize = 1_024;
+
+/// Settled ids, and plain ones, that are remembered nevertheless.
 const KEPT: usize = 4;
 
 #[cfg(test)]
@@ -99,12 +140,12 @@ mod tests {
         let mut seen = Seen::default();
         for id in 0..100 {
             assert!(seen.is_new(id, true));
-            seen.acked(id);
+            seen.acked(id, true);
         }
         seen.mark();
         assert!(seen.is_new(100, true));
         seen.settle();
-        assert_eq!(seen.ids.len(), KEPT);
+        assert_eq!((seen.acked.len(), seen.owed.len()), (KEPT, 1));
         assert!(!seen.is_new(100, true) && !seen.is_new(97, true));
     }
 
@@ -115,11 +156,58 @@ mod tests {
             seen.is_new(id, true);
         }
         for id in 1..100 {
-            seen.acked(id);
+            seen.acked(id, true);
         }
         seen.mark();
         seen.settle();
         assert!(!seen.is_new(0, true) && seen.is_owed(0));
+    }
+
+    #[test]
+    fn a_ping_settles_nothing_of_another_connection() {
+        let mut seen = Seen::default();
+        for id in 0..20 {
+            seen.is_new(id, true);
+            seen.acked(id, id < 10);
+        }
+        seen.unmark();
+        // The first comes again, and is acked again.
+        assert!(!seen.is_new(0, true));
+        seen.acked(0, true);
+        for id in 20..30 {
+            seen.is_new(id, true);
+            seen.acked(id, true);
+        }
+        seen.mark();
+        seen.settle();
+        assert!((1..20).all(|id| !seen.is_new(id, true)), "acked elsewhere");
+        assert!(seen.is_new(0, true), "its ack has arrived");
+    }
+
+    #[test]
+    fn plain_messages_drive_none_out_that_wants_an_ack() {
+        let mut seen = Seen::default();
+        for id in 0..4_096 {
+            assert!(seen.is_new(id, true));
+        }
+        for id in 4_096..20_000 {
+            assert!(seen.is_new(id, false));
+        }
+        assert!((0..4_096).all(|id| seen.is_owed(id)));
+        assert!(seen.plain.len() <= PLAIN);
+    }
+
+    #[test]
+    fn many_acks_ask_for_a_ping() {
+        let mut seen = Seen::default();
+        for id in 0..CROWD as u64 {
+            assert!(!seen.is_crowded());
+            seen.is_new(id, true);
+            seen.acked(id, true);
+        }
+        assert!(seen.is_crowded());
+        seen.mark();
+        assert!(!seen.is_crowded());
     }
 
     proptest! {
@@ -141,12 +229,23 @@ mod tests {
         }
 
         #[test]
-        fn memory_is_bounded(count in 0..5_000_u64) {
+        fn memory_is_bounded(count in 0..40_000_u64, acks in any::<bool>(), lost in any::<bool>()) {
             let mut seen = Seen::default();
             for id in 0..count {
-                seen.is_new(id, true);
+                seen.is_new(id, id % 3 > 0);
+                seen.bound_owed();
+                if acks {
+                    seen.acked(id, true);
+                }
+                if lost && id % 5_000 == 0 {
+                    seen.unmark();
+                } else if id % 3_000 == 0 {
+                    seen.mark();
+                }
+                prop_assert!((seen.old + seen.marked) as usize <= seen.acked.len());
             }
-            prop_assert!(seen.ids.len() <= MAX && seen.owed.len() <= MAX);
+            let lengths = [seen.owed.len(), seen.acked.len(), seen.plain.len()];
+            prop_assert!(lengths.iter().all(|length| *length <= MAX));
         }
     }
 }

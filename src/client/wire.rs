@@ -182,6 +182,11 @@ impl Wire {
         asked
     }
 
+    /// Whether something of this kind is asked and not answered.
+    pub(super) fn awaits(&self, what: &What) -> bool {
+        self.asked.iter().any(|asked| asked.what == *what)
+    }
+
     /// Since when the server has owed an answer without saying anything.
     pub(super) fn owing(&self) -> Option<Stamp> {
         self.owing

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Machine, Phase};
 use crate::client::event::{Event, Lost, Nonsense, Outcome, Refusal};
+use crate::client::options::Acks;
 use crate::client::stamp::Stamp;
 use crate::client::wire::What;
 use crate::codec::framing::{Found, Framing};
@@ -135,9 +136,12 @@ impl Machine {
             (What::Greeting, Ok(grant)) => self.greeted(now, &grant),
             (What::Greeting, Err(refusal)) => self.lose(now, Lost::LoginRefused(refusal), None),
             (What::Beat, _) => {
-                self.heart.answered(now);
-                self.seen.settle();
-                self.relax();
+                // One that left after it has not been answered: it is the one to settle.
+                if !self.wire.awaits(&What::Beat) {
+                    self.heart.answered(now);
+                    self.seen.settle();
+                    self.relax();
+                }
             }
             (What::Join(topic), Err(refusal)) => {
                 self.topics.retain(|joined| joined.name != topic);
@@ -178,9 +182,12 @@ impl Machine {
     fn hear_letter(&mut self, now: Duration, letter: Letter<'_>) {
         if self.seen.is_new(letter.id, letter.ack) {
             self.events.push_back(Event::Message(owned(letter)));
+            if self.options.acks == Acks::Application {
+                self.seen.bound_owed();
+            }
         } else if letter.ack && !self.seen.is_owed(letter.id) {
             // The ack was said and did not arrive.
-            self.say(now, &Request::Ack { id: letter.id });
+            self.say_ack(now, letter.id);
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Machine, Phase, Queued, Topic};
 use crate::client::event::{GaveUp, Outcome, Refused, RequestId};
-use crate::client::options::Away;
+use crate::client::options::{Away, Heartbeat};
 use crate::client::stamp::Stamp;
 use crate::client::wire::{Orphan, What};
 use crate::codec::heard::Grant;
@@ -57,9 +57,17 @@ impl Machine {
     }
 
     pub(super) fn say_ack(&mut self, now: Duration, id: u64) {
-        self.seen.acked(id);
-        if matches!(self.phase, Phase::Online { .. }) {
-            self.say(now, &Request::Ack { id });
+        let is_online = self.is_online();
+        self.seen.acked(id, is_online);
+        if !is_online {
+            return;
+        }
+        self.say(now, &Request::Ack { id });
+        let beats = self.heart.has_rhythm() || self.options.heartbeat != Heartbeat::Off;
+        if beats && self.seen.is_crowded() && !self.wire.awaits(&What::Beat) {
+            // Not for the server's sake: its answer tells that the acks have arrived.
+            self.seen.mark();
+            let _ = self.ask(now, None, What::Beat, &Request::Ping);
         }
     }
 

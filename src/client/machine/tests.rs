@@ -273,6 +273,33 @@ fn a_message_is_told_once_and_acked_when_it_is_taken() {
 }
 
 #[test]
+fn a_full_inbox_is_acked_to_the_last_and_none_is_told_twice() {
+    let mut rig = Rig::online(Options::default());
+    let all: String = (1..=6_000)
+        .map(|id| format!("msga {id} bob hi\nmsg {} bob hi\n", 10_000 + id))
+        .collect();
+    rig.hear(&all);
+    let mut told = 0;
+    let mut acks = String::new();
+    while let Some(Event::Message(_)) = rig.event() {
+        told += 1;
+        acks += &rig.said();
+    }
+    assert_eq!((told, acks.matches("ack").count()), (12_000, 6_000));
+    // One ping on the way, which the acks were worth.
+    assert_eq!(acks.matches("ping").count(), 1);
+    let again: String = (1..=6_000).map(|id| format!("msga {id} bob hi\n")).collect();
+    rig.hear(&again);
+    assert_eq!(rig.event(), None);
+    assert_eq!(rig.said().matches("ack").count(), 6_000);
+    // Its answer settles what was acked before it.
+    rig.hear("pong\n");
+    rig.hear("msga 20000 bob hi\n");
+    rig.event().unwrap();
+    rig.says("ack 20000\nping\n");
+}
+
+#[test]
 fn a_message_that_the_application_acks_is_not_acked_before() {
     let acks = Acks::Application;
     let mut rig = Rig::online(Options {

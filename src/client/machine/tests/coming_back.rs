@@ -158,6 +158,31 @@ fn a_connection_that_does_not_come_about_is_told_in_time() {
     );
 }
 
+#[test]
+fn a_message_whose_ack_was_lost_is_not_told_again_after_a_heartbeat_elsewhere() {
+    let mut rig = Rig::online(Options::default());
+    for id in 1..=12 {
+        rig.hear(format!("msga {id} bob hi\n"));
+        assert!(matches!(rig.event(), Some(Event::Message(_))));
+    }
+    // Nobody hears these acks.
+    rig.said();
+    rig.lose();
+    rig.retries();
+    rig.come_back();
+    // The first come again at once, the others only once a heartbeat was answered.
+    rig.hear("msga 1 bob hi\n");
+    rig.says("ack 1\n");
+    rig.pass_to_deadline();
+    rig.says("ping\n");
+    rig.hear("pong\n");
+    for id in 2..=12 {
+        rig.hear(format!("msga {id} bob hi\n"));
+        assert_eq!(rig.event(), None, "{id}");
+        rig.says(&format!("ack {id}\n"));
+    }
+}
+
 /// Two clients of one user against a server that replaces the older one, for an hour.
 #[test]
 fn two_of_one_user_do_not_oust_each_other_for_ever() {
