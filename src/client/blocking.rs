@@ -118,19 +118,31 @@ impl Client {
         options: Options,
         rhythm: Option<Box<dyn Rhythm>>,
     ) -> Result<Self, Error> {
-        let failed = |error: std::io::Error| Error {
-            place: place.to_owned(),
-            lost: Lost::Io(error.to_string().into()),
-        };
+        let shared = Arc::new(Self::prepare(place, login, options, rhythm)?);
+        let driven = Arc::clone(&shared);
+        std::thread::Builder::new()
+            .name("client".into())
+            .spawn(move || driver::drive(&driven))
+            .map_err(|error| Error::of(place, &error))?;
+        Ok(Self { shared })
+    }
+
+    /// What the handle and the thread will have in common.
+    fn prepare(
+        place: &str,
+        login: Option<Login>,
+        options: Options,
+        rhythm: Option<Box<dyn Rhythm>>,
+    ) -> Result<Shared, Error> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-        let wake = wake.map_err(|error| failed(error.into()))?;
+        let wake = wake.map_err(|error| Error::of(place, &error.into()))?;
         let options = Arc::new(options);
         let seed = driver::entropy();
         let mut machine = Machine::new(options, login, seed, Duration::ZERO);
         if let Some(rhythm) = rhythm {
             machine = machine.with_rhythm(rhythm);
         }
-        let shared = Arc::new(Shared {
+        Ok(Shared {
             place: place.to_owned(),
             began: Instant::now(),
             state: Mutex::new(State {
@@ -140,13 +152,7 @@ impl Client {
             }),
             told: Condvar::new(),
             wake,
-        });
-        let driven = Arc::clone(&shared);
-        std::thread::Builder::new()
-            .name("client".into())
-            .spawn(move || driver::drive(&driven))
-            .map_err(failed)?;
-        Ok(Self { shared })
+        })
     }
 
     /// Waits for the first attempt's outcome; its events stay to be taken where it was good.
@@ -347,6 +353,14 @@ impl Client {
     #[must_use]
     pub fn place(&self) -> &str {
         &self.shared.place
+    }
+}
+
+impl Error {
+    /// What the system says.
+    fn of(place: &str, error: &std::io::Error) -> Self {
+        let (place, lost) = (place.to_owned(), Lost::Io(error.to_string().into()));
+        Self { place, lost }
     }
 }
 

@@ -63,7 +63,10 @@ impl Seen {
         // Nearly always the first: they are taken in the order in which they came.
         if let Some(at) = self.owed.iter().position(|owed| *owed == id) {
             self.owed.remove(at);
-        } else if let Some(at) = self.acked[..self.old as usize].iter().position(|old| *old == id) {
+        } else if let Some(at) = self.acked[..self.old as usize]
+            .iter()
+            .position(|old| *old == id)
+        {
             self.acked.remove(at);
             self.old -= 1;
         } else {

@@ -21,18 +21,15 @@ struct Driver<'a> {
     is_dialing: bool,
     /// Further addresses of the same attempt.
     others: Vec<SocketAddr>,
+    /// When the attempt ends, and when the next of its addresses is tried.
+    until: Duration,
+    next_at: Option<Duration>,
     buffer: Box<[u8]>,
 }
 
 /// Drives the machine until nothing follows, or nobody is interested any more.
 pub(super) fn drive(shared: &Shared) {
-    let mut driver = Driver {
-        shared,
-        stream: None,
-        is_dialing: false,
-        others: Vec::new(),
-        buffer: vec![0; BUFFER].into(),
-    };
+    let mut driver = Driver::new(shared);
     while driver.turn() {}
     shared.told.notify_all();
 }
@@ -46,7 +43,19 @@ pub(super) fn entropy() -> u64 {
     u64::from_ne_bytes(bytes) ^ u64::from(std::process::id())
 }
 
-impl Driver<'_> {
+impl<'a> Driver<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            stream: None,
+            is_dialing: false,
+            others: Vec::new(),
+            until: Duration::ZERO,
+            next_at: None,
+            buffer: vec![0; BUFFER].into(),
+        }
+    }
+
     /// One round; whether another one follows.
     fn turn(&mut self) -> bool {
         let shared = self.shared;
@@ -81,9 +90,13 @@ impl Driver<'_> {
         let deadline = machine.deadline();
         let wants = self.wants(machine);
         drop(state);
-        let is_ready = self.wait(deadline, wants);
+        let next_at = self.next_at.filter(|_| self.is_dialing);
+        let is_ready = self.wait(deadline.into_iter().chain(next_at).min(), wants);
         if is_ready && self.is_dialing {
             self.arrive();
+        } else if next_at.is_some_and(|at| at <= shared.now()) {
+            // This one says nothing: the next one may.
+            self.dial_next(Lost::ConnectTimeout(self.patience()));
         } else if is_ready && wants.contains(PollFlags::IN) {
             self.read();
         }
@@ -130,7 +143,8 @@ impl Driver<'_> {
     /// Finds the addresses, and begins with the first.
     fn dial(&mut self) {
         let shared = self.shared;
-        let patience = shared.lock().machine.options().connect_timeout;
+        let patience = self.patience();
+        self.until = shared.now() + patience;
         match dial::resolve(&shared.place, patience) {
             Ok(addrs) => {
                 self.others = addrs.into_iter().rev().collect();
@@ -140,7 +154,12 @@ impl Driver<'_> {
         }
     }
 
-    /// Begins with the next address; where there is none, the attempt has failed.
+    fn patience(&self) -> Duration {
+        self.shared.lock().machine.options().connect_timeout
+    }
+
+    /// Begins with the next address; where there is none, the attempt has failed. Each has the same
+    /// share of the time that is left, so that one that says nothing does not hide the others.
     fn dial_next(&mut self, mut lost: Lost) {
         let shared = self.shared;
         let keepalive = shared.lock().machine.options().keepalive;
@@ -148,6 +167,10 @@ impl Driver<'_> {
             match dial::begin(addr, keepalive) {
                 Ok(stream) => {
                     (self.stream, self.is_dialing) = (Some(stream), true);
+                    let (now, others) = (shared.now(), self.others.len());
+                    let share = self.until.saturating_sub(now)
+                        / u32::try_from(others + 1).unwrap_or(u32::MAX);
+                    self.next_at = (others > 0).then_some(now + share);
                     return;
                 }
                 Err(why) => lost = why,
@@ -230,3 +253,6 @@ fn is_patient(error: &std::io::Error) -> bool {
 
 /// Bytes of one read.
 const BUFFER: usize = 16 * 1_024;
+
+#[cfg(test)]
+mod tests;

@@ -288,7 +288,9 @@ fn a_full_inbox_is_acked_to_the_last_and_none_is_told_twice() {
     assert_eq!((told, acks.matches("ack").count()), (12_000, 6_000));
     // One ping on the way, which the acks were worth.
     assert_eq!(acks.matches("ping").count(), 1);
-    let again: String = (1..=6_000).map(|id| format!("msga {id} bob hi\n")).collect();
+    let again: String = (1..=6_000)
+        .map(|id| format!("msga {id} bob hi\n"))
+        .collect();
     rig.hear(&again);
     assert_eq!(rig.event(), None);
     assert_eq!(rig.said().matches("ack").count(), 6_000);
