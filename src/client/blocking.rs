@@ -20,7 +20,8 @@ use crate::codec::message::{Body, Request};
 /// A client that blocks its caller where it has to wait, and keeps its connection alive by a thread
 /// of its own. Methods take `&self`: threads may share it.
 ///
-/// Dropped without [`quit`](Self::quit), it closes the connection without a word.
+/// Dropped without [`quit`](Self::quit), it closes the connection without a word; after it, it waits
+/// until the system has taken all that was said, [`Options::linger`] at most.
 #[derive(Debug)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -369,6 +370,14 @@ impl Drop for Client {
         let mut state = self.shared.lock();
         state.is_left = true;
         self.shared.wake(&mut state);
+        // What was said before a `quit` is in the kernel's hands, even where the process ends now.
+        let until = Instant::now() + state.machine.options().linger;
+        while state.machine.is_leaving() && !state.machine.output().is_empty() {
+            let Some(waited) = self.shared.wait(state, Some(until)) else {
+                return;
+            };
+            state = waited;
+        }
     }
 }
 

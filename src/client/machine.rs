@@ -189,6 +189,11 @@ impl Machine {
         matches!(self.phase, Phase::Online { .. })
     }
 
+    /// Whether it has said goodbye, and waits for the server to hear it.
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Leaving { .. })
+    }
+
     /// Whether nothing happens any more, once the events are taken.
     #[must_use]
     pub fn is_over(&self) -> bool {

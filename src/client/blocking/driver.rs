@@ -61,7 +61,8 @@ impl<'a> Driver<'a> {
         let shared = self.shared;
         let mut state = shared.lock();
         state.is_woken = false;
-        if state.is_left {
+        // Whoever has said goodbye is heard out, for as long as that may take.
+        if state.is_left && !state.machine.is_leaving() {
             return false;
         }
         // Before time is looked at: after a pause, nobody is stuck or silent who was not asked.
@@ -81,7 +82,7 @@ impl<'a> Driver<'a> {
         if !machine.has_link() && !machine.is_dialing() {
             (self.stream, self.is_dialing) = (None, false);
         }
-        if machine.has_events() {
+        if machine.has_events() || (state.is_left && machine.output().is_empty()) {
             shared.told.notify_all();
         }
         if machine.is_over() {

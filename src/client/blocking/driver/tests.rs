@@ -87,3 +87,25 @@ fn an_address_that_says_nothing_does_not_hide_the_next() {
     drop(driver);
     assert_eq!(served.join().unwrap(), ["login ann"]);
 }
+
+#[test]
+fn who_is_dropped_after_quit_is_heard_out() {
+    let (addr, served) = gate();
+    let shared = shared(patient(10));
+    let mut driver = begin(&shared, &[addr]);
+    turn_until_online(&mut driver);
+    {
+        let mut state = shared.lock();
+        let (to, body, ack) = ("bob".into(), Body::Text("bye".into()), false);
+        let words = Request::Send { to, body, ack };
+        state.machine.request(shared.now(), &words).unwrap();
+        state.machine.quit(shared.now());
+        state.is_left = true;
+    }
+    while driver.turn() {}
+    drop(driver);
+    assert_eq!(
+        served.join().unwrap(),
+        ["login ann", "send bob bye", "quit"]
+    );
+}
