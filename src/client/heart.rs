@@ -31,6 +31,9 @@ pub(super) struct Heart {
     rhythm: Option<Box<dyn Rhythm>>,
     /// The heartbeat under way: when it left, and when something had passed before it.
     under_way: Option<(Stamp, Stamp)>,
+    /// How long nothing had passed before the request that the server owes an answer to, where not
+    /// one byte has come since.
+    quiet: Option<Stamp>,
 }
 
 impl Heart {
@@ -39,6 +42,7 @@ impl Heart {
             granted: Stamp::of(options.idle_timeout / 3),
             rhythm: None,
             under_way: None,
+            quiet: None,
         }
     }
 
@@ -57,7 +61,7 @@ impl Heart {
         // Who named no time at all would have us beat for ever without a pause.
         let granted = named.unwrap_or(third).max(SHORTEST);
         self.granted = Stamp::of(granted);
-        self.under_way = None;
+        (self.under_way, self.quiet) = (None, None);
         if let Some(rhythm) = &mut self.rhythm {
             rhythm.set_timeout(granted.saturating_mul(3));
         }
@@ -98,6 +102,16 @@ impl Heart {
         self.under_way = Some((Stamp::of(now), Stamp::of(sent.max(heard))));
     }
 
+    /// A request leaves that is the first to be answered.
+    pub(super) fn asked(&mut self, now: Duration, (sent, heard): (Duration, Duration)) {
+        self.quiet = Some(Stamp::of(now.saturating_sub(sent.max(heard))));
+    }
+
+    /// Something has come: whatever silence there was is survived.
+    pub(super) fn heard(&mut self) {
+        self.quiet = None;
+    }
+
     /// It is answered.
     pub(super) fn answered(&mut self, now: Duration) {
         if let (Some((at, before)), Some(rhythm)) = (self.under_way.take(), &mut self.rhythm) {
@@ -108,10 +122,17 @@ impl Heart {
 
     /// The connection is gone; without a word, or with one.
     pub(super) fn end(&mut self, is_silent: bool) {
-        if let (Some((at, before)), Some(rhythm), true) =
-            (self.under_way.take(), &mut self.rhythm, is_silent)
-        {
-            rhythm.died(at.time().saturating_sub(before.time()));
+        let beat = self.under_way.take();
+        let beat = beat.map(|(at, before)| at.time().saturating_sub(before.time()));
+        let asked = self.quiet.take().map(Stamp::time);
+        let (Some(rhythm), true) = (&mut self.rhythm, is_silent) else {
+            return;
+        };
+        // A death that a request has found tells as much as one that a heartbeat has, but for one
+        // that silence has little to do with: whoever talks all the time dies of other things.
+        let asked = asked.filter(|idle| *idle >= rhythm.interval() / 2);
+        if let Some(idle) = asked.or(beat) {
+            rhythm.died(idle);
         }
     }
 }

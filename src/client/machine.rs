@@ -232,7 +232,10 @@ impl Machine {
                 let (listens, wire) = (self.wants_input(), &self.wire);
                 let owing = wire.owing().filter(|_| listens);
                 let silent = owing.map(|at| at.after(options.read_timeout));
+                // What waits already says that it lives, as soon as the socket takes it.
+                let is_mute = wire.output().is_empty();
                 let beat = self.heart.due(options, listens, wire.last());
+                let beat = beat.filter(|_| is_mute);
                 earlier(silent, beat)
             }
         };
@@ -344,6 +347,9 @@ impl Machine {
     ) -> Result<(), Unsayable> {
         let options = &self.options;
         let fill = |out: &mut Vec<u8>| encode(words, &options.framing, options.frame_max, out);
+        if matches!(self.phase, Phase::Online { .. }) && self.wire.owing().is_none() {
+            self.heart.asked(now, self.wire.last());
+        }
         self.wire.ask(now, request, what, fill)
     }
 

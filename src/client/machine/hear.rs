@@ -21,6 +21,7 @@ impl Machine {
             return;
         }
         self.wire.heard(now);
+        self.heart.heard();
         let mut kept = std::mem::take(&mut self.wire.input);
         // What came is read where it lies; only the beginning of a frame is copied.
         let (scanned, taken) = if kept.is_empty() {

@@ -420,6 +420,22 @@ fn events_that_nobody_takes_stop_the_reading_and_not_the_beating() {
 }
 
 #[test]
+fn who_is_deaf_and_blocked_does_not_beat_again_and_again() {
+    let (inbox_max, heartbeat) = (2, Heartbeat::Every(SECOND));
+    let mut rig = Rig::online(Options {
+        inbox_max,
+        heartbeat,
+        ..Options::default()
+    });
+    rig.hear("msg 1 bob a\nmsg 2 bob b\n");
+    assert_eq!(rig.pass_to_deadline(), SECOND);
+    // The socket takes nothing: there is nothing to do before that is too much.
+    assert_eq!(rig.machine.output(), b"ping\n");
+    assert_eq!(rig.pass_to_deadline(), 10 * SECOND);
+    assert!(!rig.machine.has_link());
+}
+
+#[test]
 fn a_server_is_not_silent_while_nobody_listens() {
     let inbox_max = 2;
     let options = Options {
@@ -493,6 +509,32 @@ fn a_rhythm_of_ones_own_is_told_what_lives_and_what_dies() {
     assert!(!rig.machine.has_link());
     let wanted = ["timeout 60s", "alive 7s 2s", "died 7s"];
     assert_eq!(*told.lock().unwrap(), wanted);
+}
+
+#[test]
+fn a_death_that_a_request_finds_is_told_to_the_rhythm() {
+    let died = |pause: Duration, answers: bool| {
+        let notes = Notes::default();
+        let told = Arc::clone(&notes.0);
+        let mut rig = Rig::new(Options::default());
+        rig.machine = rig.machine.with_rhythm(Box::new(notes));
+        rig.connect();
+        rig.pass(pause);
+        rig.send("x").unwrap();
+        rig.said();
+        if answers {
+            rig.hear("ok queued=1\n");
+        }
+        rig.pass(SECOND);
+        rig.machine.lost(rig.now, Lost::Reset);
+        told.lock().unwrap().split_off(1)
+    };
+    assert_eq!(died(5 * SECOND, false), ["died 5s"]);
+    assert!(
+        died(5 * SECOND, true).is_empty(),
+        "the silence was survived"
+    );
+    assert!(died(SECOND, false).is_empty(), "it was hardly silent");
 }
 
 #[test]
