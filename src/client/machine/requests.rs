@@ -98,12 +98,17 @@ impl Machine {
             return Err(Refused::Away);
         };
         let frame = self.frame(words)?;
-        let waiting = self.topics.iter().filter(|topic| topic.asked_by.is_some());
-        if self.queue.len() + waiting.count() >= most {
+        if self.waiting() >= most {
             return Err(Refused::Full);
         }
         self.put_off(request, what, frame);
         Ok(())
+    }
+
+    /// How many requests wait for a connection.
+    fn waiting(&self) -> usize {
+        let asked = self.topics.iter().filter(|topic| topic.asked_by.is_some());
+        self.queue.len() + asked.count()
     }
 
     /// Puts a request off until there is a connection. Memberships are no messages: the topics that
@@ -155,8 +160,14 @@ impl Machine {
             else {
                 continue;
             };
+            let has_room = match (self.options.away, &what) {
+                // Memberships are no messages: they are there to be joined again anyway.
+                (_, What::Join(_) | What::Leave(_)) => true,
+                (Away::Queue(most), _) => self.waiting() < most,
+                (Away::Refuse, _) => false,
+            };
             match unsent {
-                Some(frame) if may_wait => self.put_off(request, what, frame),
+                Some(frame) if may_wait && has_room => self.put_off(request, what, frame),
                 Some(_) => self.answer(Some(request), Outcome::Unsent),
                 None => self.answer(Some(request), Outcome::Unknown),
             }

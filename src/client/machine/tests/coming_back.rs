@@ -47,6 +47,26 @@ fn who_refuses_while_away_says_so() {
 }
 
 #[test]
+fn no_more_waits_after_a_loss_than_may_wait() {
+    for most in [0, 2] {
+        let away = Away::Queue(most);
+        let mut rig = Rig::online(Options {
+            away,
+            ..Options::default()
+        });
+        let unsent: Vec<_> = (0..4).map(|_| rig.send("x").unwrap()).collect();
+        rig.machine.lost(rig.now, Lost::Reset);
+        // The first ones wait, and the others are told.
+        for request in &unsent[most..] {
+            rig.answers(*request, Outcome::Unsent);
+        }
+        assert_eq!(rig.event(), Some(Event::Lost(Lost::Reset)));
+        rig.come_back_after_retry();
+        assert_eq!(rig.said().lines().count(), most);
+    }
+}
+
+#[test]
 fn it_joins_its_topics_again() {
     let mut rig = Rig::online(Options::default());
     for topic in ["news", "old", "gone"] {
