@@ -41,7 +41,8 @@ impl Backoff {
     }
 
     /// After a loss: which attempt comes next, and after how long. Where the server has named a
-    /// time, never before that.
+    /// time, never before that, and the limit on the time does not cut it; it cuts what is drawn, so
+    /// that the last attempt comes at its end at the latest.
     ///
     /// # Errors
     /// Where the limits do not allow another one.
@@ -61,14 +62,14 @@ impl Backoff {
         }
         let doubled = 1_u32.checked_shl(self.losses).unwrap_or(u32::MAX);
         let bound = retry.base.saturating_mul(doubled).min(retry.max);
-        let wait = named.unwrap_or_default() + self.dice.below(bound);
-        if let Some(within) = retry.within
-            && now + wait > self.first.after(within)
-        {
-            return Err(GaveUp::Within(within));
+        let (named, mut drawn) = (named.unwrap_or_default(), self.dice.below(bound));
+        if let Some(within) = retry.within {
+            let left = self.first.after(within).checked_sub(now);
+            let left = left.ok_or(GaveUp::Within(within))?;
+            drawn = drawn.min(left.saturating_sub(named));
         }
         self.losses += 1;
-        Ok((self.losses, wait))
+        Ok((self.losses, named.saturating_add(drawn)))
     }
 }
 
@@ -155,6 +156,31 @@ mod tests {
         assert_eq!(next, Err(GaveUp::Within(5 * SECOND)));
         let never = Backoff::new(1).next(&Retry::NEVER, None, SECOND);
         assert_eq!(never, Err(GaveUp::Attempts(0)));
+    }
+
+    #[test]
+    fn nobody_gives_up_before_the_time_is_over() {
+        let within = 10 * SECOND;
+        let retry = Retry {
+            base: 60 * SECOND,
+            within: Some(within),
+            ..Retry::FOR_EVER
+        };
+        for seed in 0..100 {
+            let mut backoff = Backoff::new(seed);
+            let (_, wait) = backoff.next(&retry, None, SECOND).unwrap();
+            assert!(wait <= within, "{wait:?}");
+            let last = backoff.next(&retry, None, 11 * SECOND).unwrap();
+            assert_eq!(last, (2, Duration::ZERO));
+            let over = backoff.next(&retry, None, 11 * SECOND + Duration::from_nanos(1));
+            assert_eq!(over, Err(GaveUp::Within(within)));
+        }
+        // The server's word counts, for one attempt.
+        let mut backoff = Backoff::new(1);
+        let named = backoff.next(&retry, Some(45 * SECOND), SECOND);
+        assert_eq!(named, Ok((1, 45 * SECOND)));
+        let over = backoff.next(&retry, None, 46 * SECOND);
+        assert_eq!(over, Err(GaveUp::Within(within)));
     }
 
     #[test]

@@ -72,7 +72,8 @@ pub struct Retry {
     /// So many attempts in a row without a stable connection; then it gives up. `None`: no limit,
     /// zero: it never comes back.
     pub attempts: Option<u32>,
-    /// So long without a stable connection; then it gives up.
+    /// So long without a stable connection; then it gives up. The last attempt comes at the end of
+    /// it at the latest, or where the server has named a later time, then.
     pub within: Option<Duration>,
     /// A connection that has lasted so long is stable: the waits begin at `base` again.
     pub stable_after: Duration,
