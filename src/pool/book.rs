@@ -106,9 +106,36 @@ impl<C, W> Book<C, W> {
         self.line.draw()
     }
 
-    /// Asks for a connection; one whose connection turned out to be broken asks again with the
-    /// same ticket, and is not behind those who came later.
+    /// Asks for a connection.
     pub(super) fn ask(&mut self, ticket: Ticket, may_wait: bool, now: Duration) -> Step<C> {
+        let has_room = self.line.len() < self.options.queue_max;
+        self.find(ticket, may_wait, has_room, now)
+    }
+
+    /// One who had leave to open one, and could not, asks again with the same ticket: it is not
+    /// behind those who came later, and there is room for it in any line.
+    pub(super) fn ask_again(&mut self, ticket: Ticket, may_wait: bool, now: Duration) -> Step<C> {
+        self.find(ticket, may_wait, true, now)
+    }
+
+    /// One who was handed a broken one gives it back and asks again, before those are served who
+    /// came later.
+    pub(super) fn trade(
+        &mut self,
+        ticket: Ticket,
+        loan: Loan<C>,
+        may_wait: bool,
+        now: Duration,
+    ) -> Step<C> {
+        self.strike(loan.kind, now);
+        self.errands.close.push(loan.conn);
+        let step = self.find(ticket, may_wait, true, now);
+        self.serve(now);
+        self.look_after_loss(now);
+        step
+    }
+
+    fn find(&mut self, ticket: Ticket, may_wait: bool, has_room: bool, now: Duration) -> Step<C> {
         if self.is_closed {
             return Step::Refused(Refusal::Closed);
         }
@@ -117,11 +144,10 @@ impl<C, W> Book<C, W> {
         {
             return step;
         }
-        let full = self.line.len() >= self.options.queue_max;
         let refusal = match self.options.exhausted {
             Exhausted::Refuse => Refusal::Exhausted,
             _ if !may_wait => Refusal::Exhausted,
-            _ if full => Refusal::Full,
+            _ if !has_room => Refusal::Full,
             _ => return Step::Wait,
         };
         self.stats.refused += 1;
@@ -226,10 +252,18 @@ impl<C, W> Book<C, W> {
 
     /// One is gone: whatever has not answered since is in doubt.
     pub(super) fn lose(&mut self, kind: Kind, now: Duration) {
+        self.strike(kind, now);
+        self.serve(now);
+        self.look_after_loss(now);
+    }
+
+    fn strike(&mut self, kind: Kind, now: Duration) {
         self.uncount(kind);
         self.stats.broken += 1;
         self.doubt = now;
-        self.serve(now);
+    }
+
+    fn look_after_loss(&mut self, now: Duration) {
         if self.shelf.len() > 0 || self.lacks() {
             self.look_by(now);
         }

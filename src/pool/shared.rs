@@ -62,34 +62,38 @@ impl<C: Pooled> Shared<C> {
         let mut now = began;
         let mut desk = self.lock();
         let ticket = desk.book.draw();
+        let mut step = desk.book.ask(ticket, now < until, now);
         loop {
-            let step = match desk.book.ask(ticket, now < until, now) {
+            let next = match step {
                 Step::Wait => self.wait(desk, ticket, now, until),
                 step => {
                     self.settle(desk);
                     step
                 }
             };
-            match step {
-                Step::Take(loan) => {
-                    if let Some(lent) = self.try_out(loan) {
-                        return Ok(lent);
-                    }
-                }
-                Step::Open(kind) => {
-                    if let Some(lent) = self.open(kind) {
-                        return Ok(lent);
-                    }
-                }
+            let broken = match next {
+                Step::Take(loan) => match self.try_out(loan) {
+                    Ok(lent) => return Ok(lent),
+                    Err(broken) => broken,
+                },
+                Step::Open(kind) => match self.open(kind) {
+                    Some(lent) => return Ok(lent),
+                    None => None,
+                },
                 Step::Wait => return Err(self.because(PoolError::TimedOut(wait))),
                 Step::Refused(Refusal::Closed) => return Err(PoolError::Closed),
                 Step::Refused(Refusal::Full) => return Err(self.because(PoolError::Full)),
                 Step::Refused(Refusal::Exhausted) => {
                     return Err(self.because(PoolError::Exhausted));
                 }
-            }
+            };
             now = self.now();
             desk = self.lock();
+            let may_wait = now < until;
+            step = match broken {
+                Some(loan) => desk.book.trade(ticket, loan, may_wait, now),
+                None => desk.book.ask_again(ticket, may_wait, now),
+            };
         }
     }
 
@@ -132,8 +136,9 @@ impl<C: Pooled> Shared<C> {
         }
     }
 
-    /// Whether an idle one can be lent: a look where it has answered lately, else a question.
-    fn try_out(&self, loan: Loan<C>) -> Option<Lent<'_, C>> {
+    /// Whether an idle one can be lent: a look where it has answered lately, else a question. Where
+    /// it can not, it is to be traded in.
+    fn try_out(&self, loan: Loan<C>) -> Result<Lent<'_, C>, Option<Loan<C>>> {
         let mut lent = Lent::new(self, loan);
         let is_good = if lent.loan().is_doubtful {
             lent.check()
@@ -141,10 +146,9 @@ impl<C: Pooled> Shared<C> {
             lent.loan_mut().conn.is_open()
         };
         if is_good {
-            return Some(lent);
+            return Ok(lent);
         }
-        lent.discard();
-        None
+        Err(lent.into_loan())
     }
 
     /// Opens one; the place in the books is given up where that fails, even by a panic.

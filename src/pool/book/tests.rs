@@ -126,3 +126,36 @@ fn while_the_server_is_away_one_tries_for_all_ever_less_often() {
     world.finish(caller);
     assert_eq!(world.book.stats().waiting, 0, "once it answers, all go on");
 }
+
+#[test]
+fn who_was_handed_a_broken_one_is_not_overtaken() {
+    let options = Options {
+        max: 1,
+        queue_max: 1,
+        ..Options::default()
+    };
+    let mut book = Book::<u32, u32>::new(options);
+    let (first, second) = (book.draw(), book.draw());
+    let Step::Open(kind) = book.ask(first, true, seconds(0)) else {
+        panic!("there is room for one");
+    };
+    let loan = book.opened(1, kind, None, seconds(0));
+    assert!(matches!(book.ask(second, true, seconds(0)), Step::Wait));
+    book.wait(second, seconds(0), 2);
+    // It turns out to be broken: whoever had it opens the next one.
+    let step = book.trade(first, loan, true, seconds(1));
+    assert!(matches!(step, Step::Open(_)), "{step:?}");
+    assert!(matches!(book.collect(second), Step::Wait));
+    // It can not, and waits in a line that is full for others.
+    book.failed(kind, seconds(1));
+    assert!(matches!(
+        book.ask_again(first, true, seconds(1)),
+        Step::Wait
+    ));
+    let third = book.draw();
+    assert!(matches!(
+        book.ask(third, true, seconds(1)),
+        Step::Refused(Refusal::Full)
+    ));
+    book.check();
+}

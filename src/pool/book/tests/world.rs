@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::pool::book::{Book, Chore, Condition, Kind, Loan, Step, Ticket};
+use crate::pool::book::{Book, Chore, Condition, Kind, Loan, Refusal, Step, Ticket};
 use crate::pool::options::{Exhausted, Options};
 
 /// A connection is its number; the ledger of the world has the rest.
@@ -178,6 +178,19 @@ impl World {
 
     fn ask(&mut self, caller: Caller, may_wait: bool) {
         let step = self.book.ask(self.callers[caller].0, may_wait, self.now);
+        self.stepped(caller, step);
+    }
+
+    /// One whose connection is broken: those who came later do not come first.
+    fn trade(&mut self, caller: Caller, loan: Loan<Conn>) {
+        let ticket = self.callers[caller].0;
+        let step = self.book.trade(ticket, loan, true, self.now);
+        self.doubt = self.now;
+        assert!(!matches!(step, Step::Refused(Refusal::Full)));
+        self.stepped(caller, step);
+    }
+
+    fn stepped(&mut self, caller: Caller, step: Step<Conn>) {
         let is_first = self.waiting.first().is_none_or(|first| caller < *first);
         let got = matches!(step, Step::Take(_) | Step::Open(_));
         assert!(is_first || !got, "nobody is overtaken");
@@ -217,15 +230,18 @@ impl World {
         match std::mem::replace(&mut self.callers[caller].1, At::Gone) {
             At::Opens(kind) => match self.open(kind) {
                 Some(loan) => self.callers[caller].1 = At::Holds(loan, Condition::Unused),
-                None => self.ask(caller, true),
+                None => {
+                    let ticket = self.callers[caller].0;
+                    let step = self.book.ask_again(ticket, true, self.now);
+                    self.stepped(caller, step);
+                }
             },
             At::Checks(mut loan) => {
                 if self.answers(loan.conn) {
                     loan.prove(self.now);
                     self.callers[caller].1 = At::Holds(loan, Condition::Unused);
                 } else {
-                    self.find_broken(loan);
-                    self.ask(caller, true);
+                    self.trade(caller, loan);
                 }
             }
             _ => unreachable!(),
