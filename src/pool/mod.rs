@@ -166,7 +166,7 @@ impl<C: Pooled> Pool<C> {
     }
 
     /// One that is idle, or a new one; waits for at most [`Options::wait_max`], and for what it
-    /// takes to open or check one.
+    /// takes to end a check or an opening that it has begun by then.
     ///
     /// # Errors
     /// There is none, and why.

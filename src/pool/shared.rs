@@ -88,13 +88,30 @@ impl<C: Pooled> Shared<C> {
                 }
             };
             now = self.now();
-            desk = self.lock();
+            // Who does not wait its turn waits for what it takes to check and open, as often as that
+            // fails; its time is not what bounds it.
             let may_wait = now < until;
+            if !may_wait && !wait.is_zero() {
+                self.leave(ticket, broken);
+                return Err(self.because(PoolError::TimedOut(wait)));
+            }
+            desk = self.lock();
             step = match broken {
                 Some(loan) => desk.book.trade(ticket, loan, may_wait, now),
                 None => desk.book.ask_again(ticket, may_wait, now),
             };
         }
+    }
+
+    /// Its time is over, with a broken one in hand or without.
+    fn leave(&self, ticket: Ticket, broken: Option<Loan<C>>) {
+        let now = self.now();
+        let mut desk = self.lock();
+        desk.book.leave(ticket);
+        if let Some(loan) = broken {
+            desk.book.give_back(loan, Condition::Broken, now);
+        }
+        self.settle(desk);
     }
 
     /// Waits for its turn; [`Step::Wait`] where it does not come in time.
@@ -247,3 +264,6 @@ impl<C: Pooled> Drop for Opening<'_, C> {
         self.shared.settle(desk);
     }
 }
+
+#[cfg(test)]
+mod tests;
