@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Pooled;
 use super::book::{Condition, Loan};
@@ -87,7 +88,9 @@ impl<C: Pooled> fmt::Debug for Lent<'_, C> {
 impl<C: Pooled> Drop for Lent<'_, C> {
     fn drop(&mut self) {
         let Some(loan) = self.loan.take() else { return };
-        let condition = if loan.conn.has_failed() {
+        // One that panics when it is asked is of no use.
+        let has_failed = catch_unwind(AssertUnwindSafe(|| loan.conn.has_failed()));
+        let condition = if has_failed.unwrap_or(true) {
             Condition::Broken
         } else if std::thread::panicking() {
             self.mishap

@@ -97,7 +97,7 @@ pub trait Pooled: Sized + Send + 'static {
     /// Any error means that the connection is of no more use.
     fn check(&mut self) -> Result<(), Self::Error>;
 
-    /// Ends it, in good manners where there are any.
+    /// Ends it, in good manners where there are any. A panic here, or in the drop, ends with it.
     fn close(self) {}
 
     /// Whether it still seems to be open: a look that never waits, before it is lent. A peer that

@@ -1,6 +1,7 @@
 //! What the callers of a pool and its keeper share: the books behind one lock, and what is done
 //! without it. No connection is opened, checked, looked at or closed while the lock is held.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -240,7 +241,8 @@ impl<C: Pooled> Shared<C> {
             self.keeper.notify_one();
         }
         for conn in errands.close {
-            conn.close();
+            // One that panics is gone, and whoever has the errand goes on with what it has in hand.
+            let _ = catch_unwind(AssertUnwindSafe(|| conn.close()));
         }
     }
 }
