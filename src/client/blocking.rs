@@ -340,6 +340,11 @@ impl Client {
         self.shared.lock().machine.is_online()
     }
 
+    /// Whether the server has sent it away for good.
+    pub(super) fn is_sent_away(&self) -> bool {
+        self.shared.lock().machine.is_sent_away()
+    }
+
     /// After so long a silence of ours the server closes, as far as it is known.
     pub(super) fn idle_timeout(&self) -> Duration {
         self.shared.lock().machine.idle_timeout()

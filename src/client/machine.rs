@@ -49,6 +49,8 @@ pub struct Machine {
     events: VecDeque<Event>,
     /// The last request's number.
     last: u64,
+    /// It ended by a word of the server after which it must not come back.
+    is_sent_away: bool,
 }
 
 /// Where it stands.
@@ -103,6 +105,7 @@ impl Machine {
             seen: Seen::default(),
             events: VecDeque::new(),
             last: 0,
+            is_sent_away: false,
         }
     }
 
@@ -117,6 +120,11 @@ impl Machine {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// Whether it has ended since the server, or what it said, forbids to come back.
+    pub(super) fn is_sent_away(&self) -> bool {
+        self.is_sent_away
     }
 
     /// After so long a silence of ours the server closes, as far as it is known.
@@ -397,6 +405,7 @@ impl Machine {
             self.answer(topic.asked_by, Outcome::Unsent);
         }
         self.phase = Phase::Over;
+        self.is_sent_away = matches!(why, GaveUp::Told(_));
         self.events.push_back(Event::GaveUp(why));
     }
 

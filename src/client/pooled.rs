@@ -7,7 +7,8 @@ use crate::pool::Pooled;
 
 /// Where the connections of a pool go, and who they are.
 ///
-/// All of them log in as the same user: the gate's policy must allow that (`{ devices = n }`).
+/// All of them log in as the same user: the gate's policy must allow that (`{ devices = n }`). Where
+/// it does not, or somebody sends them away, the pool does not come back by itself.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Destination {
     /// `HOST:PORT`.
@@ -64,6 +65,16 @@ impl Pooled for Client {
 
     fn has_failed(&self) -> bool {
         !self.is_online()
+    }
+
+    /// It was replaced, kicked or banned.
+    fn is_unwanted(&self) -> bool {
+        self.is_sent_away()
+    }
+
+    /// The login is refused for good.
+    fn is_final(error: &PooledError) -> bool {
+        matches!(error, PooledError::Connect(error) if error.lost.is_final())
     }
 
     /// What the answer to the login has named, else what the options say of the server.

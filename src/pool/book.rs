@@ -36,6 +36,9 @@ pub(super) struct Book<C, W> {
     opening: u32,
     /// Since a connection could not be opened: when the next one is tried.
     failing: Option<Failing>,
+    /// Since the server has sent us away: nothing is opened by itself any more, and for those who
+    /// ask only after a rest that grows from time to time.
+    unwanted: Option<Failing>,
     /// How long after an answer a connection may be lent unchecked.
     beat: Option<Duration>,
     /// When one was last found broken: what was proven before is in doubt.
@@ -63,6 +66,7 @@ impl<C, W> Book<C, W> {
             extra: 0,
             opening: 0,
             failing: None,
+            unwanted: None,
             beat: options.beat.map(|beat| beat.max(SPAN_MIN)),
             doubt: Duration::ZERO,
             look_at: Duration::ZERO,
@@ -91,7 +95,7 @@ impl<C, W> Book<C, W> {
 
     /// Whether the last attempt to open one failed.
     pub(super) fn is_failing(&self) -> bool {
-        self.failing.is_some()
+        self.failing.is_some() || self.unwanted.is_some()
     }
 
     /// What is to be done without the lock; `None` where there is nothing.
@@ -123,10 +127,13 @@ impl<C, W> Book<C, W> {
     pub(super) fn trade(
         &mut self,
         ticket: Ticket,
-        loan: Loan<C>,
+        (loan, condition): (Loan<C>, Condition),
         may_wait: bool,
         now: Duration,
     ) -> Step<C> {
+        if condition == Condition::Unwanted {
+            self.shun(now);
+        }
         self.strike(loan.kind, now);
         self.errands.close.push(loan.conn);
         let step = self.find(ticket, may_wait, true, now);
@@ -145,6 +152,7 @@ impl<C, W> Book<C, W> {
             return step;
         }
         let refusal = match self.options.exhausted {
+            _ if self.is_shut(now) => Refusal::Unwanted,
             Exhausted::Refuse => Refusal::Exhausted,
             _ if !may_wait => Refusal::Exhausted,
             _ if !has_room => Refusal::Full,
@@ -157,8 +165,8 @@ impl<C, W> Book<C, W> {
     /// Waits, as [`ask`](Self::ask) has allowed.
     pub(super) fn wait(&mut self, ticket: Ticket, now: Duration, wake: W) {
         self.line.join(ticket, now, wake);
-        if let Some(failing) = self.failing {
-            self.look_by(failing.retry_at);
+        if let Some(retry_at) = self.retry_at(now) {
+            self.look_by(retry_at);
         }
     }
 
@@ -228,6 +236,15 @@ impl<C, W> Book<C, W> {
         self.look_by(failing.retry_at);
     }
 
+    /// One could not be opened, and another attempt would be of no use.
+    pub(super) fn turned_away(&mut self, kind: Kind, now: Duration) {
+        self.opening -= 1;
+        self.uncount(kind);
+        self.stats.failed += 1;
+        self.shun(now);
+        self.dismiss_unwanted(now);
+    }
+
     /// One comes back.
     pub(super) fn give_back(&mut self, mut loan: Loan<C>, condition: Condition, now: Duration) {
         match condition {
@@ -235,7 +252,10 @@ impl<C, W> Book<C, W> {
             // it has answered at some time since it was lent
             Condition::Used => loan.proven = loan.proven.max(loan.moved),
             Condition::Doubtful => loan.is_doubtful = true,
-            Condition::Broken => {
+            Condition::Broken | Condition::Unwanted => {
+                if condition == Condition::Unwanted {
+                    self.shun(now);
+                }
                 self.lose(loan.kind, now);
                 return self.errands.close.push(loan.conn);
             }
@@ -264,6 +284,7 @@ impl<C, W> Book<C, W> {
     }
 
     fn look_after_loss(&mut self, now: Duration) {
+        self.dismiss_unwanted(now);
         if self.shelf.len() > 0 || self.lacks() {
             self.look_by(now);
         }
@@ -285,6 +306,51 @@ impl<C, W> Book<C, W> {
     }
 
     // --- within ---
+
+    /// The server does not want us. Each time that it says so after the rest, the rest is doubled.
+    fn shun(&mut self, now: Duration) {
+        let first = self.options.retry_max.max(SPAN_MIN);
+        let longest = first * UNWANTED_MAX;
+        let rest = |rest: Duration| Failing {
+            rest,
+            retry_at: now + rest,
+        };
+        self.unwanted = Some(match self.unwanted {
+            Some(same) if same.retry_at > now => same,
+            Some(last) if now - last.retry_at < longest => rest((last.rest * 2).min(longest)),
+            _ => rest(first),
+        });
+    }
+
+    /// Whether there is nothing to wait for but the end of that rest.
+    fn is_shut(&self, now: Duration) -> bool {
+        let rests = self
+            .unwanted
+            .is_some_and(|unwanted| unwanted.retry_at > now);
+        rests && self.pooled + self.extra == 0
+    }
+
+    /// Tells those who wait, or lets the keeper look where others may still come back.
+    fn dismiss_unwanted(&mut self, now: Duration) {
+        while self.is_shut(now)
+            && let Some((wake, _)) = self.line.call(Step::Refused(Refusal::Unwanted))
+        {
+            self.stats.refused += 1;
+            self.errands.wake.push(wake);
+        }
+        if let Some(retry_at) = self.retry_at(now)
+            && !self.line.is_empty()
+        {
+            self.look_by(retry_at);
+        }
+    }
+
+    /// Before when nothing is opened.
+    pub(super) fn retry_at(&self, now: Duration) -> Option<Duration> {
+        let failing = self.failing.map(|failing| failing.retry_at);
+        let unwanted = self.unwanted.map(|unwanted| unwanted.retry_at);
+        failing.max(unwanted.filter(|at| *at > now))
+    }
 
     /// The server has told how long it waits: idle ones are checked a little more often.
     fn learn(&mut self, timeout: Option<Duration>) {
@@ -374,6 +440,12 @@ impl<C, W> Book<C, W> {
 
     /// Whether one may be opened now: while the server does not answer, one at a time after a rest.
     fn may_open(&self, now: Duration) -> bool {
+        if self
+            .unwanted
+            .is_some_and(|unwanted| unwanted.retry_at > now)
+        {
+            return false;
+        }
         match self.failing {
             Some(failing) => self.opening == 0 && failing.retry_at <= now,
             None => true,
@@ -415,12 +487,15 @@ impl<C, W> Book<C, W> {
         assert!(self.shelf.len() == 0 && !self.is_closed);
         let wants_extra = self.options.exhausted == Exhausted::Extra;
         let is_full = self.pooled == max && (!wants_extra || self.extra == extra_max);
-        assert!(is_full || self.failing.is_some());
+        assert!(is_full || self.is_failing());
     }
 }
 
 /// Spans below this are taken for it: the keeper has to rest between two looks.
 const SPAN_MIN: Duration = Duration::from_millis(1);
+
+/// The rest after the server has sent us away grows up to so many times the longest other one.
+const UNWANTED_MAX: u32 = 64;
 
 /// Whether one may be lent unchecked.
 fn is_fresh<C>(loan: &Loan<C>, beat: Option<Duration>, doubt: Duration, now: Duration) -> bool {

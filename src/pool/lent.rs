@@ -89,8 +89,13 @@ impl<C: Pooled> Drop for Lent<'_, C> {
     fn drop(&mut self) {
         let Some(loan) = self.loan.take() else { return };
         // One that panics when it is asked is of no use.
-        let has_failed = catch_unwind(AssertUnwindSafe(|| loan.conn.has_failed()));
-        let condition = if has_failed.unwrap_or(true) {
+        let asked = catch_unwind(AssertUnwindSafe(|| {
+            (loan.conn.has_failed(), loan.conn.is_unwanted())
+        }));
+        let (has_failed, is_unwanted) = asked.unwrap_or((true, false));
+        let condition = if is_unwanted {
+            Condition::Unwanted
+        } else if has_failed {
             Condition::Broken
         } else if std::thread::panicking() {
             self.mishap

@@ -11,6 +11,7 @@
 //!   was found broken, all others are checked before they are lent.
 //! - While the server does not answer, callers wait and one of them tries for all, at growing
 //!   intervals: a restart of the server is a wait, not an error.
+//! - A server that sends the pool away for good is left alone ([`Pooled::is_unwanted`]).
 //! - When all are lent, a caller waits, or gets a short-lived one, or is refused: [`Exhausted`].
 //!
 //! A checkout and the return of an idle one take less than 300 ns, two looks at the clock included;
@@ -111,6 +112,20 @@ pub trait Pooled: Sized + Send + 'static {
         false
     }
 
+    /// Whether it knows that the server has sent it away for good, and wants no other one in its
+    /// place: the pool then opens none by itself any more, and one for those who ask only after a
+    /// rest, which grows with each time. Asked with [`has_failed`](Self::has_failed).
+    fn is_unwanted(&self) -> bool {
+        false
+    }
+
+    /// Whether an attempt that failed like this is of no use again: the pool then rests in the same
+    /// way, and who waits is told at once.
+    fn is_final(error: &Self::Error) -> bool {
+        let _ = error;
+        false
+    }
+
     /// After how long the server ends an idle connection, where it can be asked and says so. Asked
     /// once, when it has been opened.
     ///
@@ -144,6 +159,9 @@ pub enum PoolError<E: Error> {
     /// The server can not be reached.
     #[error("no connection could be opened: {0}")]
     Connect(Arc<E>),
+    /// The server has sent the pool's connections away, and it is too early to try again.
+    #[error("the server has sent the pool away")]
+    Unwanted,
     /// The pool has been closed.
     #[error("the pool has been closed")]
     Closed,

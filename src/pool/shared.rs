@@ -83,6 +83,9 @@ impl<C: Pooled> Shared<C> {
                 },
                 Step::Wait => return Err(self.because(PoolError::TimedOut(wait))),
                 Step::Refused(Refusal::Closed) => return Err(PoolError::Closed),
+                Step::Refused(Refusal::Unwanted) => {
+                    return Err(self.because(PoolError::Unwanted));
+                }
                 Step::Refused(Refusal::Full) => return Err(self.because(PoolError::Full)),
                 Step::Refused(Refusal::Exhausted) => {
                     return Err(self.because(PoolError::Exhausted));
@@ -98,19 +101,19 @@ impl<C: Pooled> Shared<C> {
             }
             desk = self.lock();
             step = match broken {
-                Some(loan) => desk.book.trade(ticket, loan, may_wait, now),
+                Some(broken) => desk.book.trade(ticket, broken, may_wait, now),
                 None => desk.book.ask_again(ticket, may_wait, now),
             };
         }
     }
 
     /// Its time is over, with a broken one in hand or without.
-    fn leave(&self, ticket: Ticket, broken: Option<Loan<C>>) {
+    fn leave(&self, ticket: Ticket, broken: Option<(Loan<C>, Condition)>) {
         let now = self.now();
         let mut desk = self.lock();
         desk.book.leave(ticket);
-        if let Some(loan) = broken {
-            desk.book.give_back(loan, Condition::Broken, now);
+        if let Some((loan, condition)) = broken {
+            desk.book.give_back(loan, condition, now);
         }
         self.settle(desk);
     }
@@ -156,7 +159,7 @@ impl<C: Pooled> Shared<C> {
 
     /// Whether an idle one can be lent: a look where it has answered lately, else a question. Where
     /// it can not, it is to be traded in.
-    fn try_out(&self, loan: Loan<C>) -> Result<Lent<'_, C>, Option<Loan<C>>> {
+    fn try_out(&self, loan: Loan<C>) -> Result<Lent<'_, C>, Option<(Loan<C>, Condition)>> {
         let mut lent = Lent::new(self, loan);
         let is_good = if lent.loan().is_doubtful {
             lent.check()
@@ -166,7 +169,11 @@ impl<C: Pooled> Shared<C> {
         if is_good {
             return Ok(lent);
         }
-        Err(lent.into_loan())
+        let condition = match lent.is_unwanted() {
+            true => Condition::Unwanted,
+            false => Condition::Broken,
+        };
+        Err(lent.into_loan().map(|loan| (loan, condition)))
     }
 
     /// Opens one; the place in the books is given up where that fails, even by a panic.
@@ -259,7 +266,10 @@ impl<C: Pooled> Drop for Opening<'_, C> {
         let Some(kind) = self.kind else { return };
         let now = self.shared.now();
         let mut desk = self.shared.lock();
-        desk.book.failed(kind, now);
+        match &self.error {
+            Some(error) if C::is_final(error) => desk.book.turned_away(kind, now),
+            _ => desk.book.failed(kind, now),
+        }
         if let Some(error) = self.error.take() {
             desk.error = Some(Arc::new(error));
         }

@@ -51,7 +51,7 @@ impl<C, W> Book<C, W> {
     /// of its spans, so that no return has to wake it.
     fn next_look(&self, now: Duration) -> Option<Duration> {
         let due = self.shelf.iter().map(|loan| self.due(loan)).min();
-        let retry = self.failing.map(|failing| failing.retry_at);
+        let retry = self.retry_at(now);
         // while one is being opened, its outcome tells how to go on
         let is_wanted = self.opening == 0 && (self.lacks() || !self.line.is_empty());
         let retry = retry.filter(|_| is_wanted);
@@ -87,8 +87,8 @@ impl<C, W> Book<C, W> {
         }
     }
 
-    /// Whether there are fewer than the minimum.
+    /// Whether there are fewer than the minimum, and the server may want more.
     pub(super) fn lacks(&self) -> bool {
-        self.pooled < self.options.min && !self.is_closed
+        self.pooled < self.options.min && !self.is_closed && self.unwanted.is_none()
     }
 }

@@ -23,6 +23,8 @@ pub(in crate::pool) enum Refusal {
     Exhausted,
     /// Too many wait.
     Full,
+    /// The server does not want us, and it is too early to try again.
+    Unwanted,
     /// The pool has been closed.
     Closed,
 }
@@ -60,6 +62,8 @@ pub(in crate::pool) enum Condition {
     Doubtful,
     /// It is of no use.
     Broken,
+    /// Nor is it, and the server does not want another one in its place.
+    Unwanted,
 }
 
 impl<C, W> Errands<C, W> {

@@ -143,7 +143,7 @@ fn who_was_handed_a_broken_one_is_not_overtaken() {
     assert!(matches!(book.ask(second, true, seconds(0)), Step::Wait));
     book.wait(second, seconds(0), 2);
     // It turns out to be broken: whoever had it opens the next one.
-    let step = book.trade(first, loan, true, seconds(1));
+    let step = book.trade(first, (loan, Condition::Broken), true, seconds(1));
     assert!(matches!(step, Step::Open(_)), "{step:?}");
     assert!(matches!(book.collect(second), Step::Wait));
     // It can not, and waits in a line that is full for others.
@@ -158,4 +158,82 @@ fn who_was_handed_a_broken_one_is_not_overtaken() {
         Step::Refused(Refusal::Full)
     ));
     book.check();
+}
+
+#[test]
+fn a_server_that_sends_us_away_is_left_alone() {
+    let options = Options {
+        min: 2,
+        max: 4,
+        ..Options::default()
+    };
+    let mut book = Book::<u32, u32>::new(options);
+    let mut now = seconds(0);
+    let open = |book: &mut Book<u32, u32>, now| {
+        let ticket = book.draw();
+        match book.ask(ticket, true, now) {
+            Step::Open(kind) => Ok(book.opened(1, kind, None, now)),
+            Step::Refused(refusal) => Err(refusal),
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut rest = seconds(1);
+    for _ in 0..5 {
+        let loan = open(&mut book, now).unwrap();
+        // One waits in vain: there will be none.
+        let waits = book.draw();
+        book.wait(waits, now, 7);
+        book.give_back(loan, Condition::Unwanted, now);
+        let told = book.errands().unwrap();
+        assert_eq!((told.wake, told.close), (vec![7], vec![1]));
+        assert!(matches!(
+            book.collect(waits),
+            Step::Refused(Refusal::Unwanted)
+        ));
+        // The keeper opens nothing, now or later, though the minimum lacks.
+        for later in [now, now + rest, now + seconds(3_600)] {
+            assert!(matches!(book.chore(later), Chore::Rest(None)), "{later:?}");
+        }
+        // Who asks is told, until a rest is over that grows.
+        let before = now + rest - Duration::from_nanos(1);
+        assert!(matches!(open(&mut book, before), Err(Refusal::Unwanted)));
+        now += rest;
+        rest *= 2;
+        book.check();
+    }
+    // So is who can not even come in.
+    let ticket = book.draw();
+    let Step::Open(kind) = book.ask(ticket, true, now) else {
+        panic!("the rest is over");
+    };
+    book.turned_away(kind, now);
+    let again = book.ask_again(ticket, true, now);
+    assert!(matches!(again, Step::Refused(Refusal::Unwanted)));
+    assert!(matches!(book.chore(now), Chore::Rest(None)));
+}
+
+#[test]
+fn who_waits_for_others_while_the_server_wants_no_more_gets_them_or_a_new_one_later() {
+    let options = Options {
+        max: 2,
+        ..Options::default()
+    };
+    let mut book = Book::<u32, u32>::new(options);
+    let mut loans: Vec<_> = (1..=2)
+        .map(|conn| {
+            let ticket = book.draw();
+            match book.ask(ticket, true, seconds(0)) {
+                Step::Open(kind) => book.opened(conn, kind, None, seconds(0)),
+                other => panic!("{other:?}"),
+            }
+        })
+        .collect();
+    let waits = book.draw();
+    book.wait(waits, seconds(0), 7);
+    book.give_back(loans.remove(0), Condition::Unwanted, seconds(0));
+    assert!(matches!(book.collect(waits), Step::Wait));
+    assert!(matches!(book.chore(seconds(0)), Chore::Rest(Some(at)) if at == seconds(1)));
+    book.check();
+    assert!(matches!(book.chore(seconds(1)), Chore::Rest(_)));
+    assert!(matches!(book.collect(waits), Step::Open(_)));
 }

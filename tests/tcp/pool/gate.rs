@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pulsegate::client::{Client, Destination, Login, Options as Speaking};
 use pulsegate::net::mio::MioNet;
-use pulsegate::pool::{Options, Pool, PoolStats};
+use pulsegate::pool::{Options, Pool, PoolError, PoolStats};
 use pulsegate::{Options as Serving, Server, Settings, UserPolicy};
 
 use super::rest;
@@ -63,11 +63,52 @@ fn connections_to_a_gate_outlive_its_idle_timeout_and_a_kick() {
         (remote.call(|gate, _| gate.connections()) == Ok(0)).then_some(())
     });
     eventually("the kick has been heard", || {
-        pool.checkout().unwrap();
-        (pool.stats().broken > 0).then_some(())
+        matches!(pool.checkout(), Err(PoolError::Unwanted)).then_some(())
     });
-    all_idle(|stats| stats.broken == 4);
+    eventually("all are gone", || (pool.stats().pooled == 0).then_some(()));
+    // It is not undone by itself, only by somebody who asks, and not at once.
+    rest(Duration::from_millis(1_500));
+    assert_eq!(pool.stats().opened, 4);
     publish_with_each(&pool, min);
+    assert_eq!(pool.stats().opened, 8);
+
+    drop(pool);
+    remote.post(|gate, _| gate.shut_down()).unwrap();
+    serving.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_pool_does_not_oust_itself_for_ever_where_a_user_has_one_place() {
+    let mut server = Server::new(MioNet::new(64).unwrap(), (), Serving::default()).unwrap();
+    let settings = Settings {
+        bind: vec![([127, 0, 0, 1], 0).into()],
+        idle_timeout: Some(Duration::from_secs(1)),
+        ..Settings::default()
+    };
+    let place = server.listen(settings).unwrap()[0].to_string();
+    let remote = server.remote();
+    let serving = std::thread::spawn(move || server.run());
+    let to = Destination {
+        place,
+        login: Some(Login::new("backend")),
+        options: Speaking::default(),
+    };
+    let options = Options {
+        min: 2,
+        ..Options::default()
+    };
+    let pool = Pool::<Client>::new(to, options).unwrap();
+    eventually("the second has ousted the first", || {
+        (pool.stats().broken == 1).then_some(())
+    });
+    rest(Duration::from_secs(3));
+    let stats = pool.stats();
+    assert_eq!(
+        (stats.opened, stats.broken, stats.idle),
+        (2, 1, 1),
+        "{stats:?}"
+    );
+    publish_with_each(&pool, 1);
 
     drop(pool);
     remote.post(|gate, _| gate.shut_down()).unwrap();

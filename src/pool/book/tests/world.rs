@@ -184,7 +184,9 @@ impl World {
     /// One whose connection is broken: those who came later do not come first.
     fn trade(&mut self, caller: Caller, loan: Loan<Conn>) {
         let ticket = self.callers[caller].0;
-        let step = self.book.trade(ticket, loan, true, self.now);
+        let step = self
+            .book
+            .trade(ticket, (loan, Condition::Broken), true, self.now);
         self.doubt = self.now;
         assert!(!matches!(step, Step::Refused(Refusal::Full)));
         self.stepped(caller, step);
