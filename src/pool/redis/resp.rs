@@ -138,7 +138,8 @@ impl<I: BufRead> Reader<'_, I> {
         let (&kind, rest) = line.split_first().ok_or(RedisError::Garbled)?;
         match kind {
             b'+' => Ok(Value::Text(text(rest)?)),
-            b'-' => Ok(Value::Error(text(rest)?)),
+            // It may repeat what it refuses, and that may be anything.
+            b'-' => Ok(Value::Error(String::from_utf8_lossy(rest).into_owned())),
             b':' => Ok(Value::Int(number(rest)?)),
             b'$' => match length(rest)? {
                 None => Ok(Value::Nil),
@@ -312,6 +313,15 @@ mod tests {
             let error = whole(bytes.as_bytes()).unwrap_err();
             assert!(matches!(error, RedisError::Garbled), "{bytes:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_refusal_that_is_no_utf_8_is_a_refusal() {
+        let refused = whole(b"-ERR unknown command '\xff'\r\n").unwrap();
+        let text = "ERR unknown command '\u{fffd}'".to_owned();
+        assert_eq!(refused, Value::Error(text));
+        let garbled = whole(b"+\xff\r\n").unwrap_err();
+        assert!(matches!(garbled, RedisError::Garbled));
     }
 
     #[test]
