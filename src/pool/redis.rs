@@ -90,8 +90,9 @@ pub enum RedisError {
     /// The answer is of another type than was asked for. The connection goes on.
     #[error("the answer is of another type")]
     Type,
-    /// An earlier answer has failed: the connection can not be used any more.
-    #[error("an earlier answer is missing")]
+    /// An earlier answer has failed, or there was one too many: the connection can not be used any
+    /// more.
+    #[error("an earlier answer is missing, or too many")]
     Spoiled,
 }
 
@@ -125,7 +126,7 @@ impl Redis {
     /// # Errors
     /// There was none, it was a refusal, or it is of another type than `T`.
     pub fn call<T: FromValue>(&mut self, words: &[impl AsRef<[u8]>]) -> Result<T, RedisError> {
-        if self.has_failed {
+        if self.has_failed() {
             return Err(RedisError::Spoiled);
         }
         self.has_failed = true;
@@ -187,11 +188,12 @@ impl Pooled for Redis {
     }
 
     fn is_open(&mut self) -> bool {
-        !self.has_failed && self.wire.buffer().is_empty() && self.wire.get_ref().is_silent()
+        !self.has_failed() && self.wire.get_ref().is_silent()
     }
 
+    /// Also by an answer that nobody asked for: the next command would take it for its own.
     fn has_failed(&self) -> bool {
-        self.has_failed
+        self.has_failed || !self.wire.buffer().is_empty()
     }
 
     /// `CONFIG GET timeout`, which not everybody may ask.
@@ -225,3 +227,31 @@ impl From<io::Error> for RedisError {
 
 /// Bytes of the command's buffer that are kept for the next one.
 const COMMAND_KEPT: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn an_answer_too_many_is_not_taken_for_the_next_one() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let settings = Settings::new(listener.local_addr().unwrap().to_string());
+        let served = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream
+                .write_all(b"+PONG\r\n")
+                .map(|()| (stream, listener))
+                .unwrap()
+        });
+        let mut redis = Redis::connect(&settings).unwrap();
+        let (mut stream, _listener) = served.join().unwrap();
+        stream.write_all(b"$1\r\na\r\n$1\r\nb\r\n").unwrap();
+        let first: String = redis.call(&["GET", "a"]).unwrap();
+        assert_eq!(first, "a");
+        assert!(redis.has_failed() && !redis.is_open());
+        let second = redis.call::<String>(&["GET", "c"]).unwrap_err();
+        assert!(matches!(second, RedisError::Spoiled), "{second}");
+    }
+}

@@ -213,11 +213,13 @@ fn number(line: &[u8]) -> Result<i64, RedisError> {
 
 /// A length; `None` for that of nothing, -1.
 fn length(line: &[u8]) -> Result<Option<usize>, RedisError> {
-    match number(line)? {
-        -1 => Ok(None),
-        length => usize::try_from(length)
+    match line {
+        b"-1" => Ok(None),
+        // One way to write each: no sign, no zeros in front.
+        b"0" | [b'1'..=b'9', ..] => usize::try_from(number(line)?)
             .map(Some)
             .map_err(|_| RedisError::Garbled),
+        _ => Err(RedisError::Garbled),
     }
 }
 
@@ -305,6 +307,12 @@ mod tests {
             ":\r\n",
             "$-2\r\n",
             "*-2\r\n",
+            "$+3\r\nabc\r\n",
+            "$03\r\nabc\r\n",
+            "$-0\r\n\r\n",
+            "$-01\r\n",
+            "*+0\r\n",
+            "*\r\n",
             "$1\r\nab\r\n",
             "$2\r\nab\n\r",
             "%1\r\n",

@@ -1,13 +1,14 @@
 //! A socket with a deadline for each exchange, however many reads and writes that takes.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use socket2::{SockRef, TcpKeepalive};
 
+use crate::client::{Lost, dial};
 use crate::pool::clock::Clock;
 
 #[derive(Debug)]
@@ -19,11 +20,29 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Tries each address of the host.
+    /// Tries each address of the host, all within the deadline: the name has its part of it, and of
+    /// the rest each address an equal share.
     pub(super) fn connect(addr: &str, deadline: Duration) -> io::Result<Self> {
-        let mut error = io::Error::new(ErrorKind::NotFound, "the host has no address");
-        for addr in addr.to_socket_addrs()? {
-            match TcpStream::connect_timeout(&addr, deadline) {
+        let clock = Clock::new();
+        let addrs = dial::resolve(addr, deadline).map_err(|lost| {
+            let kind = match lost {
+                Lost::ConnectTimeout(_) => ErrorKind::TimedOut,
+                _ => ErrorKind::NotFound,
+            };
+            io::Error::new(kind, lost.to_string())
+        })?;
+        Self::connect_to(&addrs, deadline, &clock)
+    }
+
+    fn connect_to(addrs: &[SocketAddr], deadline: Duration, clock: &Clock) -> io::Result<Self> {
+        let mut error = io::Error::new(ErrorKind::TimedOut, "no time was left for any address");
+        for (others, addr) in (0..addrs.len()).rev().zip(addrs) {
+            let left = deadline.saturating_sub(clock.now());
+            let share = left / u32::try_from(others + 1).unwrap_or(u32::MAX);
+            if share.is_zero() {
+                break;
+            }
+            match TcpStream::connect_timeout(addr, share) {
                 Ok(stream) => return Self::new(stream, deadline),
                 Err(refused) => error = refused,
             }
@@ -87,3 +106,35 @@ impl Write for Wire {
 
 /// Silence before the kernel asks by itself.
 const KEEPALIVE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+
+    #[test]
+    fn an_address_that_says_nothing_does_not_hide_the_next() {
+        // A queue that is full: the kernel drops whatever comes.
+        let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        full.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+            .unwrap();
+        full.listen(0).unwrap();
+        let silent = full.local_addr().unwrap();
+        let _held: Vec<_> = (0..4)
+            .map(|_| {
+                let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+                socket.set_nonblocking(true).unwrap();
+                let _ = socket.connect(&silent);
+                socket
+            })
+            .collect();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let addrs = [silent.as_socket().unwrap(), listener.local_addr().unwrap()];
+        let (deadline, clock) = (Duration::from_secs(2), Clock::new());
+        Wire::connect_to(&addrs, deadline, &clock).unwrap();
+        assert!(clock.now() < deadline);
+    }
+}
