@@ -225,6 +225,10 @@ impl<N: Net> Crowd<N> {
     /// Opens a connection.
     fn dial(&mut self, key: u32) {
         let seat = &mut self.members[key as usize];
+        // Where it comes back at once, the lost one is still here.
+        if let Some(lost) = seat.stream.take() {
+            self.net.close(lost, Ending::Graceful);
+        }
         let (to, from) = self.routes[usize::from(seat.route)];
         self.serial = (self.serial + 1) & ConnId::SERIAL_MAX;
         seat.serial = self.serial;
@@ -322,8 +326,11 @@ impl<N: Net> Crowd<N> {
         let deadline = seat.machine.deadline();
         match deadline {
             Some(deadline) => {
-                let at = Tick::START.after(Span::covering(deadline.saturating_sub(self.began)));
-                self.wheel.set(key, at);
+                // From now on: a wait may be longer than the circle allows since the beginning.
+                let now = self.net.now();
+                let left = Span::covering(deadline.saturating_sub(now));
+                self.wheel
+                    .set(key, Tick::at(now.saturating_sub(self.began)).after(left));
             }
             None => self.wheel.remove(key),
         }
@@ -339,3 +346,6 @@ const BUFFER: usize = 64 * 1_024;
 
 /// Members that are looked at in one turn since their time has come.
 const SLICE: usize = 128;
+
+#[cfg(test)]
+mod tests;

@@ -112,8 +112,9 @@ impl Machine {
                 reason,
                 reconnect_ms,
             } => {
-                let named = (reconnect_ms > 0).then(|| Duration::from_millis(reconnect_ms));
-                let named = named.map(|named| named.min(NAMED_MAX));
+                // The contract has 32 bits for it; who says more means as long as that.
+                let named = reconnect_ms.min(u32::MAX.into());
+                let named = (named > 0).then(|| Duration::from_millis(named));
                 let lost = CloseReason::of(&reason)
                     .map_or_else(|| Lost::ClosedFor(boxed(reason)), Lost::Closed);
                 self.lose(now, lost, named);
@@ -145,9 +146,16 @@ impl Machine {
                 }
             }
             (What::Join(topic), Err(refusal)) => {
-                self.topics.retain(|joined| joined.name != topic);
+                // One that was asked for again since is still wanted.
+                let join = What::Join(topic);
+                let is_wanted = self.wire.awaits(&join);
+                let What::Join(topic) = join else { return };
+                if !is_wanted {
+                    self.topics.retain(|joined| joined.name != topic);
+                }
                 match asked.request {
                     Some(_) => self.answer(asked.request, Outcome::Refused(refusal)),
+                    None if is_wanted => {}
                     None => self.events.push_back(Event::NotRejoined { topic, refusal }),
                 }
             }
@@ -253,6 +261,3 @@ fn owned(letter: Letter<'_>) -> Letter<'static> {
 
 /// Bytes of nonsense that are shown.
 const BEGINS: usize = 40;
-
-/// No server sends a client away for longer.
-const NAMED_MAX: Duration = Duration::from_secs(24 * 3_600);

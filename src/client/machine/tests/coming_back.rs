@@ -97,6 +97,22 @@ fn it_joins_its_topics_again() {
 }
 
 #[test]
+fn an_early_refusal_does_not_forget_a_topic_that_is_asked_for_again() {
+    let mut rig = Rig::online(Options::default());
+    let (first, second) = (rig.join("news"), rig.join("news"));
+    rig.said();
+    rig.hear("error rate-limited no\nok\n");
+    assert!(matches!(
+        rig.event(),
+        Some(Event::Answer { request, outcome: Outcome::Refused(_) }) if request == first
+    ));
+    rig.answers(second, done());
+    rig.lose();
+    rig.come_back_after_retry();
+    rig.says("join news\n");
+}
+
+#[test]
 fn nobody_comes_back_who_was_sent_away() {
     for reason in CloseReason::ALL {
         let mut rig = Rig::online(Options::default());
@@ -138,6 +154,17 @@ fn the_time_that_the_server_names_is_kept() {
     assert!(after >= 45 * SECOND && after <= 46 * SECOND, "{after:?}");
     rig.pass(45 * SECOND - Duration::from_nanos(1));
     assert!(!rig.machine.wants_dial(rig.now));
+
+    // Days are as good, up to what the contract can say.
+    for (named, millis) in [
+        ("172800000", 172_800_000),
+        ("99999999999999", u32::MAX.into()),
+    ] {
+        let mut rig = Rig::online(Options::default());
+        rig.hear(format!("close shutdown {named}\n"));
+        rig.event();
+        assert!(rig.retries() >= Duration::from_millis(millis));
+    }
 }
 
 #[test]
