@@ -80,7 +80,7 @@ impl Seen {
         }
         if self.acked.len() > MAX {
             self.acked.drain(..MAX / 4);
-            let more = (MAX_QUARTER).saturating_sub(self.old);
+            let more = MAX_QUARTER.saturating_sub(self.old);
             self.old = self.old.saturating_sub(MAX_QUARTER);
             self.marked = self.marked.saturating_sub(more);
         }

@@ -14,6 +14,7 @@
 
 mod chores;
 mod step;
+mod unwanted;
 
 use std::time::Duration;
 
@@ -307,51 +308,6 @@ impl<C, W> Book<C, W> {
 
     // --- within ---
 
-    /// The server does not want us. Each time that it says so after the rest, the rest is doubled.
-    fn shun(&mut self, now: Duration) {
-        let first = self.options.retry_max.max(SPAN_MIN);
-        let longest = first * UNWANTED_MAX;
-        let rest = |rest: Duration| Failing {
-            rest,
-            retry_at: now + rest,
-        };
-        self.unwanted = Some(match self.unwanted {
-            Some(same) if same.retry_at > now => same,
-            Some(last) if now - last.retry_at < longest => rest((last.rest * 2).min(longest)),
-            _ => rest(first),
-        });
-    }
-
-    /// Whether there is nothing to wait for but the end of that rest.
-    fn is_shut(&self, now: Duration) -> bool {
-        let rests = self
-            .unwanted
-            .is_some_and(|unwanted| unwanted.retry_at > now);
-        rests && self.pooled + self.extra == 0
-    }
-
-    /// Tells those who wait, or lets the keeper look where others may still come back.
-    fn dismiss_unwanted(&mut self, now: Duration) {
-        while self.is_shut(now)
-            && let Some((wake, _)) = self.line.call(Step::Refused(Refusal::Unwanted))
-        {
-            self.stats.refused += 1;
-            self.errands.wake.push(wake);
-        }
-        if let Some(retry_at) = self.retry_at(now)
-            && !self.line.is_empty()
-        {
-            self.look_by(retry_at);
-        }
-    }
-
-    /// Before when nothing is opened.
-    pub(super) fn retry_at(&self, now: Duration) -> Option<Duration> {
-        let failing = self.failing.map(|failing| failing.retry_at);
-        let unwanted = self.unwanted.map(|unwanted| unwanted.retry_at);
-        failing.max(unwanted.filter(|at| *at > now))
-    }
-
     /// The server has told how long it waits: idle ones are checked a little more often.
     fn learn(&mut self, timeout: Option<Duration>) {
         let Some(timeout) = timeout else {
@@ -493,9 +449,6 @@ impl<C, W> Book<C, W> {
 
 /// Spans below this are taken for it: the keeper has to rest between two looks.
 const SPAN_MIN: Duration = Duration::from_millis(1);
-
-/// The rest after the server has sent us away grows up to so many times the longest other one.
-const UNWANTED_MAX: u32 = 64;
 
 /// Whether one may be lent unchecked.
 fn is_fresh<C>(loan: &Loan<C>, beat: Option<Duration>, doubt: Duration, now: Duration) -> bool {

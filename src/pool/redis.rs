@@ -237,16 +237,15 @@ mod tests {
     #[test]
     fn an_answer_too_many_is_not_taken_for_the_next_one() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let settings = Settings::new(listener.local_addr().unwrap().to_string());
-        let served = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream
-                .write_all(b"+PONG\r\n")
-                .map(|()| (stream, listener))
-                .unwrap()
-        });
-        let mut redis = Redis::connect(&settings).unwrap();
-        let (mut stream, _listener) = served.join().unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        let wire = Wire::connect(&addr, Duration::from_secs(20)).unwrap();
+        let mut redis = Redis {
+            wire: BufReader::new(wire),
+            command: Vec::new(),
+            answer_max: 4_096,
+            has_failed: false,
+        };
+        let (mut stream, _) = listener.accept().unwrap();
         stream.write_all(b"$1\r\na\r\n$1\r\nb\r\n").unwrap();
         let first: String = redis.call(&["GET", "a"]).unwrap();
         assert_eq!(first, "a");

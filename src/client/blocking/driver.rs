@@ -211,7 +211,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn take(&mut self, state: &mut State, read: std::io::Result<usize>) {
+    fn take(&self, state: &mut State, read: std::io::Result<usize>) {
         let now = self.shared.now();
         match read {
             Ok(0) => state.machine.lost(now, Lost::PeerClosed),

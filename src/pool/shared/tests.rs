@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Instant;
 
 use super::*;
 use crate::pool::{Exhausted, Pool};
@@ -30,7 +29,7 @@ impl Pooled for Fake {
             0 => Ok(()),
             millis => {
                 // A server that takes its time.
-                std::thread::sleep(Duration::from_millis(millis.into()));
+                rest(Duration::from_millis(millis.into()));
                 Err(io::ErrorKind::TimedOut.into())
             }
         }
@@ -67,18 +66,27 @@ fn stale() -> (Shared<Fake>, Arc<House>) {
         .map(|_| shared.checkout(BARE.wait_max).unwrap())
         .collect();
     drop(held);
-    let now = shared.now();
-    while shared.now() < now + Duration::from_millis(3) {
-        std::thread::yield_now();
-    }
+    rest(Duration::from_millis(3));
     (shared, house)
+}
+
+/// Rests for so long: where silence itself is what is tested.
+fn rest(span: Duration) {
+    let clock = Clock::new();
+    while clock.now() < span {
+        std::thread::park_timeout(span - clock.now().min(span));
+    }
 }
 
 #[track_caller]
 fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let clock = Clock::new();
     while !is_so() {
-        assert!(Instant::now() < deadline, "{what}: it does not happen");
+        let waited = clock.now();
+        assert!(
+            waited < Duration::from_secs(20),
+            "{what}: it does not happen"
+        );
         std::thread::yield_now();
     }
 }
