@@ -209,7 +209,10 @@ fn with_settings(mut command: Command) -> Command {
 
 fn flag<T>(key: &Key<T>, heading: &'static str, defaults: &T) -> Arg {
     let name = key.flag();
-    let default = (key.show)(defaults).replace(['"', '[', ']'], "");
+    let default = match &(key.show)(defaults)[..] {
+        "[]" => String::from("none"),
+        shown => shown.replace(['"', '[', ']'], ""),
+    };
     let help = if default.is_empty() {
         key.help.to_owned()
     } else {

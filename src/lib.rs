@@ -11,6 +11,7 @@
 //! - [`client`]: the other end: logs in, beats, comes back
 //! - [`codec`]: bytes to frames to messages and back, pure
 //! - `admin`: what operators and backends ask for, by HTTP
+//! - [`lists`]: who is let in, a million entries of it
 //! - [`pool`]: for the other end: connections to a server that stay alive while nobody uses them
 //! - [`wheel`], [`time`]: the timing wheel and its units
 //! - [`cli`], [`config`], [`daemon`], [`mod@log`]: what makes it a program
@@ -147,9 +148,11 @@ mod gate;
 mod handler;
 mod id;
 mod limits;
+pub mod lists;
 pub mod log;
 pub mod manual;
 pub mod net;
+mod network;
 pub mod pool;
 mod reason;
 mod remote;
@@ -169,7 +172,8 @@ pub use gate::{
 pub use handler::{Answer, Handler, Message};
 pub use id::{ConnId, ListenerId, Token};
 pub use limits::Limits;
+pub use network::{Network, NetworkError};
 pub use reason::{CloseReason, ErrorCode};
 pub use remote::{Remote, RemoteError};
 pub use server::{Options, Server};
-pub use settings::{Allow, Dialect, Login, Settings, SlowConsumer, UserPolicy};
+pub use settings::{Allow, Dialect, Login, Rate, Settings, SlowConsumer, UserPolicy};

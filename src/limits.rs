@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::admin::AdminLimits;
+use crate::settings::Rate;
 
 /// Bounds on tables, on bytes, and on the work of one turn.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,10 +73,41 @@ pub struct Limits {
     pub receipts: u32,
     /// How long it can.
     pub receipts_kept: Duration,
+    /// Connections of one address at most: an IPv4 address, or 64 bits of an IPv6 address. One
+    /// more is told `close overloaded`.
+    pub address_connections: Option<u32>,
+    /// Newcomers: those above it wait in the backlog.
+    pub accept_rate: Option<Rate>,
+    /// Newcomers of one address: one more is told `close rate-limited`.
+    pub address_accept_rate: Option<Rate>,
+    /// Logins tried, good ones included: one more is told `error rate-limited`.
+    pub login_rate: Option<Rate>,
+    /// The same for one address.
+    pub address_login_rate: Option<Rate>,
+    /// The same for one user's name.
+    pub user_login_rate: Option<Rate>,
+    /// Addresses without a connection that are remembered for their rates, and as many names of
+    /// users: one more displaces the one that was heard of longest ago.
+    pub sources: u32,
+
     /// Bans of users and networks.
     pub bans: u32,
     /// Bounds of the admin interface.
     pub admin: AdminLimits,
+}
+
+impl Limits {
+    /// Whether nothing is limited by where it comes from.
+    pub(crate) fn counts_no_source(&self) -> bool {
+        let rates = [
+            self.accept_rate,
+            self.address_accept_rate,
+            self.login_rate,
+            self.address_login_rate,
+            self.user_login_rate,
+        ];
+        self.address_connections.is_none() && rates.iter().all(Option::is_none)
+    }
 }
 
 impl Default for Limits {
@@ -109,6 +141,13 @@ impl Default for Limits {
             linger_bytes: 64 * 1_024,
             receipts: 10_000,
             receipts_kept: Duration::from_secs(600),
+            address_connections: None,
+            accept_rate: None,
+            address_accept_rate: None,
+            login_rate: None,
+            address_login_rate: None,
+            user_login_rate: None,
+            sources: 65_536,
             bans: 10_000,
             admin: AdminLimits::default(),
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::codec::framing::Framing;
 use crate::net::SocketOptions;
+use crate::network::Network;
 
 /// A listener and the rules for the connections it accepts.
 #[derive(Clone, PartialEq, Debug)]
@@ -70,8 +71,32 @@ pub struct Settings {
     /// When a client that is told `close overloaded` should come back.
     pub reconnect: Duration,
 
+    /// The proxies that connect here: each must say by a PROXY header for whom, and nobody else
+    /// may connect. Empty: clients connect themselves, and such a header is no frame.
+    pub trusted_proxies: Vec<Network>,
+    /// The header is not whole so long after accept: `frame-timeout`.
+    pub proxy_timeout: Duration,
+
+    /// Frames of a connection in a `rate_interval`: above it is not read until that is over.
+    pub message_rate: Option<u32>,
+    /// The same for bytes.
+    pub byte_rate: Option<usize>,
+    /// How long such an interval is.
+    pub rate_interval: Duration,
+    /// Held back in so many intervals in a row: `rate-limited`.
+    pub rate_strikes: u8,
+
     /// What is set on the socket.
     pub socket: SocketOptions,
+}
+
+/// So many at once, and as many again in so long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    /// How many.
+    pub count: u32,
+    /// In how long.
+    pub per: Duration,
 }
 
 /// What a frame means.
@@ -184,6 +209,12 @@ impl Default for Settings {
             failed_logins_max: 3,
             linger: Duration::from_secs(1),
             reconnect: Duration::from_secs(1),
+            trusted_proxies: Vec::new(),
+            proxy_timeout: Duration::from_secs(3),
+            message_rate: None,
+            byte_rate: None,
+            rate_interval: Duration::from_secs(1),
+            rate_strikes: 10,
             socket: SocketOptions::default(),
         }
     }

@@ -63,6 +63,8 @@ pub(crate) struct Row<'a> {
     frames_in: u64,
     frames_out: u64,
     frames_per_second: f64,
+    /// Of the last whole interval; null where no listener's limit has them counted.
+    frames_per_interval: Option<u32>,
     outbox: usize,
 }
 
@@ -171,6 +173,7 @@ pub(crate) fn row<'a>(gate: &'a Gate, facts: &Facts, slot: u32) -> Row<'a> {
         frames_in: conn.frames_in,
         frames_out: conn.frames_out,
         frames_per_second: thousandths(rate(gate, conn)),
+        frames_per_interval: gate.frames_per_interval(slot),
         outbox: conn.waiting(),
     }
 }

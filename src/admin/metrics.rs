@@ -68,7 +68,13 @@ fn connections(gate: &Gate, page: &mut Exposition) {
     )
     .each(
         "reason",
-        [("full", stats.refused), ("fault", stats.accept_faults)],
+        [
+            ("full", stats.refused),
+            ("fault", stats.accept_faults),
+            ("address", stats.crowded),
+            ("rate", stats.hurried),
+            ("stranger", stats.strangers),
+        ],
     );
     let text = "Connections whose first bytes were of another protocol.";
     page.family("connections_foreign_total", Kind::Counter, text)
@@ -76,6 +82,12 @@ fn connections(gate: &Gate, page: &mut Exposition) {
             "protocol",
             Guess::ALL.map(|guess| (guess.word(), stats.foreign[guess as usize])),
         );
+    let text = "Logins that were refused because too many were tried.";
+    page.counter("logins_refused_total", text, stats.logins_refused);
+    let text = "Intervals in which a connection was not read for its rate.";
+    page.counter("connections_throttled_total", text, stats.throttled);
+    let text = "Addresses, and names of users, that are counted for their limits.";
+    page.gauge("sources", text, gate.sources() as u64);
     accepting(gate, page);
     let readers = u64::from(gate.slow_readers());
     let text = "Connections whose output is above the soft limit.";

@@ -150,6 +150,11 @@ fn counters(gate: &Gate) -> BTreeMap<&'static str, u64> {
     BTreeMap::from([
         ("accepted", stats.accepted),
         ("refused", stats.refused),
+        ("crowded", stats.crowded),
+        ("hurried", stats.hurried),
+        ("strangers", stats.strangers),
+        ("logins_refused", stats.logins_refused),
+        ("throttled", stats.throttled),
         ("accept_faults", stats.accept_faults),
         ("accept_pauses", stats.accept_pauses),
         ("bytes_in", stats.bytes_in),

@@ -85,6 +85,9 @@ pub enum FrameError {
     /// A body that is not JSON.
     #[error("the body is not JSON")]
     Json,
+    /// The connection had to begin with a header of the PROXY protocol.
+    #[error("PROXY header: {0}")]
+    Proxy(#[from] super::proxy::HeaderError),
 }
 
 /// A body that the framing's length field can not express.

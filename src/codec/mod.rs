@@ -7,6 +7,7 @@
 //! - [`request`], [`heard`]: the client's side of the same: a request encoded, a reply read
 //! - [`http`]: heads of requests and answers of the admin interface
 //! - [`name`]: what a user or a topic may be called
+//! - [`proxy`]: by which a proxy says for whom it connects
 //!
 //! One file for each encoding holds both of the server's directions: `line`, `binary`, and for JSON
 //! `json` (what comes in) and `json_reply` (what goes out). `line_client`, `binary_client` and
@@ -30,6 +31,7 @@ mod line;
 mod line_client;
 pub mod message;
 pub mod name;
+pub mod proxy;
 pub mod reply;
 pub mod request;
 mod text;

@@ -65,6 +65,10 @@ pub(super) fn ban_command() -> Command {
                 .conflicts_with_all(["list", "remove"])
                 .help("for so long [default: until it is removed, or the daemon ends]"),
         )
+        .arg(
+            switch("allow", "let it in, whatever a wider ban or list says")
+                .conflicts_with_all(["list", "remove"]),
+        )
         .arg(switch("remove", "take the ban back").conflicts_with("list"))
 }
 
@@ -160,11 +164,18 @@ pub(super) fn ban(session: &Session<'_>) -> Result<(), Problem> {
     if let Some(ttl) = ttl {
         wish["ttl_ms"] = ttl.into();
     }
+    let is_allowed = session.matches.get_flag("allow");
+    if is_allowed {
+        wish["allow"] = true.into();
+    }
     let told = session.admin.post("/v1/bans", &wish)?;
     session.print(&told, || {
         let ended = count(number(&told.json, "kicked"), "connection");
         let long = ttl.map_or(String::new(), |ttl| format!(" for {}", shown_span(ttl)));
-        format!("{whom} is banned{long}; ended {ended}\n")
+        match is_allowed {
+            true => format!("{whom} is let in{long}\n"),
+            false => format!("{whom} is banned{long}; ended {ended}\n"),
+        }
     })
 }
 
@@ -183,10 +194,14 @@ fn bans(session: &Session<'_>) -> Result<(), Problem> {
                 "user"
             };
             let left = ban["ttl_ms"].as_u64();
+            let left = left.map_or_else(|| String::from("for ever"), shown_span);
             table.row([
                 kind.to_owned(),
                 word(ban, kind),
-                left.map_or_else(|| String::from("for ever"), shown_span),
+                match ban["allow"].as_bool() {
+                    Some(true) => format!("{left}, let in"),
+                    _ => left,
+                },
             ]);
         }
         table.text()

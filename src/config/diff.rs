@@ -219,6 +219,10 @@ fn measure(takes: Takes, shown: &str) -> Option<u128> {
             .ok()
             .map(i64::unsigned_abs)
             .map(u128::from),
+        Takes::Rate => {
+            let rate = value::rate(&value).ok().flatten()?;
+            Some(u128::from(rate.count) * 3_600_000_000 / rate.per.as_millis())
+        }
         Takes::Word | Takes::Text | Takes::List => None,
     }
 }
@@ -252,8 +256,16 @@ mod tests {
         ("limits.output_budget", "\"2MiB\""),
         ("limits.offline_budget", "\"3MiB\""),
         ("limits.topics", "7"),
+        ("limits.connections_per_address", "3"),
+        ("limits.accept_rate", "\"1000/1s\""),
+        ("limits.accept_rate_per_address", "\"10/1s\""),
+        ("limits.login_rate", "\"500/1s\""),
+        ("limits.login_rate_per_address", "\"10/60s\""),
+        ("limits.login_rate_per_user", "\"5/60s\""),
         ("loop.coalesce", "\"20ms\""),
         ("users.policy", "{ devices = 3 }"),
+        ("lists.black", "[\"black.txt\"]"),
+        ("lists.white", "[\"a.txt\", \"b.txt\"]"),
         ("admin.bind", "\"off\""),
         ("admin.token_file", "\"a.token\""),
         ("admin.hosts", "[\"gate.example\"]"),
@@ -286,6 +298,12 @@ mod tests {
         ("listener.failed_logins_max", "1"),
         ("listener.linger", "\"500ms\""),
         ("listener.reconnect", "\"500ms\""),
+        ("listener.message_rate", "100"),
+        ("listener.byte_rate", "\"64KiB\""),
+        ("listener.rate_interval", "\"10s\""),
+        ("listener.rate_strikes", "3"),
+        ("listener.trusted_proxies", "[\"10.0.0.0/8\", \"::1/128\"]"),
+        ("listener.proxy_timeout", "\"1s\""),
         ("listener.backlog", "16"),
         ("listener.keepalive", "\"60s\""),
         ("listener.user_timeout", "\"60s\""),

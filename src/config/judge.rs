@@ -320,5 +320,17 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
                 listener.name
             ))
         });
-    open.collect()
+    let trusts_all = |listener: &&Settings| {
+        listener
+            .trusted_proxies
+            .iter()
+            .any(|one| one.is_everybody())
+    };
+    let trusting = config.listeners.iter().filter(trusts_all).map(|listener| {
+        format!(
+            "listener {:?} trusts everybody as a proxy: anybody may come under any address",
+            listener.name
+        )
+    });
+    open.chain(trusting).collect()
 }

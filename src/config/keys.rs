@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::Config;
 use super::kinds::{
-    FORMATS, LEVELS, read_admin_bind, read_connections, read_hosts, read_path, read_policy,
-    show_admin_bind, show_connections, show_hosts, show_path, show_policy,
+    FORMATS, LEVELS, read_admin_bind, read_connections, read_hosts, read_path, read_paths,
+    read_policy, show_admin_bind, show_connections, show_hosts, show_path, show_paths, show_policy,
 };
 use super::value::{self, Value, Wrong};
 
@@ -37,6 +37,8 @@ pub(crate) enum Takes {
     Duration,
     Size,
     Number,
+    /// So many in so long.
+    Rate,
 }
 
 /// The settings of a table of the file.
@@ -54,6 +56,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "limits", title: "Limits of the whole daemon", keys: LIMITS },
     Section { name: "loop", title: "Loop", keys: LOOP },
     Section { name: "users", title: "Users", keys: USERS },
+    Section { name: "lists", title: "Black and white lists", keys: LISTS },
     Section { name: "admin", title: "Admin interface", keys: ADMIN },
     Section { name: "drain", title: "Shutdown", keys: DRAIN },
 ];
@@ -85,6 +88,7 @@ impl Takes {
             Self::Duration => "DURATION",
             Self::Size => "SIZE",
             Self::Number => "NUMBER",
+            Self::Rate => "RATE",
         }
     }
 }
@@ -184,6 +188,13 @@ macro_rules! number {
     };
 }
 
+/// So many in so long, or off.
+macro_rules! rate {
+    ($name:expr, $($field:ident).+, $help:expr) => {
+        key!($name, "", Rate, $($field).+, value::rate, value::show_rate, $help)
+    };
+}
+
 pub(super) use {key, number, off_span, size, span, word};
 
 // Braces keep each key on the lines it needs: rustfmt leaves such calls alone.
@@ -205,6 +216,19 @@ const LIMITS: &[Key<Config>] = &[
     size! { "offline_budget", limits.offline_budget, 1, BUDGET_MAX,
     "bytes of unacknowledged messages; over it the one parked longest is dropped" },
     number! { "topics", limits.topics, u32, 1, 100_000_000, "topics at most, all together" },
+    key! { "connections_per_address", "", Number, limits.address_connections,
+    |v| value::optional_number(v, 1, 100_000_000), value::show_optional_number,
+    "connections of one address, or of 64 bits of IPv6; one more is refused" },
+    rate! { "accept_rate", limits.accept_rate,
+    "newcomers, all listeners together; those above it wait in the backlog" },
+    rate! { "accept_rate_per_address", limits.address_accept_rate,
+    "newcomers of one address; one more is refused" },
+    rate! { "login_rate", limits.login_rate,
+    "logins tried, all together; one more is refused" },
+    rate! { "login_rate_per_address", limits.address_login_rate,
+    "logins tried from one address; one more is refused" },
+    rate! { "login_rate_per_user", limits.user_login_rate,
+    "logins tried under one name; one more is refused" },
 ];
 
 const LOOP: &[Key<Config>] = &[
@@ -216,6 +240,13 @@ const LOOP: &[Key<Config>] = &[
 const USERS: &[Key<Config>] = &[
     key! { "policy", "user_policy", Word, users, read_policy, show_policy,
     "a user's second login: replace, reject, { devices = N }" },
+];
+
+const LISTS: &[Key<Config>] = &[
+    key! { "black", "black_lists", List, lists.black, read_paths, show_paths,
+    "files of networks and users that are kept out, one a line" },
+    key! { "white", "white_lists", List, lists.white, read_paths, show_paths,
+    "files of those that are let in although a wider entry keeps them out" },
 ];
 
 const ADMIN: &[Key<Config>] = &[

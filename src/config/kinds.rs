@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::value::{self, Value, Wrong, show_text};
 use super::{AdminBind, LogFormat};
+use crate::network::Network;
 use crate::settings::{Allow, Dialect, Login, SlowConsumer, UserPolicy};
 
 pub(super) const LEVELS: &[(&str, log::LevelFilter)] = &[
@@ -133,6 +134,19 @@ pub(super) fn show_path(path: &Option<PathBuf>) -> String {
         .map_or_else(|| show_text(""), |path| show_text(&path.to_string_lossy()))
 }
 
+pub(super) fn read_paths(value: &Value) -> Result<Vec<PathBuf>, Wrong> {
+    Ok(value::texts(value)?
+        .into_iter()
+        .map(PathBuf::from)
+        .collect())
+}
+
+#[expect(clippy::ptr_arg, reason = "the tables of keys show by reference")]
+pub(super) fn show_paths(paths: &Vec<PathBuf>) -> String {
+    let each = paths.iter().map(|path| show_text(&path.to_string_lossy()));
+    format!("[{}]", each.collect::<Vec<_>>().join(", "))
+}
+
 pub(super) fn read_name(value: &Value) -> Result<String, Wrong> {
     let name = value::text(value)?;
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
@@ -183,6 +197,20 @@ pub(super) fn show_binds(binds: &Vec<SocketAddr>) -> String {
     } else {
         format!("[{}]", each.join(", "))
     }
+}
+
+pub(super) fn read_networks(value: &Value) -> Result<Vec<Network>, Wrong> {
+    let read = |text: &str| {
+        let wrong = || format!("{text:?} is not an address or a network; write \"10.0.0.0/8\"");
+        text.parse().map_err(|_| wrong())
+    };
+    value::texts(value)?.into_iter().map(read).collect()
+}
+
+#[expect(clippy::ptr_arg, reason = "the tables of keys show by reference")]
+pub(super) fn show_networks(networks: &Vec<Network>) -> String {
+    let each: Vec<String> = networks.iter().map(|one| format!("\"{one}\"")).collect();
+    format!("[{}]", each.join(", "))
 }
 
 pub(super) fn read_allow(value: &Value) -> Result<Allow, Wrong> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::framing;
 use super::keys::{Key, Takes, key, number, off_span, size, span, word};
 use super::kinds::{
-    DIALECTS, LOGINS, SLOW, read_allow, read_binds, read_buffer, read_name, show_allow, show_binds,
-    show_buffer, show_name,
+    DIALECTS, LOGINS, SLOW, read_allow, read_binds, read_buffer, read_name, read_networks,
+    show_allow, show_binds, show_buffer, show_name, show_networks,
 };
 use super::value::{self, SPAN_END, STEP};
 use crate::settings::Settings;
@@ -18,6 +18,8 @@ pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("Listeners, acknowledged messages", "ack_timeout"),
     ("Listeners, sizes", "frame_max"),
     ("Listeners, refusals and goodbyes", "bad_requests_max"),
+    ("Listeners, rates of one connection", "message_rate"),
+    ("Listeners, proxies in front", "trusted_proxies"),
     ("Listeners, sockets", "backlog"),
 ];
 
@@ -76,6 +78,18 @@ pub(crate) const LISTENER: &[Key<Settings>] = &[
     span! { "linger", "", linger, STEP, "how long a client has to read its goodbye" },
     span! { "reconnect", "", reconnect, Duration::ZERO,
     "when a client that is told \"overloaded\" should come back" },
+    key! { "message_rate", "", Number, message_rate,
+    |v| value::optional_number(v, 1, 1_000_000_000), value::show_optional_number,
+    "frames in a rate-interval; above it is not read until that is over" },
+    key! { "byte_rate", "", Size, byte_rate, |v| value::off_size(v, 1, RATE_BYTES_MAX),
+    value::show_off_size, "the same for bytes" },
+    span! { "rate_interval", "", rate_interval, STEP, "how long such an interval is" },
+    number! { "rate_strikes", rate_strikes, u8, 1, 255,
+    "closed when held back in so many intervals in a row" },
+    key! { "trusted_proxies", "", List, trusted_proxies, read_networks, show_networks,
+    "networks of proxies: each must send a PROXY header, nobody else may connect" },
+    span! { "proxy_timeout", "", proxy_timeout, STEP,
+    "closed when the PROXY header is not whole so long after accept" },
     number! { "backlog", socket.backlog, u32, 1, 1 << 20,
     "newcomers the kernel keeps until they are accepted" },
     off_span! { "keepalive", socket.keepalive, Duration::from_secs(1), KEEPALIVE_END,
@@ -91,6 +105,8 @@ pub(crate) const LISTENER: &[Key<Settings>] = &[
 /// Positions in an outbox are compared on a circle of 2^32: what waits must stay below half of it,
 /// a frame on top included.
 const OUTBOX_MAX: usize = 1 << 30;
+/// Bytes are counted on a circle of 2^32.
+const RATE_BYTES_MAX: usize = 1 << 30;
 const FRAME_MAX: usize = OUTBOX_MAX - 1;
 /// `MAX_TCP_KEEPIDLE` of the kernel is 32,767 s.
 const KEEPALIVE_END: Duration = Duration::from_secs(32_768);

@@ -44,6 +44,8 @@ pub struct Config {
     pub coalesce: Option<Duration>,
     /// What a second login does.
     pub users: UserPolicy,
+    /// Files that say who is let in.
+    pub lists: ListFiles,
     /// The admin interface.
     pub admin: Admin,
     /// The shutdown.
@@ -69,6 +71,15 @@ pub enum LogFormat {
     Text,
     /// One JSON object.
     Json,
+}
+
+/// Files of networks and users, a line each.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ListFiles {
+    /// Who is kept out.
+    pub black: Vec<PathBuf>,
+    /// Who is let in whatever a wider entry says.
+    pub white: Vec<PathBuf>,
 }
 
 /// The admin interface.
@@ -223,6 +234,7 @@ impl Default for Config {
             limits: Limits::default(),
             coalesce: None,
             users: UserPolicy::Replace,
+            lists: ListFiles::default(),
             admin: Admin {
                 bind: AdminBind::Tcp(SocketAddr::from(([127, 0, 0, 1], 7374))),
                 token_file: None,

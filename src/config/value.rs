@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use toml::de::DeValue;
 
 use super::keys::Takes;
+use crate::settings::Rate;
 
 /// A value, wherever it came from.
 #[derive(Clone, PartialEq, Debug)]
@@ -27,6 +28,10 @@ pub(crate) const STEP: Duration = Duration::from_millis(10);
 pub(crate) const BRIEF_STEP: Duration = Duration::from_millis(1);
 /// No duration is as long as this.
 pub(crate) const SPAN_END: Duration = Duration::from_secs(49 * 86_400);
+
+/// The most that a rate counts, and the end of how long it may take for that.
+const RATE_MAX: u32 = 1_000_000;
+const RATE_END: Duration = Duration::from_millis(3_600_010);
 
 /// What is wrong with a value, and what would be right.
 pub(crate) type Wrong = String;
@@ -194,6 +199,72 @@ pub(crate) fn number(value: &Value, least: i64, most: i64) -> Result<i64, Wrong>
         Value::Number(number) if (least..=most).contains(number) => Ok(*number),
         _ => Err(expected(value, &what)),
     }
+}
+
+/// A whole number from `least` to `most`, or `"off"`.
+pub(crate) fn optional_number(value: &Value, least: i64, most: i64) -> Result<Option<u32>, Wrong> {
+    if is_off(value) {
+        return Ok(None);
+    }
+    let number = number(value, least, most).map_err(|wrong| format!("{wrong}, or \"off\""))?;
+    Ok(u32::try_from(number).ok())
+}
+
+/// The same, as one would write it.
+pub(crate) fn show_optional_number(number: &Option<u32>) -> String {
+    number.map_or_else(|| String::from("\"off\""), |number| number.to_string())
+}
+
+/// So many in so long, or `"off"`.
+pub(crate) fn rate(value: &Value) -> Result<Option<Rate>, Wrong> {
+    if is_off(value) {
+        return Ok(None);
+    }
+    let what = r#"a rate; write "off", "100/1s", "10/1m""#;
+    let Value::Text(text) = value else {
+        return Err(expected(value, what));
+    };
+    let (count, per) = text.split_once('/').ok_or_else(|| expected(value, what))?;
+    let is_plain = count.bytes().all(|byte| byte.is_ascii_digit());
+    let found = count.parse::<u32>().ok().filter(|_| is_plain);
+    let count = found.ok_or_else(|| expected(value, what))?;
+    if !(1..=RATE_MAX).contains(&count) {
+        return Err(format!(
+            "{text:?}: {count} is not a number from 1 to {RATE_MAX}"
+        ));
+    }
+    // Everybody writes "10/s" now and then.
+    let per = match per.starts_with(|first: char| first.is_ascii_digit()) {
+        true => per.to_owned(),
+        false => format!("1{per}"),
+    };
+    let per = read_duration(&Value::Text(per), what, STEP, STEP..RATE_END)?;
+    Ok(Some(Rate { count, per }))
+}
+
+/// The same, as one would write it.
+pub(crate) fn show_rate(rate: &Option<Rate>) -> String {
+    match rate {
+        None => String::from("\"off\""),
+        Some(Rate { count, per }) => {
+            let per = show_duration(*per);
+            format!("\"{count}/{}\"", per.trim_matches('"'))
+        }
+    }
+}
+
+/// The same for a size.
+pub(crate) fn show_off_size(bytes: &Option<usize>) -> String {
+    bytes.map_or_else(|| String::from("\"off\""), show_size)
+}
+
+/// A number of bytes from `least` to `most`, or `"off"`.
+pub(crate) fn off_size(value: &Value, least: usize, most: usize) -> Result<Option<usize>, Wrong> {
+    const WHAT: &str = r#"a size; write "off", "64KiB" or a number of bytes"#;
+    if is_off(value) {
+        return Ok(None);
+    }
+    read_size(value, WHAT, least, most).map(Some)
 }
 
 /// A text.

@@ -3,6 +3,7 @@
 mod admin;
 mod descriptors;
 mod door;
+mod lists;
 mod reload;
 mod service;
 
@@ -52,6 +53,9 @@ pub enum DaemonError {
         /// What is needed beside connections.
         needed: u64,
     },
+    /// A black or white list can not be read.
+    #[error("{}", .0.join("; "))]
+    Lists(Vec<String>),
     /// The admin interface can not listen.
     #[error("admin interface: {place} can not be bound: {error}{hint}")]
     Admin {
@@ -100,6 +104,10 @@ pub fn run(
     let mut server = Server::new(net, Door { desk, service }, options)?;
     let remote = server.remote();
     server.handler_mut().desk.connect(remote);
+    let lists = lists::load(&config.lists, server.gate().list_key());
+    server
+        .gate_mut()
+        .set_lists(lists.map_err(DaemonError::Lists)?);
     let mut places = Vec::new();
     for settings in config.listeners {
         places.push(listen(&mut server, settings)?);

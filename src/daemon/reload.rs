@@ -10,8 +10,10 @@ use std::thread::JoinHandle;
 use log::{error, info, warn};
 
 use super::door::Door;
+use super::lists;
 use crate::config::{Change, Config, Override};
 use crate::gate::{Configure, Gate, Ticket};
+use crate::lists::Lists;
 use crate::remote::Remote;
 use crate::server::Options;
 
@@ -86,6 +88,9 @@ pub(crate) struct Desk {
 /// A request.
 type Job = (Ticket, Configure);
 
+/// What a reload has read.
+type Loaded = (Config, Option<Box<Lists>>);
+
 /// A text that was judged: whose request it was, and what it came to.
 type Judged = (Ticket, Result<Config, Vec<String>>);
 
@@ -133,7 +138,8 @@ impl Desk {
         let tickets: Vec<Ticket> = jobs.iter().map(|(ticket, _)| *ticket).collect();
         let source = self.source.clone();
         let thread = std::thread::Builder::new().name(String::from("reader"));
-        match thread.spawn(move || source.work(jobs, &remote)) {
+        let key = gate.list_key();
+        match thread.spawn(move || source.work(jobs, key, &remote)) {
             Ok(reader) => self.reader = Some(reader),
             Err(error) => {
                 for ticket in tickets {
@@ -144,22 +150,36 @@ impl Desk {
     }
 
     /// Takes over what holds at once. What has changed, and what would with a restart.
-    fn take(&mut self, gate: &mut Gate, new: Result<Config, Vec<String>>) -> Verdict {
+    fn take(&mut self, gate: &mut Gate, new: Result<Loaded, Vec<String>>) -> Verdict {
         if gate.is_draining() {
             return Err(vec![String::from("the server is shutting down")]);
         }
-        let new = new?;
+        let (new, lists) = new?;
         let changes = self.compare(gate, &new);
         self.config = self.config.merge(&new);
         for listener in &self.config.listeners {
             gate.retune(listener);
         }
         gate.tune(&options(&self.config));
+        self.change_lists(gate, lists);
         log::set_max_level(self.config.log.level);
         for warning in self.config.warnings() {
             warn!("{warning}");
         }
         Ok(changes)
+    }
+
+    /// Puts other lists in their place; the old ones are dropped by a thread of their own, since
+    /// that takes a while where there are a million entries.
+    fn change_lists(&self, gate: &mut Gate, lists: Option<Box<Lists>>) {
+        if gate.listed() == 0 && lists.is_none() {
+            return;
+        }
+        let old = gate.set_lists(lists);
+        info!("lists are in force, entries={}", gate.listed());
+        let thread = std::thread::Builder::new().name(String::from("sweeper"));
+        // Where there is no thread, it is done here.
+        drop(thread.spawn(move || drop(old)));
     }
 
     /// What a reload would change, with the connections that come under tighter limits.
@@ -237,7 +257,7 @@ fn refuse(gate: &mut Gate, ticket: Ticket, text: &str) {
 
 impl Source {
     /// Reads and judges what is asked for, and hands it in. Reloads share one reading.
-    fn work(self, jobs: Vec<Job>, remote: &Remote<Door>) {
+    fn work(self, jobs: Vec<Job>, key: (u64, u64), remote: &Remote<Door>) {
         let (mut reloads, mut checks) = (Vec::new(), Vec::new());
         for (ticket, what) in jobs {
             match what {
@@ -249,7 +269,11 @@ impl Source {
                 }
             }
         }
-        let new = (!reloads.is_empty()).then(|| self.read());
+        let new = (!reloads.is_empty()).then(|| {
+            let config = self.read()?;
+            let lists = lists::load(&config.lists, key)?;
+            Ok((config, lists))
+        });
         let posted = remote.post(move |gate, door| {
             door.judged(gate, checks);
             if let Some(new) = new {
@@ -273,7 +297,7 @@ impl Door {
     }
 
     /// What was read is in hand.
-    fn reload(&mut self, gate: &mut Gate, new: Result<Config, Vec<String>>, tickets: &[Ticket]) {
+    fn reload(&mut self, gate: &mut Gate, new: Result<Loaded, Vec<String>>, tickets: &[Ticket]) {
         let verdict = self.desk.take(gate, new);
         self.desk.tell(&verdict);
         for ticket in tickets {

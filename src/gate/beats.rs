@@ -6,6 +6,7 @@
 
 use super::Gate;
 use super::conn::Flags;
+use super::meter::Allowance;
 use crate::codec::framing::{Foreign, Found, Framing, foreign};
 use crate::codec::message::{self, Request};
 use crate::codec::reply::{self, Reply};
@@ -31,7 +32,7 @@ pub(crate) struct Beats {
 const END: usize = 4;
 
 impl Beats {
-    /// `None` where the listener's rules know no ping or would not take it.
+    /// `None` where the listener's rules know no ping or would not take it, or count each frame.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
         let body: &[u8] = match settings.framing {
             Framing::Raw => return None,
@@ -43,6 +44,7 @@ impl Beats {
         settings.framing.encode(body, &mut ping).ok()?;
         reply::encode(&Reply::Pong, None, &settings.framing, &mut pong).ok()?;
         let is_ping = settings.dialect == Dialect::Gate
+            && Allowance::of(settings).is_none()
             && foreign(&ping) == Foreign::No
             && reads_as_ping(settings, &ping);
         is_ping.then(|| Self {
@@ -116,12 +118,13 @@ impl Gate {
     #[inline]
     pub(crate) fn pongs(&self, index: u32, bytes: &[u8]) -> Option<Pongs<'_>> {
         /// Of these a connection that can be answered at once has only that it has room.
-        const FACTS: u16 = Flags::WRITABLE
+        const FACTS: u32 = Flags::WRITABLE
             | Flags::EOF
             | Flags::CLOSED_HINT
             | Flags::CHOKED
             | Flags::AWAITING
-            | Flags::PINGED;
+            | Flags::PINGED
+            | Flags::VEILED;
         let conn = self.conns.at(index);
         let is_free = conn.flags.of(FACTS) == Flags::WRITABLE
             && conn.is_open()
@@ -180,6 +183,10 @@ impl Gate {
             return (0, 0);
         };
         let conn = self.conns.at_mut(index);
+        if conn.flags.has(Flags::VEILED) {
+            self.rules[listener].beats = Some(beats);
+            return (0, 0);
+        }
         let low = self.rules[listener]
             .settings
             .output_low(conn.is_logged_in());

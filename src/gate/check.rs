@@ -53,6 +53,7 @@ impl Gate {
         assert_eq!(self.answering, NONE, "no request is in hand between phases");
         self.check_letters();
         self.check_deaths();
+        self.check_sources();
         self.check_crowds();
     }
 
@@ -72,6 +73,9 @@ impl Gate {
 
     fn check_conn(&self, index: u32, conn: &Conn) {
         let is_open = conn.is_open();
+        if is_open {
+            self.check_meter(index, conn);
+        }
         assert!(
             self.wheel.get(index).is_some(),
             "the wheel holds every live connection"

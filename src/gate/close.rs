@@ -40,7 +40,9 @@ impl Gate {
     pub(crate) fn close_at(&mut self, index: u32, end: impl Into<End>) {
         let end = end.into();
         let after = match end.reason {
-            CloseReason::Overloaded => self.rules_of(index).settings.reconnect,
+            CloseReason::Overloaded | CloseReason::RateLimited => {
+                self.rules_of(index).settings.reconnect
+            }
             _ => Duration::ZERO,
         };
         self.close_until(index, end, after);
@@ -100,6 +102,7 @@ impl Gate {
             self.topics.leave(&mut self.conns, held.topic, index);
         }
         self.track_held(index);
+        self.leave_source(index);
         let user = self.unbind(index, reason == CloseReason::Replaced);
         self.tell_close(index, reason, user.as_deref());
         self.conns.retire(index, Phase::Closing, reason);
@@ -109,6 +112,7 @@ impl Gate {
         self.stats.closed[reason as usize] += 1;
         let now = self.clock.live();
         let conn = self.conns.at_mut(index);
+        conn.flags.clear(Flags::THROTTLED | Flags::VEILED);
         conn.extra = None;
         conn.since = now;
         let passing = Flags::CHOKED | Flags::AWAITING | Flags::BUFFERED | Flags::HALF_FRAME;

@@ -13,6 +13,7 @@ use super::offline::{Letter, Unacked};
 use super::outbox::Outbox;
 use crate::codec::message::Seq;
 use crate::id::{ConnId, ListenerId};
+use crate::network::number;
 use crate::reason::CloseReason;
 use crate::time::Tick;
 
@@ -60,6 +61,8 @@ pub(crate) struct Conn {
     pub(crate) reason: Option<CloseReason>,
     pub(crate) bad_requests: u8,
     pub(crate) failed_logins: u8,
+    /// Intervals in a row in which it was held back.
+    pub(crate) strikes: u8,
 }
 
 const _: () = assert!(size_of::<Conn>() == 128);
@@ -83,68 +86,76 @@ pub(crate) enum Phase {
 
 /// Yes-or-no facts about a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Flags(u16);
+pub(crate) struct Flags(u32);
 
 impl Flags {
     /// The socket may have bytes for us.
-    pub(crate) const READABLE: u16 = 1;
+    pub(crate) const READABLE: u32 = 1;
     /// The socket may have room.
-    pub(crate) const WRITABLE: u16 = 1 << 1;
+    pub(crate) const WRITABLE: u32 = 1 << 1;
     /// The peer closed its side and we have read up to there.
-    pub(crate) const EOF: u16 = 1 << 2;
+    pub(crate) const EOF: u32 = 1 << 2;
     /// A hint that the peer may have closed: read until 0 or an error.
-    pub(crate) const CLOSED_HINT: u16 = 1 << 3;
+    pub(crate) const CLOSED_HINT: u32 = 1 << 3;
     /// In the queue of those to be read.
-    pub(crate) const ON_READY: u16 = 1 << 4;
+    pub(crate) const ON_READY: u32 = 1 << 4;
     /// In the queue of those to be written.
-    pub(crate) const ON_DIRTY: u16 = 1 << 5;
+    pub(crate) const ON_DIRTY: u32 = 1 << 5;
     /// We do not read because its output waits.
-    pub(crate) const CHOKED: u16 = 1 << 6;
+    pub(crate) const CHOKED: u32 = 1 << 6;
     /// We do not read because the application owes it an answer.
-    pub(crate) const AWAITING: u16 = 1 << 7;
+    pub(crate) const AWAITING: u32 = 1 << 7;
     /// `input` begins with an unfinished frame and nothing before it waits.
-    pub(crate) const HALF_FRAME: u16 = 1 << 8;
+    pub(crate) const HALF_FRAME: u32 = 1 << 8;
     /// `input` may hold whole frames whose turn has not come.
-    pub(crate) const BUFFERED: u16 = 1 << 9;
+    pub(crate) const BUFFERED: u32 = 1 << 9;
     /// The first frame was judged.
-    pub(crate) const GREETED: u16 = 1 << 10;
+    pub(crate) const GREETED: u32 = 1 << 10;
     /// A server ping was sent and nothing came since.
-    pub(crate) const PINGED: u16 = 1 << 11;
+    pub(crate) const PINGED: u32 = 1 << 11;
     /// Parked messages wait for room in its outbox.
-    pub(crate) const COLLECTS: u16 = 1 << 12;
+    pub(crate) const COLLECTS: u32 = 1 << 12;
     /// Some messages to it are not acknowledged.
-    pub(crate) const TRACKS: u16 = 1 << 13;
+    pub(crate) const TRACKS: u32 = 1 << 13;
     /// The handler was never told of it and never will be: a refused newcomer.
-    pub(crate) const UNTOLD: u16 = 1 << 14;
+    pub(crate) const UNTOLD: u32 = 1 << 14;
     /// The socket took less than there was, and has not taken any since.
-    pub(crate) const BLOCKED: u16 = 1 << 15;
+    pub(crate) const BLOCKED: u32 = 1 << 15;
+    /// A proxy's header is to come before anything else; the peer is the proxy until then.
+    pub(crate) const VEILED: u32 = 1 << 16;
+    /// Its frames and bytes are counted by the interval.
+    pub(crate) const METERED: u32 = 1 << 17;
+    /// We do not read because the interval is used up.
+    pub(crate) const THROTTLED: u32 = 1 << 18;
+    /// It is counted at its address.
+    pub(crate) const COUNTED: u32 = 1 << 19;
 
-    pub(crate) fn has(self, flag: u16) -> bool {
+    pub(crate) fn has(self, flag: u32) -> bool {
         self.0 & flag != 0
     }
 
     /// Those of `flags` that are set.
-    pub(crate) fn of(self, flags: u16) -> u16 {
+    pub(crate) fn of(self, flags: u32) -> u32 {
         self.0 & flags
     }
 
-    pub(crate) fn set(&mut self, flag: u16) {
+    pub(crate) fn set(&mut self, flag: u32) {
         self.0 |= flag;
     }
 
-    pub(crate) fn clear(&mut self, flag: u16) {
+    pub(crate) fn clear(&mut self, flag: u32) {
         self.0 &= !flag;
     }
 
     /// Sets the flag; whether it was not set before.
-    pub(crate) fn raise(&mut self, flag: u16) -> bool {
+    pub(crate) fn raise(&mut self, flag: u32) -> bool {
         let was = self.has(flag);
         self.set(flag);
         !was
     }
 
     /// Clears the flag; whether it was set before.
-    pub(crate) fn lower(&mut self, flag: u16) -> bool {
+    pub(crate) fn lower(&mut self, flag: u32) -> bool {
         let was = self.has(flag);
         self.clear(flag);
         was
@@ -232,6 +243,7 @@ impl Conn {
             reason: None,
             bad_requests: 0,
             failed_logins: 0,
+            strikes: 0,
         }
     }
 
@@ -245,7 +257,8 @@ impl Conn {
 
     /// Whether reading rests, by our own will.
     pub(crate) fn is_paused(&self) -> bool {
-        self.flags.has(Flags::CHOKED | Flags::AWAITING)
+        self.flags
+            .has(Flags::CHOKED | Flags::AWAITING | Flags::THROTTLED)
     }
 
     /// Bytes that wait to be written.
@@ -280,6 +293,18 @@ impl Conn {
         if self.unacked().is_empty() {
             self.flags.clear(Flags::TRACKS);
         }
+    }
+
+    pub(crate) fn set_peer(&mut self, peer: SocketAddr) {
+        self.peer = Peer {
+            ip: number(peer.ip()).to_be_bytes(),
+            port: peer.port(),
+        };
+    }
+
+    /// The peer's address as a number; IPv4 as mapped IPv6.
+    pub(crate) fn address(&self) -> u128 {
+        u128::from_be_bytes(self.peer.ip)
     }
 
     pub(crate) fn peer(&self) -> SocketAddr {
@@ -317,14 +342,7 @@ impl Conns {
         let conn = &mut self.slots[slot];
         assert!(conn.phase == Phase::Free, "a slot is used once at a time");
         conn.phase = Phase::Open;
-        let ip = match peer.ip() {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
-            IpAddr::V6(ip) => ip.octets(),
-        };
-        conn.peer = Peer {
-            ip,
-            port: peer.port(),
-        };
+        conn.set_peer(peer);
         self.live += 1;
         self.open += 1;
         ConnId {

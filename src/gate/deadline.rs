@@ -32,6 +32,8 @@ pub(crate) enum Cause {
     Expired,
     /// A message is to be sent again.
     Ack,
+    /// Who was held back is read again.
+    Refill,
     /// The goodbye took too long.
     Goodbye,
     /// The peer had its time to read the goodbye.
@@ -71,7 +73,18 @@ impl Gate {
         let rules = &self.rules[usize::from(conn.listener.0)];
         let mut live = Earliest { at: None };
         match conn.phase {
-            Phase::Open => consider_open(&mut live, conn, rules),
+            Phase::Open if conn.flags.has(Flags::VEILED) => {
+                let late = Cause::Silent(CloseReason::FrameTimeout);
+                live.consider(conn.opened_live.after(rules.proxy), late);
+            }
+            Phase::Open => {
+                consider_open(&mut live, conn, rules);
+                if conn.flags.has(Flags::THROTTLED)
+                    && let Some(at) = self.refill_at(index)
+                {
+                    live.consider(at, Cause::Refill);
+                }
+            }
             Phase::Closing => {
                 let slow = conn.reason == Some(CloseReason::SlowConsumer);
                 let span = if slow {
@@ -109,7 +122,7 @@ impl Gate {
     }
 
     /// Starts not reading a connection: its silence does not count while we do not listen.
-    pub(crate) fn pause(&mut self, index: u32, flag: u16) {
+    pub(crate) fn pause(&mut self, index: u32, flag: u32) {
         let now = self.clock.live();
         let conn = self.conns.at_mut(index);
         if !conn.is_paused() {
@@ -119,7 +132,7 @@ impl Gate {
     }
 
     /// Reads it again; what counts its silence is moved by the pause.
-    pub(crate) fn resume(&mut self, index: u32, flag: u16) {
+    pub(crate) fn resume(&mut self, index: u32, flag: u32) {
         let now = self.clock.live();
         let conn = self.conns.at_mut(index);
         if !conn.flags.lower(flag) || conn.is_paused() || !conn.is_open() {

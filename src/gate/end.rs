@@ -58,6 +58,14 @@ pub enum EndDetail {
     BannedAddress,
     /// `limits.connections` was reached.
     Connections,
+    /// `limits.connections_per_address` was reached.
+    AddressConnections,
+    /// `limits.accept_rate_per_address` was passed.
+    AddressAcceptRate,
+    /// It was held back for its rate in `rate_strikes` intervals in a row.
+    RateStrikes,
+    /// It is none of `trusted_proxies`.
+    TrustedProxies,
     /// The system had no room for one more socket.
     Resources,
     /// `limits.input_budget` was used up, and its input had waited longest.
@@ -86,6 +94,10 @@ impl EndDetail {
             Self::BannedUser => "user",
             Self::BannedAddress => "address",
             Self::Connections => "connections",
+            Self::AddressConnections => "connections_per_address",
+            Self::AddressAcceptRate => "accept_rate_per_address",
+            Self::RateStrikes => "rate_strikes",
+            Self::TrustedProxies => "trusted_proxies",
             Self::Resources => "resources",
             Self::InputBudget => "input_budget",
             Self::OutputBudget => "output_budget",

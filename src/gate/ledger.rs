@@ -143,12 +143,14 @@ pub(crate) struct Tables {
     pub(crate) timers: u64,
     pub(crate) receipts: u64,
     pub(crate) bans: u64,
+    pub(crate) sources: u64,
     pub(crate) absent_users: u64,
     pub(crate) read_bytes: u64,
 }
 
 impl Tables {
     fn of(limits: &Limits) -> Self {
+        let slots = u64::from(limits.connections) + u64::from(limits.refusals);
         Self {
             spare_outboxes: limits.spare_outboxes.into(),
             deaths: limits.deaths.into(),
@@ -157,6 +159,11 @@ impl Tables {
             timers: limits.timers.into(),
             receipts: limits.receipts.into(),
             bans: limits.bans.into(),
+            sources: match limits.counts_no_source() {
+                true => 0,
+                // Those of addresses and those of names.
+                false => 2 * u64::from(limits.sources) + slots,
+            },
             absent_users: limits.absent_users.into(),
             read_bytes: limits.read_bytes as u64,
         }
@@ -172,6 +179,8 @@ const SOCKET: u64 = 16 + 8 + 2 * 64;
 const USER: u64 = 420;
 /// A topic's entry with a name of the longest kind and its share of the hash table.
 const TOPIC: u64 = 260;
+/// An address or a name that is counted, and its share of the index.
+const SOURCE: u64 = 48;
 /// Entries in the queues of a turn, and of a farewell with a long name.
 const QUEUED: u64 = 8 + 8 + 8 + 200;
 /// A connection with a user.
@@ -208,6 +217,7 @@ impl Ceiling {
             + tables.timers * 64
             + tables.receipts * FATES_COST as u64
             + tables.bans * BAN_COST as u64
+            + tables.sources * SOURCE
             + tables.absent_users * USER
     }
 

@@ -13,6 +13,7 @@
 
 mod bans;
 mod beats;
+mod bucket;
 mod check;
 mod clock;
 mod close;
@@ -31,6 +32,8 @@ mod ledger;
 mod letters;
 mod listing;
 mod logins;
+mod meter;
+mod newcomers;
 mod offline;
 pub(crate) mod outbox;
 mod output;
@@ -42,6 +45,7 @@ mod receipts;
 pub(crate) mod requests;
 mod rests;
 mod rules;
+mod sources;
 mod stats;
 pub(crate) mod timers;
 mod topics;
@@ -56,25 +60,26 @@ use smol_str::SmolStr;
 use self::bans::Bans;
 use self::clock::Clock;
 use self::configure::Configuring;
-use self::conn::{Conns, Flags, Held, NONE, Phase};
+use self::conn::{Conns, Held, NONE, Phase};
 use self::deaths::Deaths;
 use self::events::Events;
 use self::fanout::Pushes;
 use self::input::Halves;
 use self::largest::Largest;
 use self::ledger::{Ledger, Tables};
+use self::meter::Meter;
 use self::offline::Offline;
 use self::outbox::Outbox;
 use self::queue::Queues;
 use self::receipts::Receipts;
 use self::rules::{Crowd, Rules, Wires};
+use self::sources::Sources;
 use self::timers::Timers;
 use self::topics::Topics;
 use self::tune::{Course, Tuning};
 use self::users::Users;
 use crate::id::{ConnId, ListenerId};
 use crate::limits::Limits;
-use crate::reason::CloseReason;
 use crate::settings::{Settings, UserPolicy};
 use crate::time::Span;
 use crate::wheel::Wheel;
@@ -146,6 +151,12 @@ pub struct Gate {
     largest: Largest,
     deaths: Deaths,
     ledger: Ledger,
+    /// Where there are limits by source.
+    sources: Option<Box<Sources>>,
+    /// By slot; empty where no listener has a limit for one connection.
+    meters: Vec<Meter>,
+    /// Connections that may be held at once, those that are refused included.
+    slots: u32,
     next_id: u64,
 }
 
@@ -166,7 +177,7 @@ impl Gate {
     pub(crate) fn new(limits: Limits, policy: UserPolicy, birth: Birth) -> Self {
         let clock = Clock::new(birth.now);
         let slots = (limits.connections + limits.refusals) as usize;
-        Self {
+        let mut gate = Self {
             conns: Conns::new(slots),
             queues: Queues::default(),
             wheel: Wheel::with_slots(clock.real(), birth.wheel_slots, slots),
@@ -201,10 +212,15 @@ impl Gate {
             largest: Largest::default(),
             deaths: Deaths::default(),
             ledger: Ledger::default(),
+            sources: None,
+            meters: Vec::new(),
+            slots: limits.connections + limits.refusals,
             next_id: first_id(birth.wall),
             clock,
             limits,
-        }
+        };
+        gate.see_sources();
+        gate
     }
 
     /// Takes the settings of one more listener.
@@ -212,37 +228,6 @@ impl Gate {
         let wire = self.wires.number(settings.framing);
         self.rules.push(Rules::new(settings, wire));
         ListenerId(u16::try_from(self.rules.len() - 1).expect("fewer listeners than 65,536"))
-    }
-
-    /// Takes a new connection into its slot. One too many is told so, and ends.
-    pub(crate) fn open(&mut self, index: u32, listener: ListenerId, peer: SocketAddr) -> ConnId {
-        let is_full = self.conns.open_count() >= self.limits.connections;
-        let id = self.conns.open(index, peer);
-        let (real, live, seconds) = (self.clock.real(), self.clock.live(), self.clock.seconds());
-        let conn = self.conns.at_mut(index);
-        conn.listener = listener;
-        (conn.opened, conn.opened_live, conn.opened_seconds) = (real, live, seconds);
-        (conn.last_in, conn.last_out) = (live, live);
-        // A fresh socket has room; what it can read is told by its first event.
-        conn.flags.set(Flags::WRITABLE);
-        self.crowd_of(index).open += 1;
-        self.stats.accepted += 1;
-        self.touch(index);
-        if is_full {
-            self.stats.refused += 1;
-            let detail = EndDetail::Connections;
-            self.turn_away(index, End::over(CloseReason::Overloaded, detail));
-        } else if self.is_banned_ip(peer.ip()) {
-            let detail = EndDetail::BannedAddress;
-            self.turn_away(index, End::over(CloseReason::Banned, detail));
-        }
-        id
-    }
-
-    /// Ends a newcomer of whom the handler is never told.
-    fn turn_away(&mut self, index: u32, end: End) {
-        self.conns.at_mut(index).flags.set(Flags::UNTOLD);
-        self.close_at(index, end);
     }
 
     pub(crate) fn rules_of(&self, index: u32) -> &Rules {
@@ -424,7 +409,11 @@ impl Gate {
     /// The most memory this process can reach under its limits, in bytes.
     #[must_use]
     pub fn ceiling(&self) -> Ceiling {
-        Ceiling::of(&self.limits)
+        let mut ceiling = Ceiling::of(&self.limits);
+        // Other lists are there before those in force are dropped.
+        ceiling.fixed += 2 * self.bans.list_bytes() as u64;
+        ceiling.connections += (self.meters.capacity() * size_of::<Meter>()) as u64;
+        ceiling
     }
 
     /// How much of that is in use, `admin` bytes of it by the admin interface: budgets as they are
@@ -432,19 +421,22 @@ impl Gate {
     pub(crate) fn memory(&self, admin: usize) -> Ceiling {
         let [input, output, offline] = self.bytes_held().map(|bytes| bytes as u64);
         let connections = u64::from(self.sockets());
+        let meters = (self.meters.capacity() * size_of::<Meter>()) as u64;
+        let tables = Tables {
+            spare_outboxes: self.outboxes.len() as u64,
+            deaths: self.deaths().len() as u64,
+            topics: self.topics.len() as u64,
+            push_targets: self.pushes.targets() as u64,
+            timers: self.timers.len() as u64,
+            receipts: self.receipts.len() as u64,
+            bans: self.bans.len() as u64,
+            sources: self.sources() as u64,
+            absent_users: u64::from(self.absent_users()),
+            read_bytes: self.limits.read_bytes as u64,
+        };
         Ceiling {
-            fixed: Ceiling::fixed(&Tables {
-                spare_outboxes: self.outboxes.len() as u64,
-                deaths: self.deaths().len() as u64,
-                topics: self.topics.len() as u64,
-                push_targets: self.pushes.targets() as u64,
-                timers: self.timers.len() as u64,
-                receipts: self.receipts.len() as u64,
-                bans: self.bans.len() as u64,
-                absent_users: u64::from(self.absent_users()),
-                read_bytes: self.limits.read_bytes as u64,
-            }),
-            connections: Ceiling::connections(connections, self.topics.joined()),
+            fixed: Ceiling::fixed(&tables) + self.bans.list_bytes() as u64,
+            connections: Ceiling::connections(connections, self.topics.joined()) + meters,
             input,
             output,
             offline,

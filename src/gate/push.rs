@@ -7,6 +7,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use super::Gate;
+use super::conn::Flags;
 use super::conn::NONE;
 use super::fanout::Audience;
 use super::offline::Letter;
@@ -101,6 +102,9 @@ impl Gate {
     /// Whether a push to everyone is for this connection.
     fn takes_everything(&self, index: u32) -> bool {
         let rules = self.rules_of(index);
+        if self.conns.at(index).flags.has(Flags::VEILED) {
+            return false;
+        }
         let is_welcome = rules.settings.login != Login::Required;
         rules.is_gate() && (self.conns.at(index).is_logged_in() || is_welcome)
     }

@@ -61,13 +61,13 @@ impl Queues {
 }
 
 impl Queue {
-    fn push(&mut self, conns: &mut Conns, index: u32, flag: u16) {
+    fn push(&mut self, conns: &mut Conns, index: u32, flag: u32) {
         if conns.at_mut(index).flags.raise(flag) {
             self.0.push_back(conns.id(index));
         }
     }
 
-    fn pop(&mut self, conns: &mut Conns, flag: u16) -> Option<u32> {
+    fn pop(&mut self, conns: &mut Conns, flag: u32) -> Option<u32> {
         while let Some(conn) = self.0.pop_front() {
             if let Some(index) = conns.find(conn) {
                 conns.at_mut(index).flags.clear(flag);

@@ -147,7 +147,12 @@ impl Gate {
             Request::Pong => self.stats.beats += 1,
             Request::Ack { id } => self.acknowledge(index, *id),
             Request::Quit => self.close_at(index, CloseReason::Quit),
-            Request::Login { user, token } => return Demand::Ask(Message::Login { user, token }),
+            Request::Login { user, token } => {
+                if self.sources.is_none() || self.may_log_in(index, user) {
+                    return Demand::Ask(Message::Login { user, token });
+                }
+                self.refuse_login(index, seq);
+            }
             Request::Send { to, body, ack } => {
                 return Demand::Ask(Message::Send {
                     to,
@@ -271,6 +276,13 @@ impl Gate {
         self.conns.at_mut(index).extra().pending = Some(Pending { seq, is_login });
         self.pause(index, Flags::AWAITING);
         self.release_held(index);
+    }
+
+    fn refuse_login(&mut self, index: u32, seq: Option<&Seq<'_>>) {
+        self.stats.logins_refused += 1;
+        let text = "too many logins are tried, try again later";
+        self.reply(index, &Reply::Error(ErrorCode::RateLimited, text), seq);
+        self.failed_login(index);
     }
 
     fn failed_login(&mut self, index: u32) {

@@ -16,6 +16,8 @@ pub enum RestCause {
     Places,
     /// The loop lags: established connections come first.
     Lag,
+    /// Newcomers come faster than `accept_rate` lets them in.
+    Rate,
 }
 
 /// How listeners have rested.
@@ -29,7 +31,7 @@ pub struct Rests {
 
 impl RestCause {
     /// Every cause, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Resources, Self::Places, Self::Lag];
+    pub const ALL: [Self; 4] = [Self::Resources, Self::Places, Self::Lag, Self::Rate];
 
     /// The word for it in metrics.
     #[must_use]
@@ -38,6 +40,7 @@ impl RestCause {
             Self::Resources => "resources",
             Self::Places => "places",
             Self::Lag => "lag",
+            Self::Rate => "rate",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! number of its wire format.
 
 use super::beats::Beats;
+use super::meter::Allowance;
 use crate::codec::framing::Framing;
 use crate::settings::{Dialect, Login, Settings};
 use crate::time::Span;
@@ -24,6 +25,9 @@ pub(crate) struct Rules {
     pub(crate) ack: Span,
     pub(crate) linger: Span,
     pub(crate) offline: Span,
+    pub(crate) proxy: Span,
+    /// What each connection may send in an interval, where there is a limit.
+    pub(crate) allowance: Option<Allowance>,
     pub(crate) crowd: Crowd,
 }
 
@@ -63,6 +67,8 @@ impl Rules {
             ack: Span::covering(settings.ack_timeout),
             linger: Span::covering(settings.linger),
             offline: Span::covering(settings.offline_ttl),
+            proxy: Span::covering(settings.proxy_timeout),
+            allowance: Allowance::of(&settings),
             crowd: Crowd::default(),
             settings,
         }
@@ -78,6 +84,11 @@ impl Rules {
     pub(crate) fn heartbeat_ms(&self) -> u64 {
         let idle = self.settings.idle_timeout.unwrap_or_default();
         u64::try_from(idle.as_millis() / 3).unwrap_or(u64::MAX)
+    }
+
+    /// Whether connections are those of proxies, who say by a header for whom they connect.
+    pub(crate) fn is_proxied(&self) -> bool {
+        !self.settings.trusted_proxies.is_empty()
     }
 
     pub(crate) fn is_gate(&self) -> bool {

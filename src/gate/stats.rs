@@ -11,6 +11,16 @@ pub struct Stats {
     pub refused: u64,
     /// Connections ended, by [`CloseReason`] in the order of [`CloseReason::ALL`].
     pub closed: [u64; CloseReason::ALL.len()],
+    /// Newcomers that were refused because their address has enough connections.
+    pub crowded: u64,
+    /// Newcomers that were refused because too many came from their address.
+    pub hurried: u64,
+    /// Newcomers that were refused because they are no trusted proxy.
+    pub strangers: u64,
+    /// Logins that were refused because too many were tried.
+    pub logins_refused: u64,
+    /// Intervals in which a connection was held back.
+    pub throttled: u64,
     /// Errors of `accept` that a newcomer caused.
     pub accept_faults: u64,
     /// Times a listener was left alone for a while; [`Rests`](crate::Rests) tells why.

@@ -19,6 +19,8 @@ pub(crate) enum TimerKind {
     Listener(ListenerId),
     /// More are told that the server shuts down.
     Drain,
+    /// Some are let in no more.
+    Bans,
     /// Whoever has not left by then is cut.
     Cut,
     /// The patience with a connection to the admin interface is over; its slot.

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::Gate;
-use super::conn::Phase;
+use super::conn::{Flags, Phase};
 use super::rules::Rules;
 use crate::limits::Limits;
 use crate::server::Options;
@@ -92,7 +92,7 @@ impl Gate {
             let crowd = rules.crowd;
             *rules = Rules::new(settings, rules.wire);
             rules.crowd = crowd;
-            self.tuning.left = self.conns.len();
+            self.walk();
         }
         true
     }
@@ -111,9 +111,28 @@ impl Gate {
             output_budget,
             offline_budget,
             topics,
+            address_connections,
+            accept_rate,
+            address_accept_rate,
+            login_rate,
+            address_login_rate,
+            user_login_rate,
             ..
         } = options.limits;
-        self.limits.topics = topics;
+        self.limits = Limits {
+            topics,
+            address_connections,
+            accept_rate,
+            address_accept_rate,
+            login_rate,
+            address_login_rate,
+            user_login_rate,
+            ..self.limits.clone()
+        };
+        self.see_sources();
+        if self.sources.is_some() {
+            self.walk();
+        }
         self.tuning.wanted = Some(Bounds {
             connections: connections.min(self.tuning.reserved),
             input: input_budget,
@@ -163,6 +182,11 @@ impl Gate {
         }
     }
 
+    /// Every connection is looked at, once.
+    pub(crate) fn walk(&mut self) {
+        self.tuning.left = self.conns.len();
+    }
+
     /// Goes on with the walk, so many slots.
     pub(crate) fn go_on_retuning(&mut self) {
         let slots = self.conns.len();
@@ -193,6 +217,13 @@ impl Gate {
             }
         }
         self.after_write(index);
+        self.judge_again(index);
+        if self.conns.at(index).is_open() {
+            self.see_meter(index);
+            if !self.conns.at(index).flags.has(Flags::VEILED) {
+                self.count_source(index, false);
+            }
+        }
         self.touch(index);
     }
 }

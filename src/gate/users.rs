@@ -131,6 +131,11 @@ impl Users {
         }
     }
 
+    /// The key of the hashes of what strangers choose.
+    pub(crate) fn key(&self) -> (u64, u64) {
+        self.key
+    }
+
     /// The entry of that name, present or absent.
     pub(crate) fn find(&self, name: &str) -> Option<u32> {
         let entries = &self.entries;

@@ -24,6 +24,46 @@
 //! - The last bad request allowed is answered, then `close protocol` follows.
 //! - Logging in again under the same name is `ok` and changes nothing.
 //!
+//! # Where connections come from
+//! - An address is one of IPv4, or the first 64 bits of one of IPv6; a mapped address is one of
+//!   IPv4, and a network of IPv6 holds none of those however wide it is. One connection too many
+//!   of an address is told `close overloaded MS`, one too soon `close rate-limited MS`. Newcomers
+//!   above `accept_rate` are not accepted yet: they wait in the backlog.
+//! - A rate `N/TIME` is N at once and N more in each TIME, one after the other. A login above one
+//!   is answered `error rate-limited` and counts as failed. Good logins count as well: whether a
+//!   token is right is not known before it is tried. Tables of addresses and of names remember
+//!   `Limits::sources` of those that are not here; the one heard of longest ago makes room.
+//! - How many connections a user has is `policy`: one, or `{ devices = N }`.
+//! - `message_rate` and `byte_rate` count by the interval, from the connection's own beginning,
+//!   heartbeats included. Who is above is not read until the interval is over (its silence does
+//!   not count meanwhile), at the `rate_strikes`-th such interval in a row it is told
+//!   `close rate-limited MS`. What one read took beyond `byte_rate` is owed to the next intervals.
+//!   `frames_per_interval` of `/v1/connections` is the last whole interval, or null.
+//!
+//! # Proxies
+//! - On a listener with `trusted_proxies` every connection must come from one of them and begin
+//!   with a PROXY header, version 1 or 2; anything else ends with `protocol`, a header that is not
+//!   whole within `proxy_timeout` with `frame-timeout`. Elsewhere a header is a frame like any
+//!   other. Until the header is whole nothing is sent, no limit by address counts, and the
+//!   application is told of nobody.
+//! - The address of the header limits, is listed, banned and logged; that of the proxy is told
+//!   nowhere. `UNKNOWN`, `LOCAL`, Unix sockets, datagrams and what is not specified leave the
+//!   connection the proxy's own address: it is a check of the proxy's.
+//! - A header of version 2 is at most 4,096 bytes; its extensions are stepped over, and one that
+//!   reaches beyond the header ends the connection.
+//!
+//! # Black and white lists
+//! - Files of `[lists]` hold a network, `user NAME` or `user *` a line, and remarks behind `#` or
+//!   `;`. Of all networks that hold an address the most specific decides, whatever file it stands
+//!   in; black goes before white for the same one, and a ban of the admin interface before both.
+//!   Whom nothing names is let in: `0.0.0.0/0`, `::/0` and `user *` in a black file turn a white
+//!   one into the list of all who may come.
+//! - `POST /v1/bans` takes `"allow":true`, which lets in whom something wider keeps out. When its
+//!   time is over, whoever is here by it alone has to go. The answer comes when all connections
+//!   were looked at, a slice a turn.
+//! - A list that can not be read, or has one wrong line, changes nothing: neither the lists nor
+//!   the rest of the configuration.
+//!
 //! # Acknowledged messages
 //! - Messages that move to a newer connection of the user go through the mailbox; its limit does
 //!   not count for them. They are sent right after the `ok` of the login, from the first attempt.

@@ -63,6 +63,10 @@
 //! - `[log] level`, `[loop]`, `[users]`, `[drain]`: at once
 //! - `[limits]` budgets, topics: at once; below what is in use they come down with the use, and
 //!   nobody is ended for it
+//! - `[limits]` by address and by rate, rates of a listener: at once; nobody who is here is ended
+//!   for being one of too many
+//! - the files of `[lists]` are read again with every reload, and hold at once for everybody who
+//!   is here; `trusted_proxies`: for newcomers
 //! - `[limits] connections`: at once up to what was reserved at start; fewer than there are: no
 //!   newcomers until so many have left
 //! - deadlines, sizes, `login`, `allow`, `slow_consumer` of a listener: at once, for the
@@ -102,9 +106,17 @@
 //! `pulsegate`) and a dashboard to import into Grafana (`dashboard.json`), for one daemon or many.
 //!
 //! - `refused`: `limits.connections` is reached. *Do*: more descriptors, another machine
+//! - `crowded`, `hurried`: newcomers of an address that has enough connections, or comes too often.
+//!   *Do*: one address may be many customers behind one router: raise `connections_per_address`
+//! - `strangers`: who connects to a listener of proxies and is none. *Do*: keep the port inside
+//! - `logins_refused`: somebody tries passwords, or everybody comes back at once. *Do*: look at
+//!   the addresses in `/v1/closes?reason=login-failed`, and ban
+//! - `throttled`: connections above `message_rate` or `byte_rate`. *Do*: `frames_per_interval` in
+//!   `/v1/connections` tells whose
 //! - `accept_pauses`, [`Rests`](crate::Rests) by cause: accepting rests, 80 ms at a time. *Do*:
 //!   `resources`: raise `LimitNOFILE=`, and see the log for which; `places`: as for `refused`;
-//!   `lag`: less load on this loop, or find what takes so long in an application's handler
+//!   `lag`: less load on this loop, or find what takes so long in an application's handler;
+//!   `rate`: newcomers come faster than `accept_rate`, as it was meant, or raise it
 //! - `accept_faults`: newcomers that were gone before they were taken. *Do*: a scan, or a backlog
 //!   that is served too late
 //! - closes for `idle-timeout` in a burst: a path in between has died, or everybody was told too
@@ -140,6 +152,7 @@
 //!   differ
 //! - `NOTIFY_SOCKET …`: the service manager is not there; it runs without
 //! - `variable PULSEGATE_… means nothing`: a misspelt variable
+//! - `lists are in force, entries=N`: black and white lists were read, and hold
 //! - `shutting down connections=N`: the way out has begun
 //! - `done`: the last line
 //!
@@ -148,6 +161,7 @@
 //! page) also have `by`, who asked for it: `client`, `operator` (a command, a ban, a signal),
 //! `application`, `same user` or `gate`; and `detail` where a word stands for several things: the
 //! `user` or the `address` that is banned, the setting that was reached (`connections`,
+//! `connections_per_address`, `accept_rate_per_address`, `rate_strikes`, `trusted_proxies`,
 //! `input_budget`, `output_budget`, `output_age`, `outbox_soft_for`, `outbox_max`,
 //! `bad_requests_max`), `resources`, `no frame`, `another protocol`.
 //!
@@ -157,14 +171,14 @@
 //! | `peer-reset` | its end of the connection is gone |
 //! | `idle-timeout` | no byte from it for `idle_timeout` |
 //! | `login-timeout`, `login-failed` | a login that is required did not come, or failed too often |
-//! | `frame-timeout` | it began a frame and did not finish it within `frame_timeout` |
+//! | `frame-timeout` | a frame, or a proxy's header, was not whole in time |
 //! | `lifetime` | its time was over: the mode for short connections |
 //! | `write-timeout` | its socket took nothing for `write_timeout`; ended by a reset |
 //! | `slow-consumer` | it reads too slowly: `output_age`, `outbox_soft_for` or `outbox_max` |
-//! | `protocol` | what it sent is no frame, or too many bad requests |
+//! | `protocol` | what it sent is no frame, or too many bad requests; a proxy's header is wrong |
 //! | `kicked`, `banned` | an operator or the application ended it |
 //! | `replaced` | its user logged in again elsewhere |
-//! | `rate-limited` | it asked for too much |
+//! | `rate-limited` | it sent too much for too long, or came too often |
 //! | `overloaded` | no room for it: `limits.connections` or a budget |
 //! | `shutdown` | the daemon leaves |
 //! | `internal` | a bug: see `panics` |

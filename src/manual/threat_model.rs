@@ -18,12 +18,13 @@
 //! | | who comes in | what reads first |
 //! |---|---|---|
 //! | listeners | strangers | `codec/framing.rs`, `codec/foreign.rs`, then `codec/message.rs` |
+//! | listeners of proxies | who has a trusted address | `codec/proxy.rs`, then the same |
 //! | admin interface | operators, every program and page here | `codec/http.rs`, `admin/` |
-//! | configuration, token file | operators | `config/` |
+//! | configuration, token file, lists | operators | `config/`, `lists/` |
 //! | signals | the host | `net/mio.rs` |
 //! | [`Remote`](crate::Remote) | the application | `remote.rs` |
 //!
-//! Everything in the first two rows is fuzzed (`tools/fuzz`), and the whole daemon behind them is
+//! Everything in the first three rows is fuzzed (`tools/fuzz`), and the whole daemon behind them is
 //! simulated with peers that lie, hang, flood and vanish (`tests/sim`).
 //!
 //! # In scope
@@ -47,7 +48,8 @@
 //!   behind something that ends it, the admin interface stays on loopback or a Unix socket.
 //! - **Who says who he is**: a login is believed, or judged by the application. The tokens of
 //!   operators are compared in constant time, names are not secret.
-//! - **What a trusted peer does**: the host, the application, whoever holds the operators' token.
+//! - **What a trusted peer does**: the host, the application, whoever holds the operators' token, a
+//!   proxy of `trusted_proxies`: it says whose address a connection has.
 //! - **Timing** beyond that comparison: who is here can be learnt by writing to him, and how busy
 //!   it is by waiting for a pong.
 //! - **Messages over a restart**: they are kept in memory.
@@ -58,6 +60,8 @@
 //! - Every budget is counted in bytes and has a victim: the oldest half frame, the largest outbox.
 //! - Every table keyed by what strangers choose is keyed by a hash with a random key.
 //! - Ids carry a serial: who asks by an old one reaches nobody.
+//! - Where an operator sets them, connections of an address, newcomers, logins, frames and bytes
+//!   have limits. None is set by default: one address may be a whole company.
 //! - A decoder or handler that panics costs its connection, is counted (`panics_total`), and is a
 //!   bug.
 //! - The admin interface knows its own names (`Host`), wants JSON where something is done, refuses

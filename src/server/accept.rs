@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use log::warn;
 
-use super::Server;
+use super::{Server, Stopping};
 use crate::gate::RestCause;
 use crate::gate::conn::Flags;
 use crate::gate::end::{End, EndDetail};
@@ -23,6 +23,9 @@ use crate::time::Span;
 
 /// How long a listener is left alone when there is no room.
 const HOLD: Duration = Duration::from_millis(80);
+
+/// How long newcomers wait for their rate before it is asked again.
+const REST_MAX: Span = Span(500);
 
 /// How often it is said that accepting rests.
 const REST_WARNING_SECONDS: u32 = 10;
@@ -111,8 +114,17 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             self.hold(door, RestCause::Places);
             return false;
         }
+        // Whoever has connected by the end is let in at once, to be told of it.
+        if self.stopping == Stopping::No
+            && let Some(wait) = self.gate.accept_wait()
+        {
+            // Asked again now and then: a reload may allow more.
+            self.hold_for(door, RestCause::Rate, wait.min(REST_MAX));
+            return false;
+        }
         match self.net.accept(&self.doors[door].socket) {
             Ok((stream, peer)) => {
+                self.gate.pay_accept();
                 self.first_door = door + 1;
                 self.admit(door, stream, peer);
             }
@@ -144,25 +156,30 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     pub(super) fn hold(&mut self, door: usize, cause: RestCause) {
-        self.gate.stats.accept_pauses += 1;
-        self.gate.rests.begin(cause, self.gate.clock.elapsed());
-        self.doors[door].held = Some(cause);
-        self.pause(door);
+        self.hold_for(door, cause, Span::covering(HOLD));
     }
 
     /// A listener has rested for a while: it is released, unless the loop lags still.
     pub(super) fn try_again(&mut self, door: usize) {
         let rests_on = |door: &Door<N::Listener>| door.held == Some(RestCause::Lag);
         if self.lags() && self.doors.get(door).is_some_and(rests_on) {
-            self.pause(door);
+            self.pause(door, Span::covering(HOLD));
         } else if door < self.doors.len() {
             self.release(door);
         }
     }
 
+    /// Lets newcomers wait in the backlog.
+    fn hold_for(&mut self, door: usize, cause: RestCause, span: Span) {
+        self.gate.stats.accept_pauses += 1;
+        self.gate.rests.begin(cause, self.gate.clock.elapsed());
+        self.doors[door].held = Some(cause);
+        self.pause(door, span);
+    }
+
     /// Lets a listener rest for a while.
-    fn pause(&mut self, door: usize) {
-        let at = self.gate.clock.real().after(Span::covering(HOLD));
+    fn pause(&mut self, door: usize, span: Span) {
+        let at = self.gate.clock.real().after(span);
         let id = ListenerId(u16::try_from(door).unwrap_or(u16::MAX));
         self.gate.start_timer(at, TimerKind::Listener(id));
     }
@@ -182,7 +199,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             let end = End::over(CloseReason::Overloaded, EndDetail::Resources);
             self.gate.cut_at(index, end);
             self.hold(door, RestCause::Resources);
-        } else if self.gate.conns.at(index).is_open() {
+        } else if self.gate.is_to_be_told(index) {
             self.handler.on_open(&mut self.gate, conn);
         }
     }

@@ -35,6 +35,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
                 self.try_again(usize::from(listener.0));
             }
             TimerKind::Drain => self.go_on_draining(),
+            TimerKind::Bans => self.gate.ring_bans(),
             TimerKind::Cut => self.cut_all(),
             TimerKind::Admin(slot) => self.ring_admin(slot),
             TimerKind::AdminDoor => self.release_admin(),
@@ -85,6 +86,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     fn act_on(&mut self, index: u32, cause: Cause) {
         match cause {
             Cause::Nothing => {}
+            Cause::Refill => self.gate.resume(index, Flags::THROTTLED),
             Cause::Silent(reason) => {
                 let late = self.gate.clock.real().since(self.gate.deadline(index).0);
                 self.gate.pace.lateness.observe(late.duration());

@@ -63,7 +63,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         if flags.has(Flags::AWAITING) {
             return self.look_after(index);
         }
-        if self.gate.choke(index) {
+        if self.gate.choke(index) || self.gate.throttle(index) {
             return;
         }
         if flags.has(Flags::BUFFERED) {
@@ -236,13 +236,15 @@ fn handle<H: Handler>(gate: &mut Gate, handler: &mut H, index: u32, bytes: &[u8]
     let mut taken = 0;
     let mut budget = gate.limits.frames;
     while budget > 0 {
-        if taken == bytes.len() || !gate.conns.at(index).is_open() {
+        let conn_now = gate.conns.at(index);
+        if taken == bytes.len() || !conn_now.is_open() {
             return Rest {
                 taken: bytes.len(),
                 is_half: false,
             };
         }
-        if gate.conns.at(index).is_paused() || gate.choke(index) {
+        let is_metered = conn_now.flags.has(Flags::METERED);
+        if conn_now.is_paused() || gate.choke(index) || is_metered && gate.throttle(index) {
             return Rest {
                 taken,
                 is_half: false,
@@ -303,6 +305,13 @@ fn act<H: Handler>(
                 if let Some(answer) = ask(gate, handler, conn, message) {
                     gate.give(index, answer, parsed.seq.as_ref(), is_login);
                 }
+            }
+            return Some(count);
+        }
+        Step::Header(count, client) => {
+            gate.unveil(index, client);
+            if gate.conns.at(index).is_open() {
+                handler.on_open(gate, conn);
             }
             return Some(count);
         }

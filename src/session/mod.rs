@@ -4,10 +4,12 @@
 //! so a session is a view of the listener's rules. A protocol with a state of its own (WebSocket,
 //! MQTT) becomes a variant with a box behind it.
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::codec::framing::{Foreign, Found, FrameError, Framing, Guess, foreign};
 use crate::codec::message::{self, Parsed};
+use crate::codec::proxy::{self, Header};
 use crate::gate::Gate;
 use crate::gate::conn::{Conn, Flags};
 use crate::settings::{Dialect, Login, Settings};
@@ -23,6 +25,8 @@ pub(crate) enum Step<'b> {
     Frame(usize, &'b [u8]),
     /// A frame of so many bytes that says this, in dialect `gate`.
     Request(usize, Parsed<'b>),
+    /// A proxy's header of so many bytes, and the client behind it where it names one.
+    Header(usize, Option<SocketAddr>),
     /// Not of the protocol.
     Fault(FrameError),
     /// The first bytes are of another protocol.
@@ -38,7 +42,7 @@ impl Step<'_> {
             Step::Beat(count) | Step::Frame(count, _) | Step::Request(count, _) => {
                 gate.tell_frame(index, "in", &bytes[..*count]);
             }
-            Step::More | Step::Fault(_) | Step::Foreign(_) | Step::Panicked => {}
+            Step::More | Step::Header(..) | Step::Fault(_) | Step::Foreign(_) | Step::Panicked => {}
         }
     }
 }
@@ -50,6 +54,8 @@ pub(crate) struct Session {
     dialect: Dialect,
     frame_max: usize,
     is_first: bool,
+    /// A proxy's header is still to come.
+    is_veiled: bool,
 }
 
 impl Session {
@@ -67,6 +73,7 @@ impl Session {
             dialect: settings.dialect,
             frame_max,
             is_first: !conn.flags.has(Flags::GREETED),
+            is_veiled: conn.flags.has(Flags::VEILED),
         }
     }
 
@@ -78,6 +85,9 @@ impl Session {
     }
 
     fn read<'b>(&self, input: &'b [u8], scanned: usize) -> Step<'b> {
+        if self.is_veiled {
+            return self.read_header(input);
+        }
         let found = self.framing.find(input, scanned, self.frame_max);
         if self.is_first && self.dialect == Dialect::Gate {
             match foreign(input) {
@@ -98,6 +108,19 @@ impl Session {
                 let read = self.judge(&input[body], consumed);
                 read.unwrap_or_else(Step::Fault)
             }
+        }
+    }
+
+    #[cold]
+    fn read_header(&self, input: &[u8]) -> Step<'static> {
+        match proxy::read(input) {
+            Ok(Header::More) => Step::More,
+            Ok(Header::Whole { consumed, source }) => Step::Header(consumed, source),
+            Err(wrong) => match foreign(input) {
+                Foreign::Yes(guess) if self.dialect == Dialect::Gate => Step::Foreign(guess),
+                Foreign::Maybe if self.dialect == Dialect::Gate => Step::More,
+                _ => Step::Fault(wrong.into()),
+            },
         }
     }
 

@@ -18,7 +18,11 @@ fn help_tells_every_command_and_every_default() {
             let about = help.split(&flag).nth(1);
             let about = about.unwrap_or_else(|| panic!("no {flag}"));
             let about = about.split(" --").next().unwrap();
-            let default = format!("[default: {}]", value.replace(['"', '[', ']'], ""));
+            let value = match value {
+                "[]" => String::from("none"),
+                _ => value.replace(['"', '[', ']'], ""),
+            };
+            let default = format!("[default: {value}]");
             assert!(
                 about.contains(&default),
                 "{flag}: {about:?} without {default}"

@@ -44,6 +44,11 @@ impl Client {
     pub fn connect(addr: SocketAddr, framing: Framing) -> Self {
         let stream = TcpStream::connect_timeout(&addr, PATIENCE).unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream, framing)
+    }
+
+    /// Over a socket that is connected.
+    pub fn over(stream: TcpStream, framing: Framing) -> Self {
         Self {
             stream,
             framing,

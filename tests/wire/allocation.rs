@@ -213,3 +213,61 @@ fn a_stored_message_owns_its_bytes_and_the_ledger_tells_what_it_takes() {
     let error = (real as f64 - told).abs() / told;
     assert!(error < 0.1, "{real} bytes, and {told} in the ledger");
 }
+
+/// A server that can hold so many, and what its tables take.
+fn bytes_of(limits: Limits) -> (Server<MioNet, ()>, i64) {
+    let net = MioNet::new(16).unwrap();
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    let before = BYTES.get();
+    let server = Server::new(net, (), options).unwrap();
+    (server, BYTES.get() - before)
+}
+
+#[test]
+fn limits_by_source_cost_48_bytes_an_address_and_nothing_where_there_are_none() {
+    // The worst case of the index: just more than fit into so many places.
+    for connections in [1_000, 16_384, 50_000, 57_345 - 64 - 1_000] {
+        let plain = Limits {
+            connections,
+            sources: 1_000,
+            ..Limits::default()
+        };
+        let limited = Limits {
+            address_connections: Some(10),
+            ..plain.clone()
+        };
+        let addresses = i64::from(connections + plain.refusals + plain.sources);
+        let (_plain, base) = bytes_of(plain);
+        let (_limited, all) = bytes_of(limited);
+        let each = (all - base) / addresses;
+        assert!((32..=48).contains(&each), "{each} bytes an address");
+    }
+}
+
+#[test]
+fn a_rate_costs_16_bytes_a_connection_and_nothing_where_there_is_none() {
+    const MANY: u32 = 10_000;
+    let cost = |message_rate| {
+        let limits = Limits {
+            connections: MANY,
+            refusals: 0,
+            ..Limits::default()
+        };
+        let (mut server, _) = bytes_of(limits);
+        let settings = Settings {
+            bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            message_rate,
+            ..Settings::default()
+        };
+        let addr = server.listen(settings).unwrap()[0];
+        let before = BYTES.get();
+        let _client = TcpStream::connect(addr).unwrap();
+        turn_until(&mut server, |server| server.gate().connections() == 1);
+        BYTES.get() - before
+    };
+    let meters = cost(Some(100)) - cost(None);
+    assert_eq!(meters, 16 * i64::from(MANY));
+}

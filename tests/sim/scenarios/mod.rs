@@ -4,6 +4,7 @@
 //! is swept and the judge looks on, as in the seeds.
 
 mod admin;
+mod banned;
 mod client;
 mod deaths;
 mod descriptors;
@@ -14,6 +15,8 @@ mod frames;
 mod lag;
 mod letters;
 mod many;
+mod proxied;
+mod rates;
 mod readers;
 mod reload;
 mod strangers;
@@ -41,6 +44,8 @@ pub(crate) struct Stage {
     drain_over: Duration,
     /// Whether the full sweep is made after each turn; big stories make it now and then.
     pub(crate) checks: bool,
+    /// Whether the judge looks on: he knows no rates, no proxies and no bans.
+    pub(crate) is_judged: bool,
 }
 
 impl Stage {
@@ -63,6 +68,7 @@ impl Stage {
             events: Vec::new(),
             drain_over,
             checks: true,
+            is_judged: true,
         }
     }
 
@@ -90,9 +96,11 @@ impl Stage {
             }
         }
         self.events.extend(events.iter().cloned());
-        self.judge
-            .hear(&mut events, &mut kernel, self.server.gate());
-        if self.checks {
+        if self.is_judged {
+            self.judge
+                .hear(&mut events, &mut kernel, self.server.gate());
+        }
+        if self.is_judged && self.checks {
             self.judge.sweep(&kernel);
         }
         self.server.net_mut().kernel = kernel;

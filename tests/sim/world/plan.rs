@@ -199,7 +199,15 @@ fn limits(dice: &mut Dice, has_tight_budget: bool) -> Limits {
         receipts: 3,
         receipts_kept: Duration::from_secs(1),
         bans: 2,
+        // Every client has an address of its own: each is counted, and none is refused for it.
+        address_connections: (events < 32).then_some(1_000),
+        address_accept_rate: (reads < 32).then_some(pulsegate::Rate {
+            count: 1_000,
+            per: Duration::from_secs(3_600),
+        }),
+        sources: 3,
         admin: AdminLimits::default(),
+        ..Limits::default()
     }
 }
 
@@ -217,11 +225,9 @@ fn one_listener(dice: &mut Dice, number: usize) -> Settings {
         _ => Dialect::Gate,
     };
     let framing = framing(dice, dialect);
-    let narrow = matches!(framing, Framing::Binary(Layout { width: 1, .. }));
-    let frame_max = if narrow {
-        240
-    } else {
-        *dice.pick(&[300, 1_000, 4_096, 65_536])
+    let frame_max = match framing {
+        Framing::Binary(Layout { width: 1, .. }) => 240,
+        _ => *dice.pick(&[300, 1_000, 4_096, 65_536]),
     };
     let seconds = |dice: &mut Dice, low: u64, high: u64| {
         Duration::from_millis(dice.between(low * 100, high * 100) * 10)
@@ -278,6 +284,7 @@ fn one_listener(dice: &mut Dice, number: usize) -> Settings {
             backlog: dice.between(1, 64) as u32,
             ..SocketOptions::default()
         },
+        ..Settings::default()
     }
 }
 

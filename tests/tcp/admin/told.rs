@@ -160,6 +160,7 @@ fn every_metric_that_operators_expect_is_told() {
         "accept_paused_seconds_total{cause=\"resources\"}",
         "accept_paused_seconds_total{cause=\"places\"}",
         "accept_paused_seconds_total{cause=\"lag\"}",
+        "accept_paused_seconds_total{cause=\"rate\"}",
         "config_reloads_total{result=\"success\"}",
         "config_reloads_total{result=\"failure\"}",
     ] {

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_pulsegate_global_optspecs
-    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= coalesce= user-policy= admin-bind= admin-token-file= admin-hosts= drain-over= drain-timeout= name= bind= framing= dialect= login= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= linger= reconnect= backlog= keepalive= user-timeout= send-buffer= receive-buffer= h/help V/version
+    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= connections-per-address= accept-rate= accept-rate-per-address= login-rate= login-rate-per-address= login-rate-per-user= coalesce= user-policy= black-lists= white-lists= admin-bind= admin-token-file= admin-hosts= drain-over= drain-timeout= name= bind= framing= dialect= login= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= linger= reconnect= message-rate= byte-rate= rate-interval= rate-strikes= trusted-proxies= proxy-timeout= backlog= keepalive= user-timeout= send-buffer= receive-buffer= h/help V/version
 end
 
 function __fish_pulsegate_needs_command
@@ -32,11 +32,19 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l input-budget -d 'by
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l output-budget -d 'bytes of waiting output; over it the largest outbox\'s connection is closed [default: 256MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l offline-budget -d 'bytes of unacknowledged messages; over it the one parked longest is dropped [default: 64MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l topics -d 'topics at most, all together [default: 100000]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l connections-per-address -d 'connections of one address, or of 64 bits of IPv6; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l accept-rate -d 'newcomers, all listeners together; those above it wait in the backlog [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l accept-rate-per-address -d 'newcomers of one address; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-rate -d 'logins tried, all together; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-rate-per-address -d 'logins tried from one address; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-rate-per-user -d 'logins tried under one name; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l black-lists -d 'files of networks and users that are kept out, one a line [default: none]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l white-lists -d 'files of those that are let in although a wider entry keeps them out [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-token-file -d 'the file that holds its token; PULSEGATE_ADMIN_TOKEN holds the token itself' -r
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-hosts -d 'further names under which it is reached, beside localhost and its address' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-hosts -d 'further names under which it is reached, beside localhost and its address [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l drain-over -d 'the goodbyes at SIGTERM are spread over so long [default: 0s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l drain-timeout -d 'whoever is left so long after the last of the goodbyes is cut [default: 10s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l name -d 'the name in logs and metrics [default: clients]' -r
@@ -67,6 +75,12 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l bad-requests-max -d
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l message-rate -d 'frames in a rate-interval; above it is not read until that is over [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l byte-rate -d 'the same for bytes [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l rate-interval -d 'how long such an interval is [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l rate-strikes -d 'closed when held back in so many intervals in a row [default: 10]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l trusted-proxies -d 'networks of proxies: each must send a PROXY header, nobody else may connect [default: none]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l proxy-timeout -d 'closed when the PROXY header is not whole so long after accept [default: 3s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l backlog -d 'newcomers the kernel keeps until they are accepted [default: 4096]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l keepalive -d 'TCP keepalive after so much silence, in whole seconds [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l user-timeout -d 'how long sent bytes may stay unacknowledged by the peer\'s kernel [default: off]' -r
@@ -98,11 +112,19 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l input-budg
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l output-budget -d 'bytes of waiting output; over it the largest outbox\'s connection is closed [default: 256MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l offline-budget -d 'bytes of unacknowledged messages; over it the one parked longest is dropped [default: 64MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l topics -d 'topics at most, all together [default: 100000]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l connections-per-address -d 'connections of one address, or of 64 bits of IPv6; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l accept-rate -d 'newcomers, all listeners together; those above it wait in the backlog [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l accept-rate-per-address -d 'newcomers of one address; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-rate -d 'logins tried, all together; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-rate-per-address -d 'logins tried from one address; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-rate-per-user -d 'logins tried under one name; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l black-lists -d 'files of networks and users that are kept out, one a line [default: none]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l white-lists -d 'files of those that are let in although a wider entry keeps them out [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-token-file -d 'the file that holds its token; PULSEGATE_ADMIN_TOKEN holds the token itself' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-hosts -d 'further names under which it is reached, beside localhost and its address' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-hosts -d 'further names under which it is reached, beside localhost and its address [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l drain-over -d 'the goodbyes at SIGTERM are spread over so long [default: 0s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l drain-timeout -d 'whoever is left so long after the last of the goodbyes is cut [default: 10s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l name -d 'the name in logs and metrics [default: clients]' -r
@@ -133,6 +155,12 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l bad-reques
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l message-rate -d 'frames in a rate-interval; above it is not read until that is over [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l byte-rate -d 'the same for bytes [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l rate-interval -d 'how long such an interval is [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l rate-strikes -d 'closed when held back in so many intervals in a row [default: 10]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l trusted-proxies -d 'networks of proxies: each must send a PROXY header, nobody else may connect [default: none]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l proxy-timeout -d 'closed when the PROXY header is not whole so long after accept [default: 3s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l backlog -d 'newcomers the kernel keeps until they are accepted [default: 4096]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l keepalive -d 'TCP keepalive after so much silence, in whole seconds [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l user-timeout -d 'how long sent bytes may stay unacknowledged by the peer\'s kernel [default: off]' -r
@@ -153,11 +181,19 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l input-bud
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l output-budget -d 'bytes of waiting output; over it the largest outbox\'s connection is closed [default: 256MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l offline-budget -d 'bytes of unacknowledged messages; over it the one parked longest is dropped [default: 64MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l topics -d 'topics at most, all together [default: 100000]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l connections-per-address -d 'connections of one address, or of 64 bits of IPv6; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l accept-rate -d 'newcomers, all listeners together; those above it wait in the backlog [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l accept-rate-per-address -d 'newcomers of one address; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-rate -d 'logins tried, all together; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-rate-per-address -d 'logins tried from one address; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-rate-per-user -d 'logins tried under one name; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l black-lists -d 'files of networks and users that are kept out, one a line [default: none]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l white-lists -d 'files of those that are let in although a wider entry keeps them out [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-token-file -d 'the file that holds its token; PULSEGATE_ADMIN_TOKEN holds the token itself' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-hosts -d 'further names under which it is reached, beside localhost and its address' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-hosts -d 'further names under which it is reached, beside localhost and its address [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l drain-over -d 'the goodbyes at SIGTERM are spread over so long [default: 0s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l drain-timeout -d 'whoever is left so long after the last of the goodbyes is cut [default: 10s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l name -d 'the name in logs and metrics [default: clients]' -r
@@ -188,6 +224,12 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l bad-reque
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l message-rate -d 'frames in a rate-interval; above it is not read until that is over [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l byte-rate -d 'the same for bytes [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l rate-interval -d 'how long such an interval is [default: 1s]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l rate-strikes -d 'closed when held back in so many intervals in a row [default: 10]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l trusted-proxies -d 'networks of proxies: each must send a PROXY header, nobody else may connect [default: none]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l proxy-timeout -d 'closed when the PROXY header is not whole so long after accept [default: 3s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l backlog -d 'newcomers the kernel keeps until they are accepted [default: 4096]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l keepalive -d 'TCP keepalive after so much silence, in whole seconds [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l user-timeout -d 'how long sent bytes may stay unacknowledged by the peer\'s kernel [default: off]' -r
@@ -231,6 +273,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l for -d 'for 
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l admin -d 'the daemon\'s admin interface, http://HOST:PORT or unix:/PATH; also PULSEGATE_ADMIN [default: http://127.0.0.1:7374]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l token-file -d 'the file that holds the token; also PULSEGATE_ADMIN_TOKEN_FILE, or the token itself in PULSEGATE_ADMIN_TOKEN' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l list -d 'list all bans'
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l allow -d 'let it in, whatever a wider ban or list says'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l remove -d 'take the ban back'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -l json -d 'print what the daemon answers, as JSON'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand ban" -s h -l help -d 'Print help'

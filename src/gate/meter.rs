@@ -1,0 +1,211 @@
+//! Frames and bytes of one connection, counted by the interval, where its listener has a limit.
+//!
+//! Who is above it is not read until the interval is over, and is ended where that happens in
+//! interval after interval. What a connection has sent is counted anyway: a meter only remembers
+//! where the interval began, 16 bytes, and those exist only where a listener has a limit. Any
+//! other connection pays one look at a flag.
+
+use super::Gate;
+use super::conn::{Conn, Flags};
+use super::end::{End, EndDetail};
+use crate::reason::CloseReason;
+use crate::settings::Settings;
+use crate::time::{Span, Tick};
+
+/// What a listener allows in an interval.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    frames: Option<u32>,
+    bytes: Option<u32>,
+    pub(crate) interval: Span,
+    strikes: u8,
+}
+
+/// Where a connection's interval began, and what the one before it came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Meter {
+    /// On the live clock.
+    began: Tick,
+    /// Frames received by then, on a circle of 2^32.
+    frames: u32,
+    /// The same for bytes; later where more was read than the interval before allowed.
+    bytes: u32,
+    /// Frames of the interval before.
+    last: u32,
+}
+
+const _: () = assert!(size_of::<Meter>() == 16);
+
+impl Allowance {
+    pub(crate) fn of(settings: &Settings) -> Option<Self> {
+        let is_limited = settings.message_rate.is_some() || settings.byte_rate.is_some();
+        let bytes = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX / 2);
+        is_limited.then(|| Self {
+            frames: settings.message_rate,
+            bytes: settings.byte_rate.map(bytes),
+            // No stamp is rounded here: the grid of intervals is one of ticks.
+            interval: Span(Span::covering(settings.rate_interval).0 - 1),
+            strikes: settings.rate_strikes,
+        })
+    }
+
+    fn is_used_up(&self, frames: u32, bytes: u32) -> bool {
+        self.frames.is_some_and(|most| frames >= most)
+            || self.bytes.is_some_and(|most| bytes >= most)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is counted is compared on a circle of 2^32"
+)]
+impl Meter {
+    fn begin(conn: &Conn, now: Tick) -> Self {
+        Self {
+            began: now,
+            frames: conn.frames_in as u32,
+            bytes: conn.bytes_in as u32,
+            last: 0,
+        }
+    }
+
+    /// Frames and bytes of the interval so far.
+    fn used(&self, conn: &Conn) -> (u32, u32) {
+        let bytes = (conn.bytes_in as u32).wrapping_sub(self.bytes);
+        (
+            (conn.frames_in as u32).wrapping_sub(self.frames),
+            // Bytes beyond what was allowed before are those of a time that is still to come.
+            if bytes > u32::MAX / 2 { 0 } else { bytes },
+        )
+    }
+
+    /// Intervals that are over.
+    fn passed(&self, now: Tick, interval: Span) -> u32 {
+        // A stamp of the future is one that the circle has gone past.
+        let is_ancient = now.is_before(self.began);
+        let passed = now.since(self.began).0 / interval.0;
+        if is_ancient { u32::MAX } else { passed }
+    }
+
+    /// Goes on to the interval that `now` lies in.
+    fn roll(&mut self, conn: &Conn, now: Tick, allowance: &Allowance) {
+        let passed = self.passed(now, allowance.interval);
+        if passed == 0 {
+            return;
+        }
+        let (frames, bytes) = self.used(conn);
+        let next = Self::begin(conn, now);
+        // What one read took beyond the limit is owed.
+        let paid = allowance
+            .bytes
+            .map_or(bytes, |most| most.saturating_mul(passed));
+        *self = Self {
+            began: match passed {
+                1 => self.began.after(allowance.interval),
+                _ => now,
+            },
+            last: if passed == 1 { frames } else { 0 },
+            bytes: next.bytes.wrapping_sub(bytes.saturating_sub(paid)),
+            ..next
+        };
+    }
+}
+
+impl Gate {
+    /// Gives a connection a meter, or takes it, as its listener's rules say.
+    pub(crate) fn see_meter(&mut self, index: u32) {
+        let is_limited = self.rules_of(index).allowance.is_some();
+        let conn = self.conns.at_mut(index);
+        if !is_limited {
+            conn.flags.clear(Flags::METERED);
+            return self.resume(index, Flags::THROTTLED);
+        }
+        if !conn.flags.raise(Flags::METERED) {
+            return;
+        }
+        let meter = Meter::begin(conn, self.clock.live());
+        if self.meters.capacity() == 0 {
+            // Address space, so that no growing table moves in one turn.
+            self.meters.reserve_exact(self.slots as usize);
+        }
+        let needed = index as usize + 1;
+        if self.meters.len() < needed {
+            self.meters.resize(needed, Meter::default());
+        }
+        self.meters[index as usize] = meter;
+    }
+
+    /// Stops reading a connection that has used up its interval, or ends it: whether it did.
+    #[inline]
+    pub(crate) fn throttle(&mut self, index: u32) -> bool {
+        self.conns.at(index).flags.has(Flags::METERED) && self.throttle_metered(index)
+    }
+
+    fn throttle_metered(&mut self, index: u32) -> bool {
+        let now = self.clock.live();
+        let Some(allowance) = self.rules_of(index).allowance else {
+            return false;
+        };
+        let meter = &mut self.meters[index as usize];
+        let conn = self.conns.at_mut(index);
+        let (frames, bytes) = meter.used(conn);
+        let was_used_up = allowance.is_used_up(frames, bytes);
+        let passed = meter.passed(now, allowance.interval);
+        if passed > 1 || passed == 1 && !was_used_up {
+            conn.strikes = 0;
+        }
+        meter.roll(conn, now, &allowance);
+        let (frames, bytes) = meter.used(conn);
+        if !conn.is_open() || !allowance.is_used_up(frames, bytes) {
+            return false;
+        }
+        conn.strikes = conn.strikes.saturating_add(1);
+        self.stats.throttled += 1;
+        if conn.strikes >= allowance.strikes {
+            let end = End::over(CloseReason::RateLimited, EndDetail::RateStrikes);
+            self.close_at(index, end);
+        } else {
+            self.pause(index, Flags::THROTTLED);
+            self.touch(index);
+        }
+        true
+    }
+
+    /// When a connection that is held back is read again (live clock).
+    pub(crate) fn refill_at(&self, index: u32) -> Option<Tick> {
+        let allowance = self.rules_of(index).allowance?;
+        let meter = self.meters.get(index as usize)?;
+        Some(meter.began.after(allowance.interval))
+    }
+
+    /// Frames of the connection's last whole interval; `None` where they are not counted.
+    pub(crate) fn frames_per_interval(&self, index: u32) -> Option<u32> {
+        let conn = self.conns.at(index);
+        let allowance = self.rules_of(index).allowance?;
+        if !conn.flags.has(Flags::METERED) {
+            return None;
+        }
+        let meter = &self.meters[index as usize];
+        Some(match meter.passed(self.clock.live(), allowance.interval) {
+            0 => meter.last,
+            1 => meter.used(conn).0,
+            _ => 0,
+        })
+    }
+
+    /// Full sweep: who has a meter, and who is held back by it.
+    pub(crate) fn check_meter(&self, index: u32, conn: &Conn) {
+        let is_limited = self.rules_of(index).allowance.is_some();
+        let has_meter = conn.flags.has(Flags::METERED);
+        assert!(
+            is_limited == has_meter || self.is_retuning(),
+            "a meter where there is a limit"
+        );
+        let is_held = conn.flags.has(Flags::THROTTLED);
+        assert!(has_meter || !is_held, "only what is counted is held back");
+        assert!(
+            !has_meter || self.meters.len() > index as usize,
+            "a meter has its place"
+        );
+    }
+}

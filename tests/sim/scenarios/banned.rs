@@ -1,0 +1,67 @@
+//! Who may come in changes while connections live: for everybody, and never for all in one turn.
+
+use pulsegate::lists::{Colour, Draft};
+use pulsegate::{CloseReason, Limits, Options, Settings};
+
+use super::{Stage, ms};
+use crate::world::Path;
+use crate::world::socket::Key;
+
+const MANY: usize = 3_000;
+const SLICE: u32 = 100;
+
+fn crowd(limits: Limits) -> (Stage, Vec<Key>) {
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    let mut stage = Stage::with(Settings::default(), options);
+    stage.is_judged = false;
+    stage.checks = false;
+    let keys = (0..MANY).map(|_| stage.dial(Path::default())).collect();
+    stage.pass(ms(200));
+    (stage, keys)
+}
+
+#[test]
+fn lists_apply_to_everybody_who_is_here_a_slice_a_turn() {
+    // 26
+    let (mut stage, keys) = crowd(Limits {
+        expiries: SLICE,
+        ..Limits::default()
+    });
+    let mut draft = Draft::new(stage.server.gate().list_key());
+    let black = "10.0.0.0/8\n";
+    draft.add_text(black, Colour::Black).expect("a network");
+    // Every peer has an address of its own: this is that of the twelfth.
+    draft
+        .add_text("10.0.0.11", Colour::White)
+        .expect("an address");
+    let old = stage
+        .server
+        .gate_mut()
+        .set_lists(Some(Box::new(draft.finish())));
+    assert!(old.is_none());
+    let mut turns = 0;
+    while stage.server.gate().is_retuning() {
+        let before = stage.ends.len();
+        stage.turn();
+        assert!(
+            stage.ends.len() - before <= SLICE as usize,
+            "never all in one turn"
+        );
+        turns += 1;
+    }
+    assert!(turns >= MANY / SLICE as usize);
+    assert_eq!(stage.ends.len(), MANY - 1);
+    for (place, &key) in keys.iter().enumerate() {
+        let wanted = (place != 11).then_some(CloseReason::Banned);
+        assert_eq!(stage.reason(key), wanted, "{place}");
+    }
+    stage.server.gate().check();
+    assert_eq!(stage.server.gate().listed(), 2);
+    let old = stage.server.gate_mut().set_lists(None);
+    assert_eq!(old.map(|lists| lists.entries()), Some(2));
+    let back = stage.connect();
+    assert_eq!(stage.ask(back, "ping\n"), "pong\n");
+}
