@@ -3,17 +3,17 @@
 //! A list is read and put in order beside the loop, then handed in whole. Of all networks that hold
 //! an address the most specific one decides, black before white where both name the same one. So
 //! that a look-up costs the same for one entry as for a million, the networks are laid out as
-//! ranges that do not overlap, each with the network that decides in it; users are kept as keyed
-//! hashes.
+//! ranges that do not overlap, each with the network that decides in it from there on, as far as
+//! that network goes; users are kept as keyed hashes.
 
-mod ladder;
+mod slots;
 
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv6Addr};
 
 use siphasher::sip::SipHasher13;
 
-use self::ladder::{Key, Ladder};
+use self::slots::{Entry, Key, Slots};
 use crate::codec::name::check_user;
 use crate::network::{MAPPED, Network};
 
@@ -41,42 +41,30 @@ pub struct Draft {
 /// Lists that are looked up.
 #[derive(Debug)]
 pub struct Lists {
-    four: Ranges<u32>,
-    six: Ranges<u128>,
+    four: Slots<Range<u32>>,
+    six: Slots<Range<u128>>,
     /// Hashes of names, the colour in the last bit.
-    users: Ladder<u64>,
+    users: Slots<u64>,
     everybody: Option<Colour>,
     key: (u64, u64),
     entries: usize,
 }
 
-/// Where each range begins, and what decides in it.
-#[derive(Debug)]
-struct Ranges<K> {
-    starts: Ladder<K>,
-    decisions: Vec<Decision>,
+/// Addresses from `start` on, as far as a network goes and no other range begins.
+#[derive(Clone, Copy, Debug)]
+struct Range<K> {
+    start: K,
+    decision: Decision,
 }
 
-/// The network that decides in a range, packed: its bits and its colour, or nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Decision(u16);
-
-impl Decision {
-    const NONE: Self = Self(0);
-
-    fn new(bits: u8, colour: Colour) -> Self {
-        Self(2 + 2 * u16::from(bits) + u16::from(colour == Colour::White))
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "made of an u8")]
-    fn get(self) -> Option<(u8, Colour)> {
-        let colour = match self.0 & 1 {
-            1 => Colour::White,
-            _ => Colour::Black,
-        };
-        (self != Self::NONE).then(|| ((self.0 / 2 - 1) as u8, colour))
-    }
+/// The network that decides in a range: its bits, and what it says.
+#[derive(Clone, Copy, Debug)]
+struct Decision {
+    bits: u8,
+    colour: Colour,
 }
+
+const _: () = assert!(size_of::<Range<u32>>() == 8 && size_of::<Range<u128>>() == 32);
 
 impl Draft {
     /// No entries yet. Names are hashed under `key`, which nobody outside may know.
@@ -162,7 +150,7 @@ impl Draft {
         Lists {
             four,
             six,
-            users: Ladder::new(self.users.iter().map(marked).collect()),
+            users: Slots::new(self.users.iter().map(marked).collect()),
             everybody: self.everybody,
             key: self.key,
             entries,
@@ -181,12 +169,14 @@ fn hash(key: (u64, u64), user: &str) -> u64 {
 }
 
 /// The ranges of either family. Networks come in order, the wider before those in it.
-fn lay_out(networks: Vec<(Network, Colour)>) -> (Ranges<u32>, Ranges<u128>) {
+fn lay_out(networks: Vec<(Network, Colour)>) -> (Slots<Range<u32>>, Slots<Range<u128>>) {
     let (mut four, mut six) = (Layout::default(), Layout::default());
     for (network, colour) in networks {
+        let bits = network.bits;
+        let decision = Decision { bits, colour };
         match four_of(network) {
-            Some((first, last)) => four.add(first, last, network.bits, colour),
-            None => six.add(network.first, network.last(), network.bits, colour),
+            Some((first, last)) => four.add(first, last, decision),
+            None => six.add(network.first, network.last(), decision),
         }
     }
     (four.finish(), six.finish())
@@ -202,8 +192,7 @@ fn four_of(network: Network) -> Option<(u32, u32)> {
 /// Ranges in the making.
 #[derive(Debug)]
 struct Layout<K> {
-    starts: Vec<K>,
-    decisions: Vec<Decision>,
+    ranges: Vec<Range<K>>,
     /// The networks that what comes next may lie in, the widest first: where each ends.
     around: Vec<(K, Decision)>,
 }
@@ -211,68 +200,62 @@ struct Layout<K> {
 impl<K> Default for Layout<K> {
     fn default() -> Self {
         Self {
-            starts: Vec::new(),
-            decisions: Vec::new(),
+            ranges: Vec::new(),
             around: Vec::new(),
         }
     }
 }
 
 impl<K: Key> Layout<K> {
-    fn add(&mut self, first: K, last: K, bits: u8, colour: Colour) {
+    fn add(&mut self, first: K, last: K, decision: Decision) {
         self.leave(|end| end < first);
-        let decision = Decision::new(bits, colour);
         self.begin(first, decision);
         self.around.push((last, decision));
     }
 
-    /// Ends the networks that end so early.
+    /// Ends the networks that end so early: the one around each decides from there on.
     fn leave(&mut self, is_over: impl Fn(K) -> bool) {
         while let Some(&(end, _)) = self.around.last()
             && is_over(end)
         {
             self.around.pop();
-            let outer = self
-                .around
-                .last()
-                .map_or(Decision::NONE, |(_, outer)| *outer);
-            if let Some(next) = end.next() {
+            if let Some(&(outer_end, outer)) = self.around.last()
+                && let Some(next) = end.next()
+                && next <= outer_end
+            {
                 self.begin(next, outer);
             }
         }
     }
 
     fn begin(&mut self, start: K, decision: Decision) {
-        if self.starts.last() == Some(&start) {
-            self.starts.pop();
-            self.decisions.pop();
-        }
-        if self.decisions.last().copied().unwrap_or(Decision::NONE) != decision {
-            self.starts.push(start);
-            self.decisions.push(decision);
-        }
+        self.ranges.pop_if(|last| last.start == start);
+        self.ranges.push(Range { start, decision });
     }
 
-    fn finish(mut self) -> Ranges<K> {
+    fn finish(mut self) -> Slots<Range<K>> {
         self.leave(|_| true);
-        self.starts.shrink_to_fit();
-        self.decisions.shrink_to_fit();
-        Ranges {
-            starts: Ladder::new(self.starts),
-            decisions: self.decisions,
-        }
+        self.ranges.shrink_to_fit();
+        Slots::new(self.ranges)
     }
 }
 
-impl<K: Key> Ranges<K> {
+impl<K: Key> Entry for Range<K> {
+    type Key = K;
+
+    #[inline]
+    fn key(self) -> K {
+        self.start
+    }
+}
+
+impl<K: Key> Slots<Range<K>> {
     #[inline]
     fn find(&self, address: K) -> Option<(u8, Colour)> {
-        let place = self.starts.last_up_to(address)?;
-        self.decisions[place].get()
-    }
-
-    fn bytes(&self) -> usize {
-        self.starts.bytes() + size_of_val(&self.decisions[..])
+        let Range { start, decision } = self.last_up_to(address)?;
+        let Decision { bits, colour } = decision;
+        // Behind the end of its network nobody decides: else another range would begin there.
+        address.shares(start, bits).then_some((bits, colour))
     }
 }
 
@@ -296,8 +279,7 @@ impl Lists {
 
     fn find_named(&self, user: &str) -> Option<Colour> {
         let name = hash(self.key, user);
-        let place = self.users.last_up_to(mark(name, Colour::White))?;
-        let found = self.users.get(place);
+        let found = self.users.last_up_to(mark(name, Colour::White))?;
         let colour = if found & 1 == 1 {
             Colour::White
         } else {
