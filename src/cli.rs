@@ -20,7 +20,7 @@ use crate::config::keys::{Key, SECTIONS, Takes};
 use crate::config::listener::{GROUPS, IDENTITY, LISTENER};
 use crate::config::value::nearest;
 use crate::config::{Complaint, Config, Origin, Override, Spot};
-use crate::daemon::{self, Source, Surroundings, read};
+use crate::daemon::{self, Source, Surroundings, judge_lists, read};
 
 const FAILED: u8 = 1;
 const WRONG: u8 = 2;
@@ -45,6 +45,8 @@ enum Failure {
     Config(Vec<Complaint>),
     /// A file can not be read; which one and why.
     File(String),
+    /// Black or white lists are wrong: which, where and why.
+    Lists(Vec<String>),
     /// It could not run.
     Run(String),
     /// A script's step did not come to what it says.
@@ -114,6 +116,7 @@ impl Failure {
                 (WRONG, texts.join("\npulsegate: "))
             }
             Self::File(text) => (WRONG, text),
+            Self::Lists(wrong) => (WRONG, wrong.join("\npulsegate: ")),
             Self::Run(text) => (FAILED, text),
             Self::Unmet(text) => (UNMET, text),
             Self::Nobody => (NOBODY, String::from("nobody got it")),
@@ -135,7 +138,7 @@ pub fn command() -> Command {
     let serve = Command::new("serve").about("Run the daemon (also without a command)");
     let config = Command::new("config").about("Print what is in force, as a configuration file");
     let check = Command::new("check")
-        .about("Judge a configuration file; binds nothing")
+        .about("Judge a configuration file and its lists; binds nothing")
         .arg(
             Arg::new("file")
                 .value_name("FILE")
@@ -416,13 +419,15 @@ fn check(matches: &ArgMatches, check_matches: &ArgMatches) -> Result<(), Failure
     if check_matches.contains_id("against") {
         return commands::check_against(check_matches, token(), &text).map_err(Failure::from);
     }
-    // What serve would say of the token.
+    // What serve would say of the token, and of the lists that it would read itself.
     let token = daemon::admin_token(&config.admin);
     let (_, of_token) = token.map_err(|error| Failure::File(at_token(path, &config, &error)))?;
+    let entries = judge_lists(&config.lists).map_err(Failure::Lists)?;
     for warning in config.warnings().iter().chain(&of_token) {
         let _ = writeln!(io::stderr(), "pulsegate: warning: {warning}");
     }
-    print(&format!("{}: good; {}\n", path.display(), summary(&config)))
+    let good = summary(&config, entries);
+    print(&format!("{}: good; {good}\n", path.display()))
 }
 
 fn at_token(path: &Path, config: &Config, error: &daemon::DaemonError) -> String {
@@ -433,8 +438,8 @@ fn at_token(path: &Path, config: &Config, error: &daemon::DaemonError) -> String
     }
 }
 
-/// Where it would listen, in a line.
-fn summary(config: &Config) -> String {
+/// Where it would listen, and how long its lists are, in a line.
+fn summary(config: &Config, entries: usize) -> String {
     let places = config.listeners.iter().map(|listener| {
         let binds: Vec<String> = listener.bind.iter().map(ToString::to_string).collect();
         format!("{} on {}", listener.name, binds.join(" and "))
@@ -444,7 +449,12 @@ fn summary(config: &Config) -> String {
         1 => String::from("1 listener"),
         count => format!("{count} listeners"),
     };
-    format!("{count}: {}", places.join(", "))
+    let listed = match entries {
+        0 => String::new(),
+        1 => String::from("; 1 entry in lists"),
+        entries => format!("; {entries} entries in lists"),
+    };
+    format!("{count}: {}{listed}", places.join(", "))
 }
 
 fn print(text: &str) -> Result<(), Failure> {

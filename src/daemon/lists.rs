@@ -9,6 +9,21 @@ use crate::lists::{Colour, Draft, Lists};
 /// # Errors
 /// What is wrong with each file: that it can not be read, or its first line that is no entry.
 pub(super) fn load(files: &ListFiles, key: (u64, u64)) -> Result<Option<Box<Lists>>, Vec<String>> {
+    let draft = draft(files, key)?;
+    let is_used = !files.black.is_empty() || !files.white.is_empty();
+    Ok(is_used.then(|| Box::new(draft.finish())))
+}
+
+/// Judges the files: how many entries they have.
+///
+/// # Errors
+/// The same.
+pub(crate) fn judge(files: &ListFiles) -> Result<usize, Vec<String>> {
+    // Nobody is looked up in what is read: no key has to be kept from anybody.
+    Ok(draft(files, (0, 0))?.entries())
+}
+
+fn draft(files: &ListFiles, key: (u64, u64)) -> Result<Draft, Vec<String>> {
     let black = files.black.iter().map(|path| (path, Colour::Black));
     let white = files.white.iter().map(|path| (path, Colour::White));
     let mut draft = Draft::new(key);
@@ -20,9 +35,8 @@ pub(super) fn load(files: &ListFiles, key: (u64, u64)) -> Result<Option<Box<List
         });
         wrong.extend(added.err());
     }
-    if !wrong.is_empty() {
-        return Err(wrong);
+    match wrong.is_empty() {
+        true => Ok(draft),
+        false => Err(wrong),
     }
-    let is_used = !files.black.is_empty() || !files.white.is_empty();
-    Ok(is_used.then(|| Box::new(draft.finish())))
 }

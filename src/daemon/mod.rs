@@ -23,6 +23,7 @@ use crate::server::Server;
 use crate::settings::{Dialect, Settings};
 
 pub(crate) use self::admin::token as admin_token;
+pub(crate) use self::lists::judge as judge_lists;
 pub use self::reload::Source;
 pub(crate) use self::reload::read;
 pub use self::service::Surroundings;

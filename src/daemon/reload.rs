@@ -265,7 +265,11 @@ impl Source {
                 Configure::Check(text) => {
                     let path = self.path.as_deref();
                     let path = path.unwrap_or_else(|| Path::new("text"));
-                    checks.push((ticket, self.judge(Some((path, &text)))));
+                    let config = self.judge(Some((path, &text))).and_then(|config| {
+                        lists::judge(&config.lists)?;
+                        Ok(config)
+                    });
+                    checks.push((ticket, config));
                 }
             }
         }

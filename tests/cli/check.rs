@@ -40,6 +40,29 @@ bind = \"127.0.0.1:2\"
 }
 
 #[test]
+fn the_lists_that_a_file_names_are_judged_with_it() {
+    let config = format!("[lists]\nblack = [\"black\", \"gone\"]\nwhite = \"white\"\n{LINE}");
+    let white = "# the office\n192.0.2.0/24\n\nuser alice\n";
+    let folder = folder(&[
+        ("c.toml", &config[..]),
+        ("black", "10.0.0.0/8\nnowhere\n10.0.0.0/99\n"),
+        ("white", white),
+    ]);
+    let check = || run_in(folder.path(), &["check", "c.toml"], &[]);
+    let outcome = check();
+    assert_eq!((outcome.code, &outcome.stdout[..]), (Some(2), ""));
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].starts_with("pulsegate: black:2: \"nowhere\" is not"));
+    assert!(lines[1].starts_with("pulsegate: gone: "), "{lines:?}");
+    for (name, text) in [("black", "10.0.0.0/8\n"), ("gone", "")] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let says = "c.toml: good; 1 listener: clients on 127.0.0.1:0; 3 entries in lists";
+    assert_eq!(check(), good(says));
+}
+
+#[test]
 fn a_warning_goes_to_stderr_and_the_file_is_good() {
     let config = "[[listener]]\nname = \"a\"\nbind = \"0.0.0.0:0\"\n";
     let outcome = run(&["check", "c.toml"], config);

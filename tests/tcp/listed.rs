@@ -76,6 +76,31 @@ fn a_reload_applies_to_those_who_are_here_and_a_broken_list_changes_nothing() {
 }
 
 #[test]
+fn a_check_judges_the_lists_as_a_reload_would() {
+    // 26, 113
+    let folder = files("127.1.0.0/16\n", "");
+    let daemon = daemon(&top(folder.path()), "");
+    let mut http = daemon.http();
+    let config = format!(
+        "{}{}",
+        top(folder.path()),
+        "[[listener]]\nname = \"line\"\n"
+    );
+    assert_eq!(http.post("/v1/check", &config).status, 200);
+    std::fs::write(
+        folder.path().join("black"),
+        "127.2.0.0/16\n\n127.0.0.1/64\n",
+    )
+    .unwrap();
+    let told = http.post("/v1/check", &config);
+    told.refuses(400, "bad-request");
+    assert!(told.text().contains("black:3: "), "{}", told.text());
+    // It was a check only: what was read at start is in force.
+    from(&daemon, [127, 1, 0, 1]).closes("banned");
+    from(&daemon, [127, 2, 0, 1]).fence();
+}
+
+#[test]
 fn an_operator_lets_in_for_a_while_whom_a_wider_ban_keeps_out() {
     // 26
     let folder = files("127.1.0.0/16\n", "");

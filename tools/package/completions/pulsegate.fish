@@ -91,7 +91,7 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -s q -l quiet -d 'log 
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -s V -l version -d 'Print version'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "serve" -d 'Run the daemon (also without a command)'
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "check" -d 'Judge a configuration file; binds nothing'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "check" -d 'Judge a configuration file and its lists; binds nothing'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "config" -d 'Print what is in force, as a configuration file'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "status" -d 'Tell how a running daemon is'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "users" -d 'List who is online, or one user\'s connections'
