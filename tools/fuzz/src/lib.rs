@@ -10,7 +10,7 @@
 //! what reaches new ones. The corpora in `tools/fuzz/corpus/` are replayed by the usual tests.
 //!
 //! A new target is a file in `targets/`, a line in [`TARGETS`], and a few small files in
-//! `corpus/NAME/`. Readers of PROXY headers, of lists and of rates have their places there.
+//! `corpus/NAME/`.
 
 #![cfg_attr(
     test,

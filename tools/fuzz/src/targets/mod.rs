@@ -5,9 +5,11 @@ mod config;
 mod framing;
 mod http;
 mod ids;
+mod lists;
 mod log;
 mod messages;
 mod outbox;
+mod proxy;
 mod session;
 mod stage;
 mod wheel;
@@ -31,7 +33,7 @@ pub struct Target {
 const KB: usize = 1 << 10;
 const MB: usize = 1 << 20;
 
-/// All targets. Readers of PROXY headers, of lists of addresses, and of rates come here, too.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     Target {
         name: "framing",
@@ -74,6 +76,20 @@ pub const TARGETS: &[Target] = &[
         size_max: 2 * KB,
         heap_max: |len| MB + 1_024 * len,
         run: config::run,
+    },
+    Target {
+        name: "proxy",
+        about: "a PROXY header is one by a second reading of the specification, torn anywhere",
+        size_max: 5 * KB,
+        heap_max: |len| 8 * KB + 64 * len,
+        run: proxy::run,
+    },
+    Target {
+        name: "lists",
+        about: "every address and user gets what a walk through all entries gives",
+        size_max: KB,
+        heap_max: |len| 64 * KB + KB * len,
+        run: lists::run,
     },
     Target {
         name: "wheel",
