@@ -10,7 +10,7 @@ const PAGE: &str = include_str!("page.html");
 /// The page's own script and style and no others, known by their hashes; nothing from elsewhere,
 /// nothing sent elsewhere, and no frame of somebody else's around it.
 const POLICY: &str = "default-src 'none'; \
-    script-src 'sha256-a8FV8Ywkkusr3Ez2/4f1Is9vVS7bbFsOGBzkZSqdVzs='; \
+    script-src 'sha256-5WHkKKwgcLow1j+NEixwzMB2fao6QVi9Pe/kNInKToE='; \
     style-src 'sha256-HbWEQGch4jrg49ZAHTbtD65yJgOZxT25TMm2ko77k3c='; \
     img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";

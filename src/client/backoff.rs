@@ -41,8 +41,8 @@ impl Backoff {
     }
 
     /// After a loss: which attempt comes next, and after how long. Where the server has named a
-    /// time, never before that, and the limit on the time does not cut it; it cuts what is drawn, so
-    /// that the last attempt comes at its end at the latest.
+    /// time, never before that, and the limit on the time does not cut it; it cuts what is drawn,
+    /// so that the last attempt comes at its end at the latest.
     ///
     /// # Errors
     /// Where the limits do not allow another one.

@@ -20,8 +20,8 @@ use crate::codec::message::{Body, Request};
 /// A client that blocks its caller where it has to wait, and keeps its connection alive by a thread
 /// of its own. Methods take `&self`: threads may share it.
 ///
-/// Dropped without [`quit`](Self::quit), it closes the connection without a word; after it, it waits
-/// until the system has taken all that was said, [`Options::linger`] at most.
+/// Dropped without [`quit`](Self::quit), it closes the connection without a word; after it, it
+/// waits until the system has taken all that was said, [`Options::linger`] at most.
 #[derive(Debug)]
 pub struct Client {
     shared: Arc<Shared>,

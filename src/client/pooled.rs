@@ -7,8 +7,8 @@ use crate::pool::Pooled;
 
 /// Where the connections of a pool go, and who they are.
 ///
-/// All of them log in as the same user: the gate's policy must allow that (`{ devices = n }`). Where
-/// it does not, or somebody sends them away, the pool does not come back by itself.
+/// All of them log in as the same user: the gate's policy must allow that (`{ devices = n }`).
+/// Where it does not, or somebody sends them away, the pool does not come back by itself.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Destination {
     /// `HOST:PORT`.

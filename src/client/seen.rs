@@ -8,8 +8,19 @@
 use std::collections::VecDeque;
 
 /// Ids that came, the latest ones.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Seen {
+    /// Nothing, where a client is idle: what was settled last is all that is kept then.
+    ids: Option<Box<Ids>>,
+    /// Settled ids, and plain ones, that are remembered nevertheless.
+    kept: [u64; KEPT],
+    /// The largest of all: ids grow, so nearly every new one is told by this alone.
+    largest: u64,
+}
+
+/// Ids by what is still to happen to them.
+#[derive(Default, Debug)]
+struct Ids {
     /// Those that want an ack and have not got one from us, in the order in which they came.
     owed: VecDeque<u64>,
     /// Those that were acked: the first `old` on a connection that is gone, or on none; the next
@@ -17,10 +28,19 @@ pub(super) struct Seen {
     acked: Vec<u64>,
     /// Those that want no ack. They have a window of their own, and drive no others out.
     plain: Vec<u64>,
-    /// The largest of all: ids grow, so nearly every new one is told by this alone.
-    largest: u64,
     old: u32,
     marked: u32,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            ids: None,
+            // The largest there is is looked for only where it has come.
+            kept: [u64::MAX; KEPT],
+            largest: 0,
+        }
+    }
 }
 
 impl Seen {
@@ -30,36 +50,98 @@ impl Seen {
             return false;
         }
         self.largest = self.largest.max(id);
+        let ids = self.ids.get_or_insert_default();
         if wants_ack {
-            self.owed.push_back(id);
+            ids.owed.push_back(id);
         } else {
-            if self.plain.len() == PLAIN {
+            if ids.plain.len() == PLAIN {
                 // Many at once, so that moving the rest costs little.
-                self.plain.drain(..PLAIN / 4);
+                ids.plain.drain(..PLAIN / 4);
             }
-            self.plain.push(id);
+            ids.plain.push(id);
         }
         true
     }
 
     fn has(&self, id: u64) -> bool {
-        self.owed.contains(&id) || self.acked.contains(&id) || self.plain.contains(&id)
+        let has = |ids: &Ids| {
+            ids.owed.contains(&id) || ids.acked.contains(&id) || ids.plain.contains(&id)
+        };
+        self.kept.contains(&id) || self.ids.as_deref().is_some_and(has)
     }
 
     /// Whether the ack of a message is still to be said.
     pub(super) fn is_owed(&self, id: u64) -> bool {
-        self.owed.contains(&id)
+        self.ids.as_ref().is_some_and(|ids| ids.owed.contains(&id))
     }
 
     /// The application may leave acks unsaid for ever: only so many are waited for.
     pub(super) fn bound_owed(&mut self) {
-        if self.owed.len() > MAX {
-            self.owed.pop_front();
+        if let Some(ids) = &mut self.ids
+            && ids.owed.len() > MAX
+        {
+            ids.owed.pop_front();
         }
     }
 
     /// The ack of a message is said: to the server, or only remembered without a connection.
     pub(super) fn acked(&mut self, id: u64, is_said: bool) {
+        if let Some(ids) = &mut self.ids {
+            ids.acked(id, is_said);
+        }
+    }
+
+    /// Whether so many acks were said since the last ping that another one is worth its while.
+    pub(super) fn is_crowded(&self) -> bool {
+        let since_ping = |ids: &Ids| ids.acked.len() - (ids.old + ids.marked) as usize;
+        self.ids.as_deref().map_or(0, since_ping) >= CROWD
+    }
+
+    /// A ping leaves.
+    pub(super) fn mark(&mut self) {
+        if let Some(ids) = &mut self.ids {
+            ids.marked = ids.said() - ids.old;
+        }
+    }
+
+    /// The connection is gone, and with it the ping; whether the acks arrived nobody knows.
+    pub(super) fn unmark(&mut self) {
+        if let Some(ids) = &mut self.ids {
+            (ids.old, ids.marked) = (ids.said(), 0);
+        }
+    }
+
+    /// The last ping is answered: what was acked on this connection before it does not come again.
+    pub(super) fn settle(&mut self) {
+        let Some(ids) = &mut self.ids else { return };
+        let (old, marked) = (ids.old as usize, ids.marked as usize);
+        let settled = ids.acked.drain(old..old + marked);
+        for id in settled.chain(ids.plain.drain(..)) {
+            self.kept.rotate_left(1);
+            self.kept[KEPT - 1] = id;
+        }
+        ids.marked = 0;
+    }
+
+    /// Gives memory back that is not needed.
+    pub(super) fn relax(&mut self) {
+        let Some(ids) = &mut self.ids else { return };
+        if ids.owed.is_empty() && ids.acked.is_empty() && ids.plain.is_empty() {
+            self.ids = None;
+        } else {
+            ids.owed.shrink_to_fit();
+            ids.acked.shrink_to_fit();
+            ids.plain.shrink_to_fit();
+        }
+    }
+}
+
+impl Ids {
+    fn said(&self) -> u32 {
+        u32::try_from(self.acked.len()).unwrap_or(u32::MAX)
+    }
+
+    fn acked(&mut self, id: u64, is_said: bool) {
         // Nearly always the first: they are taken in the order in which they came.
         if let Some(at) = self.owed.iter().position(|owed| *owed == id) {
             self.owed.remove(at);
@@ -85,38 +167,6 @@ impl Seen {
             self.marked = self.marked.saturating_sub(more);
         }
     }
-
-    /// Whether so many acks were said since the last ping that another one is worth its while.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.acked.len() - (self.old + self.marked) as usize >= CROWD
-    }
-
-    /// A ping leaves.
-    pub(super) fn mark(&mut self) {
-        self.marked = u32::try_from(self.acked.len()).unwrap_or(u32::MAX) - self.old;
-    }
-
-    /// The connection is gone, and with it the ping; whether the acks arrived nobody knows.
-    pub(super) fn unmark(&mut self) {
-        self.old = u32::try_from(self.acked.len()).unwrap_or(u32::MAX);
-        self.marked = 0;
-    }
-
-    /// The last ping is answered: what was acked on this connection before it does not come again.
-    pub(super) fn settle(&mut self) {
-        let (old, marked) = (self.old as usize, self.marked as usize);
-        let most = (self.acked.len() - old).saturating_sub(KEPT).min(marked);
-        self.acked.drain(old..old + most);
-        self.plain.drain(..self.plain.len().saturating_sub(KEPT));
-        self.marked = 0;
-    }
-
-    /// Gives memory back that is not needed.
-    pub(super) fn relax(&mut self) {
-        self.owed.shrink_to_fit();
-        self.acked.shrink_to_fit();
-        self.plain.shrink_to_fit();
-    }
 }
 
 /// Acked ids remembered at most, and acks of the application waited for at most.
@@ -129,7 +179,7 @@ const CROWD: usize = 1_024;
 /// Ids that want no ack remembered at most.
 const PLAIN: usize = 1_024;
 
-/// Settled ids, and plain ones, that are remembered nevertheless.
+/// How many of those that are settled are remembered.
 const KEPT: usize = 4;
 
 #[cfg(test)]
@@ -148,7 +198,8 @@ mod tests {
         seen.mark();
         assert!(seen.is_new(100, true));
         seen.settle();
-        assert_eq!((seen.acked.len(), seen.owed.len()), (KEPT, 1));
+        let ids = seen.ids.as_ref().unwrap();
+        assert_eq!((ids.acked.len(), ids.owed.len()), (0, 1));
         assert!(!seen.is_new(100, true) && !seen.is_new(97, true));
     }
 
@@ -197,7 +248,7 @@ mod tests {
             assert!(seen.is_new(id, false));
         }
         assert!((0..4_096).all(|id| seen.is_owed(id)));
-        assert!(seen.plain.len() <= PLAIN);
+        assert!(seen.ids.unwrap().plain.len() <= PLAIN);
     }
 
     #[test]
@@ -245,9 +296,11 @@ mod tests {
                 } else if id % 3_000 == 0 {
                     seen.mark();
                 }
-                prop_assert!((seen.old + seen.marked) as usize <= seen.acked.len());
+                let ids = seen.ids.as_ref().unwrap();
+                prop_assert!((ids.old + ids.marked) as usize <= ids.acked.len());
             }
-            let lengths = [seen.owed.len(), seen.acked.len(), seen.plain.len()];
+            let ids = seen.ids.unwrap_or_default();
+            let lengths = [ids.owed.len(), ids.acked.len(), ids.plain.len()];
             prop_assert!(lengths.iter().all(|length| *length <= MAX));
         }
     }

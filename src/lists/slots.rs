@@ -1,6 +1,6 @@
 //! A sorted table that is looked up with two steps into memory. The first bits of a key are the
-//! number of a slot, an index tells where the entries of that slot begin, and they lie side by side,
-//! about four of them.
+//! number of a slot, an index tells where the entries of that slot begin, and they lie side by
+//! side, about four of them.
 //!
 //! How many bits that takes is found when the table is made: more where entries stand closely
 //! together. Where very many still share a slot, they are searched by halves.

@@ -3,9 +3,10 @@
 //! # Start
 //! `pulsegate check FILE` judges a file, with the lists that it names, and binds nothing: exit code
 //! 0 or 2, every mistake with its line; with `--against URL` a daemon is asked what would change,
-//! and judges the lists where it runs. `pulsegate config` prints what is in force, with where each value came from. At start one
-//! line tells where it listens, how many connections it takes and the most memory it can reach
-//! ([`Ceiling`](crate::Ceiling)): that figure and a margin are what `MemoryMax=` should allow.
+//! and judges the lists where it runs. `pulsegate config` prints what is in force, with where each
+//! value came from. At start one line tells where it listens, how many connections it takes and
+//! the most memory it can reach ([`Ceiling`](crate::Ceiling)): that figure and a margin are what
+//! `MemoryMax=` should allow.
 //!
 //! | exit code | means |
 //! |---|---|

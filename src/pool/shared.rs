@@ -92,8 +92,8 @@ impl<C: Pooled> Shared<C> {
                 }
             };
             now = self.now();
-            // Who does not wait its turn waits for what it takes to check and open, as often as that
-            // fails; its time is not what bounds it.
+            // Who does not wait its turn waits for what it takes to check and open, as often as
+            // that fails; its time is not what bounds it.
             let may_wait = now < until;
             if !may_wait && !wait.is_zero() {
                 self.leave(ticket, broken);

@@ -318,7 +318,7 @@ impl Operator {
         let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         let known: &[u16] = match asked {
             Asked::State(_) => &[200, 404],
-            Asked::Reload => &[200, 400, 503],
+            Asked::Reload => &[200, 400, 409, 503],
             Asked::Drain => &[200, 409],
             Asked::Page => &[200, 429],
             Asked::Push { .. } | Asked::Ban => &[200, 503],
