@@ -25,11 +25,11 @@ use self::accept::Door;
 use self::admin::Office;
 use self::drain::Drain;
 use self::lag::Alarm;
-use crate::gate::conn::{Flags, Phase};
+use crate::gate::conn::Phase;
 use crate::gate::tune::Course;
 use crate::gate::{Birth, Configure, Gate};
 use crate::handler::Handler;
-use crate::id::{ConnId, Token};
+use crate::id::Token;
 use crate::limits::Limits;
 use crate::net::{Ending, Net, Ready, Signal};
 use crate::reason::CloseReason;
@@ -199,7 +199,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     /// Where the poll itself is broken.
     pub fn turn(&mut self) -> io::Result<()> {
         self.wait()?; //  sleeps until something is ready or due; time enters here
-        self.mark(); //   readiness becomes flags and queues; what is stale is dropped
+        self.mark(); //   listeners, other threads, signals; what they ask for
         self.accept(); // newcomers, so many a listener
         self.serve(); //  each ready connection: one read, its frames, the handler
         self.administer(); // requests of operators, so many rows
@@ -288,7 +288,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         for at in 0..self.ready.len() {
             let ready = self.ready[at];
             match ready.token {
-                Token::Conn(conn) => self.mark_conn(conn, ready),
+                // Their turn comes when they are served.
+                Token::Conn(_) => {}
                 Token::Listener(listener) => {
                     if let Some(door) = self.doors.get_mut(usize::from(listener.0)) {
                         door.mark();
@@ -310,29 +311,6 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             self.stop();
         }
         self.gate.lower_bounds();
-    }
-
-    fn mark_conn(&mut self, conn: ConnId, ready: Ready) {
-        let Some(index) = self.gate.conns.find(conn) else {
-            self.gate.stats.stale_events += 1;
-            return;
-        };
-        let slot = self.gate.conns.at_mut(index);
-        if ready.closed {
-            slot.flags.set(Flags::CLOSED_HINT);
-        }
-        if (ready.readable || ready.closed) && !slot.flags.has(Flags::EOF) {
-            slot.flags.set(Flags::READABLE);
-            // Who waits for an answer is not read, but whether it is still there is found out.
-            let may_be_gone = ready.closed && slot.flags.has(Flags::AWAITING);
-            if (!slot.is_paused() || may_be_gone) && slot.phase != Phase::Closing {
-                self.gate.queues.push_ready(&mut self.gate.conns, index);
-            }
-        }
-        let slot = self.gate.conns.at_mut(index);
-        if ready.writable && slot.flags.raise(Flags::WRITABLE) && slot.outbox.is_some() {
-            self.gate.queues.push_dirty(&mut self.gate.conns, index);
-        }
     }
 
     fn obey_signals(&mut self) {

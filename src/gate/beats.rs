@@ -60,13 +60,17 @@ impl Beats {
     /// How many heartbeats `bytes` begin with, up to `max`.
     #[inline]
     fn count(&self, bytes: &[u8], max: usize) -> usize {
-        if bytes.len() == self.ping {
-            let is_ping = match self.ends {
-                Some(_) => ends(bytes) == self.ends,
-                None => bytes == &self.pings[..self.ping],
-            };
-            return usize::from(is_ping).min(max);
+        if bytes.len() != self.ping {
+            return self.count_glued(bytes, max);
         }
+        let is_ping = match self.ends {
+            Some(_) => ends(bytes) == self.ends,
+            None => bytes == &self.pings[..self.ping],
+        };
+        usize::from(is_ping).min(max)
+    }
+
+    fn count_glued(&self, bytes: &[u8], max: usize) -> usize {
         let most = (bytes.len() / self.ping).min(GLUED_MAX).min(max);
         let glued = most * self.ping;
         if bytes[..glued] == self.pings[..glued] {

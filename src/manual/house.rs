@@ -11,9 +11,10 @@
 //!
 //! # The way of one byte
 //! 1. `net/mio.rs`: epoll says that a socket is readable; `Net::wait` turns it into a `Ready`.
-//! 2. `server.rs`, `mark`: the serial in the token is compared, the flag `READABLE` is set, the
-//!    connection joins the ready queue.
-//! 3. `server/serve.rs`: one read into the one scratch buffer; `Gate::received` stamps the time.
+//! 2. `server/serve.rs`, `mark_conn`: the serial in the token is compared, the flag `READABLE` is
+//!    set. Where somebody waits from an earlier turn, the connection joins the ready queue.
+//! 3. One read into the one scratch buffer; `Gate::received` stamps the time. Where all that came
+//!    is heartbeats, and nothing else is under way, it is answered here (`gate/beats.rs`).
 //! 4. `session/`: the framing finds a frame, the dialect reads it; both are pure (`codec/`).
 //! 5. `gate/requests.rs`: a ping is answered at once; what needs a decision goes to the
 //!    [`Handler`](crate::Handler), whose default is [`Gate::obey`](crate::Gate::obey).
@@ -68,5 +69,8 @@
 //!   byte stream, so that an acknowledged message is never sent again while a copy still waits.
 //! - **Charges.** Frames and messages that many hold together are counted once, by a charge that is
 //!   dropped with its last holder; the ledger's sums are therefore exact without a registry.
+//! - **No line where nobody waits.** Events of connections are looked at when they are served, not
+//!   marked and queued before: where the ready queue is empty, which it nearly always is, that
+//!   saves 50 of 480 instructions a heartbeat. Listeners, signals and other threads are marked first.
 //! - **No spare descriptor.** The contract says that nothing is accepted while descriptors are out,
 //!   so there is nothing to spend a spare one on: the listener rests for 80 ms and tries again.

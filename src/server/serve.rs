@@ -13,8 +13,8 @@ use crate::gate::conn::{Flags, Phase};
 use crate::gate::end::{End, EndDetail};
 use crate::gate::requests::Demand;
 use crate::handler::{Answer, Handler, Message};
-use crate::id::ConnId;
-use crate::net::Net;
+use crate::id::{ConnId, Token};
+use crate::net::{Net, Ready};
 use crate::reason::CloseReason;
 use crate::session::Step;
 use crate::settings::Dialect;
@@ -22,6 +22,15 @@ use crate::settings::Dialect;
 /// After so many reads in a turn the clock is read again: what arrived late in a long turn must
 /// not be stamped early.
 const READS_PER_STAMP: usize = 64;
+
+/// What came of a read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// Heartbeats, all that there was; they are answered, and nothing is left to do.
+    Answered,
+    /// Anything else.
+    Handled,
+}
 
 /// What handling left of the input.
 struct Rest {
@@ -33,21 +42,71 @@ struct Rest {
 
 impl<N: Net, H: Handler + 'static> Server<N, H> {
     pub(super) fn serve(&mut self) {
-        let queued = self
-            .gate
-            .queues
-            .ready
-            .len()
-            .min(self.gate.limits.reads as usize);
-        for served in 1..=queued {
+        let budget = self.gate.limits.reads as usize;
+        // Where nobody waits from before, nobody has to wait in line.
+        let is_idle = self.gate.queues.ready.len() == 0;
+        let mut served = 0;
+        for at in 0..self.ready.len() {
+            let ready = self.ready[at];
+            let Token::Conn(conn) = ready.token else {
+                continue;
+            };
+            let Some(index) = self.mark_conn(conn, ready) else {
+                continue;
+            };
+            if is_idle && served < budget {
+                served += 1;
+                self.serve_one(index);
+                self.stamp(served);
+            } else {
+                self.gate.queues.push_ready(&mut self.gate.conns, index);
+            }
+        }
+        if !is_idle {
+            self.serve_queued(budget);
+        }
+    }
+
+    fn serve_queued(&mut self, budget: usize) {
+        for served in 1..=self.gate.queues.ready.len().min(budget) {
             let Some(index) = self.gate.queues.pop_ready(&mut self.gate.conns) else {
                 return;
             };
             self.serve_one(index);
-            if served % READS_PER_STAMP == 0 {
-                self.refresh();
-            }
+            self.stamp(served);
         }
+    }
+
+    fn stamp(&mut self, served: usize) {
+        if served.is_multiple_of(READS_PER_STAMP) {
+            self.refresh();
+        }
+    }
+
+    /// Readiness becomes flags, and a place among those to be written; what is stale is dropped.
+    /// The connection, where it is to be served.
+    fn mark_conn(&mut self, conn: ConnId, ready: Ready) -> Option<u32> {
+        let Some(index) = self.gate.conns.find(conn) else {
+            self.gate.stats.stale_events += 1;
+            return None;
+        };
+        let slot = self.gate.conns.at_mut(index);
+        if ready.closed {
+            slot.flags.set(Flags::CLOSED_HINT);
+        }
+        if ready.writable && slot.flags.raise(Flags::WRITABLE) && slot.outbox.is_some() {
+            self.gate.queues.push_dirty(&mut self.gate.conns, index);
+        }
+        let slot = self.gate.conns.at_mut(index);
+        if !(ready.readable || ready.closed) || slot.flags.has(Flags::EOF) {
+            return None;
+        }
+        slot.flags.set(Flags::READABLE);
+        // Who waits for an answer is not read, but whether it is still there is found out.
+        let may_be_gone = ready.closed && slot.flags.has(Flags::AWAITING);
+        let is_wanted = (!slot.is_paused() || may_be_gone) && slot.phase != Phase::Closing;
+        // Who was read in this turn and waits for the next is not read again.
+        (is_wanted && !slot.flags.has(Flags::ON_READY)).then_some(index)
     }
 
     fn serve_one(&mut self, index: u32) {
@@ -68,8 +127,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         }
         if flags.has(Flags::BUFFERED) {
             self.handle_kept(index);
-        } else if flags.has(Flags::READABLE) {
-            self.read(index);
+        } else if flags.has(Flags::READABLE) && self.read(index) == Read::Answered {
+            return;
         }
         self.after_serving(index);
     }
@@ -115,20 +174,21 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 
     /// One read. A short one means drained (epoll, edge-triggered), unless the peer may have
     /// closed: then the next read tells.
-    pub(super) fn read(&mut self, index: u32) {
+    pub(super) fn read(&mut self, index: u32) -> Read {
         let stream = &mut self.sockets[index as usize];
         match self.net.read(stream, &mut self.scratch) {
             Ok(0) => self.gate.ended(index),
             Ok(count) => {
                 let is_drained = count < self.scratch.len();
                 if is_drained && self.answer_beats(index, count) {
-                    return;
+                    return Read::Answered;
                 }
                 self.gate.received(index, count, is_drained);
                 self.feed(index, count);
             }
             Err(error) => self.read_failed(index, &error),
         }
+        Read::Handled
     }
 
     fn read_failed(&mut self, index: u32, error: &io::Error) {
