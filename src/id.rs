@@ -103,10 +103,10 @@ impl Token {
     #[must_use]
     pub fn unpack(bits: u64) -> Option<Self> {
         match bits {
+            _ if bits & OTHER == 0 => ConnId::from_u64(bits).map(Self::Conn),
             WAKER => Some(Self::Waker),
             SIGNAL => Some(Self::Signal),
             ADMIN_DOOR => Some(Self::AdminDoor),
-            _ if bits & OTHER == 0 => ConnId::from_u64(bits).map(Self::Conn),
             _ if bits & ADMIN == ADMIN => {
                 let serial = u32::try_from((bits & !ADMIN) >> 32).ok()?;
                 let slot = u16::try_from(bits & 0xFFFF).ok()?;

@@ -22,6 +22,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 /// One connection: two cache lines; see the manual's table of where each byte goes.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Conn {
     /// Bytes the peer sent us since it connected.
     pub(crate) bytes_in: u64,

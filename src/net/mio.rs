@@ -12,7 +12,7 @@
 pub(crate) mod dial;
 mod listener;
 
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use std::time::Duration;
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll};
-use rustix::net::{SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use rustix::thread::NanosleepRelativeResult;
 use rustix::time::{ClockId, Timespec};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -228,7 +228,9 @@ impl Net for MioNet {
     }
 
     fn read(&mut self, stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-        uninterrupted(|| stream.read(buffer))
+        // The same call as `Read` makes, without the way through the C library.
+        let flags = RecvFlags::empty();
+        uninterrupted(|| Ok(rustix::net::recv(&*stream, &mut *buffer, flags)?.0))
     }
 
     fn write(&mut self, stream: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
