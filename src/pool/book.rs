@@ -5,7 +5,8 @@
 //! lies in the [`Errands`].
 //!
 //! Invariants ([`check`](Book::check)):
-//! - never more than `max` pooled ones and `extra_max` others, those being opened included
+//! - never more than `max` pooled ones and `extra_max` others, those being opened included, and
+//!   those being closed until they are
 //! - nobody waits while there is something to be had
 //! - what is handed out without a check has answered within the beat, and since the last time that
 //!   one was found broken
@@ -32,9 +33,12 @@ pub(super) struct Book<C, W> {
     options: Options,
     shelf: Shelf<C>,
     line: Line<W, Step<C>>,
+    /// Those being closed count until that is done, here as among the extra ones.
     pooled: u32,
     extra: u32,
     opening: u32,
+    /// Of the pooled ones, those that are being closed.
+    closing: u32,
     /// Since a connection could not be opened: when the next one is tried.
     failing: Option<Failing>,
     /// Since the server has sent us away: nothing is opened by itself any more, and for those who
@@ -66,6 +70,7 @@ impl<C, W> Book<C, W> {
             pooled: 0,
             extra: 0,
             opening: 0,
+            closing: 0,
             failing: None,
             unwanted: None,
             beat: options.beat.map(|beat| beat.max(SPAN_MIN)),
@@ -123,23 +128,18 @@ impl<C, W> Book<C, W> {
         self.find(ticket, may_wait, true, now)
     }
 
-    /// One who was handed a broken one gives it back and asks again, before those are served who
-    /// came later.
+    /// One who was handed a broken one has closed it, once it was [`doomed`](Self::doom), and asks
+    /// again, before those are served who came later.
     pub(super) fn trade(
         &mut self,
         ticket: Ticket,
-        (loan, condition): (Loan<C>, Condition),
+        kind: Kind,
         may_wait: bool,
         now: Duration,
     ) -> Step<C> {
-        if condition == Condition::Unwanted {
-            self.shun(now);
-        }
-        self.strike(loan.kind, now);
-        self.errands.close.push(loan.conn);
+        self.uncount_closed(kind);
         let step = self.find(ticket, may_wait, true, now);
-        self.serve(now);
-        self.look_after_loss(now);
+        self.fill(now);
         step
     }
 
@@ -254,11 +254,8 @@ impl<C, W> Book<C, W> {
             Condition::Used => loan.proven = loan.proven.max(loan.moved),
             Condition::Doubtful => loan.is_doubtful = true,
             Condition::Broken | Condition::Unwanted => {
-                if condition == Condition::Unwanted {
-                    self.shun(now);
-                }
-                self.lose(loan.kind, now);
-                return self.errands.close.push(loan.conn);
+                self.doom(loan.kind, condition, now);
+                return self.errands.close.push(loan);
             }
         }
         loan.moved = now;
@@ -271,32 +268,31 @@ impl<C, W> Book<C, W> {
         self.rest(loan, now);
     }
 
-    /// One is gone: whatever has not answered since is in doubt.
-    pub(super) fn lose(&mut self, kind: Kind, now: Duration) {
-        self.strike(kind, now);
-        self.serve(now);
-        self.look_after_loss(now);
-    }
-
-    fn strike(&mut self, kind: Kind, now: Duration) {
-        self.uncount(kind);
+    /// One is broken, and whoever has it closes it: whatever has not answered since is in doubt.
+    pub(super) fn doom(&mut self, kind: Kind, condition: Condition, now: Duration) {
+        if condition == Condition::Unwanted {
+            self.shun(now);
+        }
+        self.begin_close(kind);
         self.stats.broken += 1;
         self.doubt = now;
-    }
-
-    fn look_after_loss(&mut self, now: Duration) {
         self.dismiss_unwanted(now);
         if self.shelf.len() > 0 || self.lacks() {
             self.look_by(now);
         }
     }
 
+    /// One of the errands has been closed: from now on there is room for another one.
+    pub(super) fn closed(&mut self, kind: Kind, now: Duration) {
+        self.uncount_closed(kind);
+        self.fill(now);
+    }
+
     /// Closes the pool: the idle at once, the lent as they come back.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
         while let Some(loan) = self.shelf.take_last() {
-            self.uncount(loan.kind);
-            self.errands.close.push(loan.conn);
+            self.drop_one(loan);
         }
         self.errands.wake.extend(self.line.dismiss());
         self.errands.wake_keeper = true;
@@ -324,13 +320,16 @@ impl<C, W> Book<C, W> {
     /// An idle one, or leave to open one.
     fn obtain(&mut self, now: Duration) -> Option<Step<C>> {
         while let Some(mut loan) = self.shelf.take_last() {
-            if self.is_aged(&loan, now) {
-                self.stats.closed_aged += 1;
-                self.drop_one(loan);
-                continue;
+            if !self.is_aged(&loan, now) {
+                loan.moved = now;
+                return Some(self.lend(loan, now));
             }
-            loan.moved = now;
-            return Some(self.lend(loan, now));
+            self.stats.closed_aged += 1;
+            if self.shelf.len() == 0 && self.may_open(now) {
+                self.opening += 1;
+                return Some(Step::Renew(loan));
+            }
+            self.drop_one(loan);
         }
         if !self.may_open(now) {
             return None;
@@ -362,8 +361,7 @@ impl<C, W> Book<C, W> {
         }
         if self.is_aged(&loan, now) {
             self.stats.closed_aged += 1;
-            self.drop_one(loan);
-            return self.serve(now);
+            return self.drop_one(loan);
         }
         if !self.line.is_empty() {
             let loan = Loan { moved: now, ..loan };
@@ -414,11 +412,34 @@ impl<C, W> Book<C, W> {
     }
 
     fn drop_one(&mut self, loan: Loan<C>) {
-        self.uncount(loan.kind);
-        self.errands.close.push(loan.conn);
+        self.begin_close(loan.kind);
+        self.errands.close.push(loan);
         if self.lacks() {
             self.look_by(Duration::ZERO);
         }
+    }
+
+    /// There is room for others: for those who wait, and up to the minimum.
+    fn fill(&mut self, now: Duration) {
+        self.serve(now);
+        self.dismiss_unwanted(now);
+        if self.lacks() {
+            self.look_by(now);
+        }
+    }
+
+    fn begin_close(&mut self, kind: Kind) {
+        self.closing += u32::from(kind == Kind::Pooled);
+    }
+
+    fn uncount_closed(&mut self, kind: Kind) {
+        self.closing -= u32::from(kind == Kind::Pooled);
+        self.uncount(kind);
+    }
+
+    /// Pooled ones that are not on their way out.
+    fn staying(&self) -> u32 {
+        self.pooled - self.closing
     }
 
     fn uncount(&mut self, kind: Kind) {
@@ -435,7 +456,8 @@ impl<C, W> Book<C, W> {
         self.line.check();
         self.shelf.check();
         assert!(self.pooled <= max && self.extra <= extra_max);
-        assert!(self.shelf.len() + self.opening as usize <= (self.pooled + self.extra) as usize);
+        let (counted, moving) = (self.pooled + self.extra, self.opening + self.closing);
+        assert!(self.shelf.len() + moving as usize <= counted as usize);
         if self.line.is_empty() {
             return;
         }

@@ -9,7 +9,7 @@ use thiserror::Error;
 pub struct Options {
     /// So many are kept open even if nobody asks for one.
     pub min: u32,
-    /// So many at most are in the pool: lent, idle, being opened or checked.
+    /// So many at most are in the pool: lent, idle, being opened, checked or closed.
     pub max: u32,
     /// What is done for a caller when all of [`max`](Self::max) are lent.
     pub exhausted: Exhausted,

@@ -72,15 +72,13 @@ impl<C: Pooled> Shared<C> {
                     step
                 }
             };
-            let broken = match next {
-                Step::Take(loan) => match self.try_out(loan) {
-                    Ok(lent) => return Ok(lent),
-                    Err(broken) => broken,
-                },
-                Step::Open(kind) => match self.open(kind) {
-                    Some(lent) => return Ok(lent),
-                    None => None,
-                },
+            let (got, closed) = match next {
+                Step::Take(loan) => self.try_out(loan),
+                Step::Open(kind) => (self.open(kind), None),
+                Step::Renew(loan) => {
+                    end(loan.conn);
+                    (self.open(loan.kind), None)
+                }
                 Step::Wait => return Err(self.because(PoolError::TimedOut(wait))),
                 Step::Refused(Refusal::Closed) => return Err(PoolError::Closed),
                 Step::Refused(Refusal::Unwanted) => {
@@ -91,29 +89,32 @@ impl<C: Pooled> Shared<C> {
                     return Err(self.because(PoolError::Exhausted));
                 }
             };
+            if let Some(lent) = got {
+                return Ok(lent);
+            }
             now = self.now();
             // Who does not wait its turn waits for what it takes to check and open, as often as
             // that fails; its time is not what bounds it.
             let may_wait = now < until;
             if !may_wait && !wait.is_zero() {
-                self.leave(ticket, broken);
+                self.leave(ticket, closed);
                 return Err(self.because(PoolError::TimedOut(wait)));
             }
             desk = self.lock();
-            step = match broken {
-                Some(broken) => desk.book.trade(ticket, broken, may_wait, now),
+            step = match closed {
+                Some(kind) => desk.book.trade(ticket, kind, may_wait, now),
                 None => desk.book.ask_again(ticket, may_wait, now),
             };
         }
     }
 
-    /// Its time is over, with a broken one in hand or without.
-    fn leave(&self, ticket: Ticket, broken: Option<(Loan<C>, Condition)>) {
+    /// Its time is over, after it has closed a broken one or not.
+    fn leave(&self, ticket: Ticket, closed: Option<Kind>) {
         let now = self.now();
         let mut desk = self.lock();
         desk.book.leave(ticket);
-        if let Some((loan, condition)) = broken {
-            desk.book.give_back(loan, condition, now);
+        if let Some(kind) = closed {
+            desk.book.closed(kind, now);
         }
         self.settle(desk);
     }
@@ -157,9 +158,9 @@ impl<C: Pooled> Shared<C> {
         }
     }
 
-    /// Whether an idle one can be lent: a look where it has answered lately, else a question. Where
-    /// it can not, it is to be traded in.
-    fn try_out(&self, loan: Loan<C>) -> Result<Lent<'_, C>, Option<(Loan<C>, Condition)>> {
+    /// An idle one if it can be lent: a look where it has answered lately, else a question. Where
+    /// it can not, it is closed, and its place is there to be traded in.
+    fn try_out(&self, loan: Loan<C>) -> (Option<Lent<'_, C>>, Option<Kind>) {
         let mut lent = Lent::new(self, loan);
         let is_good = if lent.loan().is_doubtful {
             lent.check()
@@ -167,13 +168,21 @@ impl<C: Pooled> Shared<C> {
             lent.loan_mut().conn.is_open()
         };
         if is_good {
-            return Ok(lent);
+            return (Some(lent), None);
         }
         let condition = match lent.is_unwanted() {
             true => Condition::Unwanted,
             false => Condition::Broken,
         };
-        Err(lent.into_loan().map(|loan| (loan, condition)))
+        let Some(loan) = lent.into_loan() else {
+            return (None, None);
+        };
+        let now = self.now();
+        let mut desk = self.lock();
+        desk.book.doom(loan.kind, condition, now);
+        self.settle(desk);
+        end(loan.conn);
+        (None, Some(loan.kind))
     }
 
     /// Opens one; the place in the books is given up where that fails, even by a panic.
@@ -240,18 +249,36 @@ impl<C: Pooled> Shared<C> {
         }
     }
 
+    /// Does what is to be done, and what follows from that. The books count a connection until it
+    /// has been closed.
     pub(super) fn run(&self, errands: Errands<C, Bell>) {
+        let mut close = self.ring(errands);
+        while let Some(loan) = close.pop() {
+            end(loan.conn);
+            let now = self.now();
+            let mut desk = self.lock();
+            desk.book.closed(loan.kind, now);
+            let errands = desk.book.errands();
+            drop(desk);
+            close.extend(errands.into_iter().flat_map(|errands| self.ring(errands)));
+        }
+    }
+
+    /// Wakes whom there is to be woken, and leaves what is to be closed.
+    fn ring(&self, errands: Errands<C, Bell>) -> Vec<Loan<C>> {
         for bell in errands.wake {
             bell.notify_one();
         }
         if errands.wake_keeper {
             self.keeper.notify_one();
         }
-        for conn in errands.close {
-            // One that panics is gone, and whoever has the errand goes on with what it has in hand.
-            let _ = catch_unwind(AssertUnwindSafe(|| conn.close()));
-        }
+        errands.close
     }
+}
+
+/// Closes one. One that panics is gone, and whoever closes it goes on with what it has in hand.
+fn end<C: Pooled>(conn: C) {
+    let _ = catch_unwind(AssertUnwindSafe(|| conn.close()));
 }
 
 /// A place in the books for a connection that is being opened.

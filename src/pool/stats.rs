@@ -5,7 +5,7 @@ use crate::Histogram;
 /// What a pool has at the moment, and what happened since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolStats {
-    /// Pooled connections: lent, idle, being opened or checked.
+    /// Pooled connections: lent, idle, being opened, checked or closed.
     pub pooled: u32,
     /// Of those and the extra ones, the idle.
     pub idle: u32,

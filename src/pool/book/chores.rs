@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::step::Chore;
-use super::{Book, Loan, SPAN_MIN, is_fresh};
+use super::{Book, Loan, Options, SPAN_MIN, is_fresh};
 
 impl<C, W> Book<C, W> {
     /// What the keeper has to do now.
@@ -39,7 +39,7 @@ impl<C, W> Book<C, W> {
             self.drop_one(loan);
         }
         let idle_max = self.options.idle_max.unwrap_or(Duration::MAX);
-        while self.pooled > self.options.min
+        while self.staying() > self.options.min
             && let Some(loan) = self.shelf.take_rested(now, idle_max)
         {
             self.stats.closed_idle += 1;
@@ -73,7 +73,7 @@ impl<C, W> Book<C, W> {
             span.map_or(never, |span| since.saturating_add(span))
         };
         let idle_max = self.options.idle_max;
-        let idle_max = idle_max.filter(|_| self.pooled > self.options.min);
+        let idle_max = idle_max.filter(|_| self.staying() > self.options.min);
         after(loan.proven, self.beat)
             .min(after(loan.moved, idle_max))
             .min(after(loan.born, self.options.age_max))
@@ -87,8 +87,11 @@ impl<C, W> Book<C, W> {
         }
     }
 
-    /// Whether there are fewer than the minimum, and the server may want more.
+    /// Whether there are fewer than the minimum and there is room for one more, and the server may
+    /// want it.
     pub(super) fn lacks(&self) -> bool {
-        self.pooled < self.options.min && !self.is_closed && self.unwanted.is_none()
+        let Options { min, max, .. } = self.options;
+        let has_room = self.staying() < min && self.pooled < max;
+        has_room && !self.is_closed && self.unwanted.is_none()
     }
 }

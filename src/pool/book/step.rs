@@ -11,6 +11,8 @@ pub(in crate::pool) enum Step<C> {
     Take(Loan<C>),
     /// Open one and tell.
     Open(Kind),
+    /// Close this one, which is too old, and open one in its place.
+    Renew(Loan<C>),
     /// Wait, or leave.
     Wait,
     /// Leave.
@@ -45,8 +47,8 @@ pub(in crate::pool) enum Chore<C> {
 pub(in crate::pool) struct Errands<C, W> {
     /// Whom to wake: they have been called.
     pub(in crate::pool) wake: Vec<W>,
-    /// What to close.
-    pub(in crate::pool) close: Vec<C>,
+    /// What to close, and to tell once it [is](super::Book::closed).
+    pub(in crate::pool) close: Vec<Loan<C>>,
     /// Whether the keeper has to look earlier than it meant to.
     pub(in crate::pool) wake_keeper: bool,
 }

@@ -18,9 +18,11 @@ proptest! {
     fn the_books_keep_every_promise(
         options in options(),
         patience in prop::option::of(8..600_u64),
+        is_slow_to_close: bool,
         acts in prop::collection::vec(act(), 1..250),
     ) {
         let mut world = World::new(options, patience);
+        world.is_slow_to_close = is_slow_to_close;
         for act in acts {
             world.act(act);
         }
@@ -143,7 +145,9 @@ fn who_was_handed_a_broken_one_is_not_overtaken() {
     assert!(matches!(book.ask(second, true, seconds(0)), Step::Wait));
     book.wait(second, seconds(0), 2);
     // It turns out to be broken: whoever had it opens the next one.
-    let step = book.trade(first, (loan, Condition::Broken), true, seconds(1));
+    book.doom(loan.kind, Condition::Broken, seconds(1));
+    assert!(matches!(book.collect(second), Step::Wait));
+    let step = book.trade(first, loan.kind, true, seconds(1));
     assert!(matches!(step, Step::Open(_)), "{step:?}");
     assert!(matches!(book.collect(second), Step::Wait));
     // It can not, and waits in a line that is full for others.
@@ -185,7 +189,10 @@ fn a_server_that_sends_us_away_is_left_alone() {
         book.wait(waits, now, 7);
         book.give_back(loan, Condition::Unwanted, now);
         let told = book.errands().unwrap();
-        assert_eq!((told.wake, told.close), (vec![7], vec![1]));
+        assert!(told.wake.is_empty(), "it is not closed yet");
+        assert_eq!((told.close.len(), told.close[0].conn), (1, 1));
+        book.closed(Kind::Pooled, now);
+        assert_eq!(book.errands().unwrap().wake, [7]);
         assert!(matches!(
             book.collect(waits),
             Step::Refused(Refusal::Unwanted)
@@ -231,9 +238,67 @@ fn who_waits_for_others_while_the_server_wants_no_more_gets_them_or_a_new_one_la
     let waits = book.draw();
     book.wait(waits, seconds(0), 7);
     book.give_back(loans.remove(0), Condition::Unwanted, seconds(0));
+    book.closed(Kind::Pooled, seconds(0));
     assert!(matches!(book.collect(waits), Step::Wait));
     assert!(matches!(book.chore(seconds(0)), Chore::Rest(Some(at)) if at == seconds(1)));
     book.check();
     assert!(matches!(book.chore(seconds(1)), Chore::Rest(_)));
     assert!(matches!(book.collect(waits), Step::Open(_)));
+}
+
+#[test]
+fn what_is_being_closed_counts_until_it_is() {
+    let options = Options {
+        max: 1,
+        extra_max: 1,
+        exhausted: Exhausted::Extra,
+        ..Options::default()
+    };
+    let mut book = Book::<u32, u32>::new(options);
+    let open = |book: &mut Book<u32, u32>, conn| {
+        let ticket = book.draw();
+        match book.ask(ticket, true, seconds(0)) {
+            Step::Open(kind) => book.opened(conn, kind, None, seconds(0)),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (pooled, extra) = (open(&mut book, 1), open(&mut book, 2));
+    book.give_back(extra, Condition::Used, seconds(0));
+    book.give_back(pooled, Condition::Broken, seconds(0));
+    assert_eq!((book.stats().pooled, book.stats().extra), (1, 1));
+    let waits = book.draw();
+    assert!(matches!(book.ask(waits, true, seconds(0)), Step::Wait));
+    book.wait(waits, seconds(0), 7);
+    book.check();
+    let close = book.errands().unwrap().close;
+    assert_eq!(close.len(), 2);
+    for loan in close {
+        book.closed(loan.kind, seconds(0));
+        book.check();
+    }
+    assert!(matches!(book.collect(waits), Step::Open(_)));
+    assert_eq!((book.stats().pooled + book.stats().extra), 1);
+}
+
+#[test]
+fn one_that_is_too_old_leaves_its_place_to_whoever_finds_it() {
+    let options = Options {
+        max: 1,
+        exhausted: Exhausted::Refuse,
+        age_max: Some(seconds(60)),
+        ..Options::default()
+    };
+    let mut world = World::new(options, None);
+    world.act(Act::Ask { may_wait: false });
+    world.act(Act::Finish(0));
+    world.act(Act::Return(1, false));
+    // the keeper hangs
+    world.keeper = Keeper::Rests(None);
+    world.now += seconds(60);
+    world.act(Act::Ask { may_wait: false });
+    assert!(matches!(world.callers[1].1, At::Renews(_)));
+    world.act(Act::Finish(0));
+    world.act(Act::Finish(0));
+    assert!(matches!(world.callers[1].1, At::Holds(..)));
+    assert_eq!((world.made, world.conns.len()), (2, 1));
 }

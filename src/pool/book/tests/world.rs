@@ -21,6 +21,9 @@ pub(super) struct World {
     /// What the server says about its patience.
     pub(super) patience: Option<Duration>,
     pub(super) is_up: bool,
+    /// What lies there to be closed, where that takes its time.
+    pub(super) closing: Vec<Loan<Conn>>,
+    pub(super) is_slow_to_close: bool,
     /// By connection that is open: when the server last answered, and since when it is dead.
     pub(super) conns: BTreeMap<Conn, (Duration, Option<Duration>)>,
     pub(super) made: Conn,
@@ -39,6 +42,9 @@ pub(super) enum At {
     Waits,
     Opens(Kind),
     Checks(Loan<Conn>),
+    /// Closes one that is broken, or too old and to be replaced.
+    Buries(Loan<Conn>),
+    Renews(Loan<Conn>),
     Holds(Loan<Conn>, Condition),
 }
 
@@ -55,8 +61,10 @@ pub(super) enum Act {
     Ask {
         may_wait: bool,
     },
-    /// The check or the opening that one is at comes to its end.
+    /// The check, the opening or the closing that one is at comes to its end.
     Finish(usize),
+    /// The closing of one that came back does.
+    Close(usize),
     Use(usize),
     Return(usize, bool),
     Leave(usize),
@@ -74,6 +82,7 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         6 => any().prop_map(|n| Act::Ask { may_wait: n > 8 }),
         6 => any().prop_map(Act::Finish),
+        2 => any().prop_map(Act::Close),
         3 => any().prop_map(Act::Use),
         5 => any().prop_map(|n| Act::Return(n, n % 16 == 0)),
         1 => any().prop_map(Act::Leave),
@@ -110,6 +119,15 @@ pub(super) fn options() -> impl Strategy<Value = Options> {
     )
 }
 
+impl At {
+    fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Opens(_) | Self::Checks(_) | Self::Buries(_) | Self::Renews(_)
+        )
+    }
+}
+
 impl World {
     pub(super) fn new(options: Options, patience: Option<u64>) -> Self {
         Self {
@@ -117,6 +135,8 @@ impl World {
             now: Duration::ZERO,
             patience: patience.map(Duration::from_millis),
             is_up: true,
+            closing: Vec::new(),
+            is_slow_to_close: false,
             conns: BTreeMap::new(),
             made: 0,
             callers: Vec::new(),
@@ -134,9 +154,13 @@ impl World {
                 self.ask(self.callers.len() - 1, may_wait);
             }
             Act::Finish(n) => {
-                let is_at = |at: &At| matches!(at, At::Opens(_) | At::Checks(_));
-                if let Some(caller) = self.choose(n, is_at) {
+                if let Some(caller) = self.choose(n, At::is_busy) {
                     self.finish(caller);
+                }
+            }
+            Act::Close(n) => {
+                if let Some(place) = n.checked_rem(self.closing.len()) {
+                    self.close(place);
                 }
             }
             Act::Use(n) => {
@@ -181,17 +205,6 @@ impl World {
         self.stepped(caller, step);
     }
 
-    /// One whose connection is broken: those who came later do not come first.
-    fn trade(&mut self, caller: Caller, loan: Loan<Conn>) {
-        let ticket = self.callers[caller].0;
-        let step = self
-            .book
-            .trade(ticket, (loan, Condition::Broken), true, self.now);
-        self.doubt = self.now;
-        assert!(!matches!(step, Step::Refused(Refusal::Full)));
-        self.stepped(caller, step);
-    }
-
     fn stepped(&mut self, caller: Caller, step: Step<Conn>) {
         let is_first = self.waiting.first().is_none_or(|first| caller < *first);
         let got = matches!(step, Step::Take(_) | Step::Open(_));
@@ -209,6 +222,7 @@ impl World {
                 At::Holds(loan, Condition::Unused)
             }
             Step::Open(kind) => At::Opens(kind),
+            Step::Renew(loan) => At::Renews(loan),
             Step::Wait => {
                 self.book.wait(ticket, self.now, caller);
                 self.waiting.insert(caller);
@@ -243,11 +257,38 @@ impl World {
                     loan.prove(self.now);
                     self.callers[caller].1 = At::Holds(loan, Condition::Unused);
                 } else {
-                    self.trade(caller, loan);
+                    self.book.doom(loan.kind, Condition::Broken, self.now);
+                    self.doubt = self.now;
+                    self.callers[caller].1 = At::Buries(loan);
+                    self.run_errands();
                 }
             }
-            _ => unreachable!(),
+            At::Buries(loan) => self.trade(caller, &loan),
+            At::Renews(loan) => {
+                self.conns.remove(&loan.conn).expect("closed once");
+                self.callers[caller].1 = At::Opens(loan.kind);
+            }
+            idle @ (At::Gone | At::Waits | At::Holds(..)) => {
+                panic!("{caller} has nothing to finish: {idle:?}")
+            }
         }
+    }
+
+    /// One whose connection was broken: those who came later do not come first.
+    fn trade(&mut self, caller: Caller, loan: &Loan<Conn>) {
+        self.conns.remove(&loan.conn).expect("closed once");
+        let ticket = self.callers[caller].0;
+        let step = self.book.trade(ticket, loan.kind, true, self.now);
+        assert!(!matches!(step, Step::Refused(Refusal::Full)));
+        self.stepped(caller, step);
+    }
+
+    /// One of those that came back has been closed.
+    fn close(&mut self, place: usize) {
+        let loan = self.closing.swap_remove(place);
+        self.conns.remove(&loan.conn).expect("closed once");
+        self.book.closed(loan.kind, self.now);
+        self.run_errands();
     }
 
     fn open(&mut self, kind: Kind) -> Option<Loan<Conn>> {
@@ -281,7 +322,7 @@ impl World {
 
     fn make_use(&mut self, caller: Caller) {
         let At::Holds(loan, _) = &self.callers[caller].1 else {
-            unreachable!()
+            panic!("{caller} has nothing to use");
         };
         let conn = loan.conn;
         let used = match self.answers(conn) {
@@ -307,7 +348,7 @@ impl World {
                 self.book.give_back(loan, condition, self.now);
                 self.run_errands();
             }
-            _ => unreachable!(),
+            other => panic!("{caller} has nothing to give back: {other:?}"),
         }
     }
 
@@ -334,11 +375,12 @@ impl World {
                 step => self.step(caller, step),
             }
         }
-        for conn in errands.close {
-            self.conns.remove(&conn).expect("closed once");
-        }
         if errands.wake_keeper && matches!(self.keeper, Keeper::Rests(_)) {
             self.keeper = Keeper::Rests(Some(self.now));
+        }
+        self.closing.extend(errands.close);
+        if !self.is_slow_to_close && !self.closing.is_empty() {
+            self.close(0);
         }
     }
 
@@ -415,7 +457,9 @@ impl World {
         self.book.check();
         let loans = |at: &At| match at {
             At::Opens(kind) => Some(*kind),
-            At::Checks(loan) | At::Holds(loan, _) => Some(loan.kind),
+            At::Checks(loan) | At::Buries(loan) | At::Renews(loan) | At::Holds(loan, _) => {
+                Some(loan.kind)
+            }
             At::Gone | At::Waits => None,
         };
         let mut kinds: Vec<Kind> = self
@@ -423,7 +467,8 @@ impl World {
             .iter()
             .filter_map(|(_, at)| loans(at))
             .collect();
-        kinds.extend(self.book.shelf.iter().map(|loan| loan.kind));
+        let waits_here = self.book.shelf.iter().chain(&self.closing);
+        kinds.extend(waits_here.map(|loan| loan.kind));
         if !matches!(self.keeper, Keeper::Rests(_)) {
             kinds.push(Kind::Pooled);
         }
@@ -432,7 +477,9 @@ impl World {
         assert_eq!(stats.pooled as usize, count(Kind::Pooled), "pooled ones");
         assert_eq!(stats.extra as usize, count(Kind::Extra), "extra ones");
         let open = (stats.pooled + stats.extra - stats.opening) as usize;
-        assert_eq!(self.conns.len(), open, "each is somewhere, once");
+        let is_old = |(_, at): &&(Ticket, At)| matches!(at, At::Renews(_));
+        let old = self.callers.iter().filter(is_old).count();
+        assert_eq!(self.conns.len(), open + old, "each is somewhere, once");
         assert_eq!(stats.waiting as usize, self.waiting.len());
         let Keeper::Rests(until) = self.keeper else {
             return;
@@ -461,9 +508,12 @@ impl World {
         for _ in 0..1_000 {
             self.act(Act::Pass(70));
             self.keep_all();
-            while let Some(caller) = self.choose(0, |at| matches!(at, At::Opens(_) | At::Checks(_)))
-            {
+            while let Some(caller) = self.choose(0, At::is_busy) {
                 self.finish(caller);
+                self.check();
+            }
+            while !self.closing.is_empty() {
+                self.close(0);
                 self.check();
             }
             while let Some(caller) = self.choose(0, |at| matches!(at, At::Holds(..))) {
