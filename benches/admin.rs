@@ -16,6 +16,8 @@
 mod daemon;
 #[path = "support/http.rs"]
 mod http;
+#[path = "support/pin.rs"]
+mod pin;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -27,7 +29,7 @@ use std::time::{Duration, Instant};
 use daemon::Daemon;
 use http::Http;
 use mio::{Events, Interest, Poll, Token};
-use rustix::thread::{CpuSet, Pid, sched_setaffinity};
+use pin::pin;
 
 const CROWD: usize = 15_000;
 const SCRAPES: u32 = 20;
@@ -42,7 +44,7 @@ const LEAVERS: usize = 10_000;
 const DRAIN: Duration = Duration::from_secs(20);
 
 fn main() {
-    pin(None, 1);
+    pin("admin", None, 1);
     let names: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))
@@ -65,18 +67,8 @@ fn main() {
 
 fn start() -> Daemon {
     let daemon = Daemon::start(&["--idle-timeout", "10m", "--admin-bind", "127.0.0.1:0"]);
-    pin(Some(daemon.pid()), 0);
+    pin("admin", Some(daemon.pid()), 0);
     daemon
-}
-
-/// Keeps a process (`None`: this one) to one processor, where there is one of that number.
-fn pin(pid: Option<u32>, processor: usize) {
-    let pid = pid.map(|pid| Pid::from_raw(pid.cast_signed()).expect("a process has a number"));
-    let mut set = CpuSet::new();
-    set.set(processor);
-    if let Err(error) = sched_setaffinity(pid, &set) {
-        println!("admin nobody is pinned to processor {processor}: {error}");
-    }
 }
 
 /// Everybody connects and logs in.

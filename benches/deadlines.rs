@@ -14,6 +14,8 @@
 
 #[path = "support/daemon.rs"]
 mod daemon;
+#[path = "support/pin.rs"]
+mod pin;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -21,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use daemon::Daemon;
 use mio::{Events, Interest, Poll, Token};
-use rustix::thread::{CpuSet, Pid, sched_setaffinity};
+use pin::pin;
 use socket2::{Domain, Socket, Type};
 
 const CONNS: usize = 10_000;
@@ -37,7 +39,7 @@ const EVE: Duration = Duration::from_millis(200);
 const GOODBYE: &[u8] = b"close idle-timeout\n";
 
 fn main() {
-    pin(None, 1);
+    pin("deadlines", None, 1);
     let names: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))
@@ -88,18 +90,8 @@ fn burst() {
 
 fn start(idle: Duration) -> Daemon {
     let daemon = Daemon::start(&["--idle-timeout", &format!("{}s", idle.as_secs())]);
-    pin(Some(daemon.pid()), 0);
+    pin("deadlines", Some(daemon.pid()), 0);
     daemon
-}
-
-/// Keeps a process (`None`: this one) to one processor, where there is one of that number.
-fn pin(pid: Option<u32>, processor: usize) {
-    let pid = pid.map(|pid| Pid::from_raw(pid.cast_signed()).expect("a process has a number"));
-    let mut set = CpuSet::new();
-    set.set(processor);
-    if let Err(error) = sched_setaffinity(pid, &set) {
-        println!("deadlines nobody is pinned to processor {processor}: {error}");
-    }
 }
 
 /// What the clients of one round saw.

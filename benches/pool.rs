@@ -11,16 +11,17 @@
 //! `cargo bench --bench pool -- books` runs one part.
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
+#[path = "../tests/tcp/pool/plain.rs"]
+mod plain;
+
 use std::convert::Infallible;
 use std::hint::black_box;
-use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
+use plain::Plain;
 use pulsegate::pool::{Options, Pool, Pooled};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
 
 const THREADS: u32 = 16;
 const CONNECTIONS: u32 = 4;
@@ -44,27 +45,6 @@ impl Pooled for Nothing {
     }
 }
 
-/// A socket that is looked at.
-struct Socket(TcpStream);
-
-impl Pooled for Socket {
-    type Settings = SocketAddr;
-    type Error = io::Error;
-
-    fn connect(addr: &SocketAddr) -> io::Result<Self> {
-        TcpStream::connect(addr).map(Self)
-    }
-
-    fn check(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn is_open(&mut self) -> bool {
-        let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        recv(&self.0, &mut [0; 1][..], look) == Err(Errno::AGAIN)
-    }
-}
-
 fn main() {
     let mut criterion = Criterion::default()
         .sample_size(50)
@@ -76,7 +56,7 @@ fn main() {
     let mut group = criterion.benchmark_group("pool_idle");
     let books = pool::<Nothing>(());
     group.bench_function("books", |bench| bench.iter(|| turn(&books)));
-    let socket = pool::<Socket>(addr);
+    let socket = pool::<Plain>(addr);
     group.bench_function("socket", |bench| bench.iter(|| turn(&socket)));
     group.finish();
     criterion.final_summary();

@@ -47,20 +47,21 @@ impl Side {
     }
 }
 
+/// A client on its way to a server that is played.
+fn started() -> (TcpListener, Client) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let ann = Client::start(&at, Some(Login::new("ann")), brisk(Framing::Line));
+    (listener, ann.unwrap())
+}
+
 fn is_connected(event: &Event) -> bool {
     *event == Event::Connected
 }
 
 #[test]
 fn what_was_sent_and_not_answered_is_unknown_and_not_sent_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let at = listener.local_addr().unwrap();
-    let ann = Client::start(
-        &at.to_string(),
-        Some(Login::new("ann")),
-        brisk(Framing::Line),
-    );
-    let ann = ann.unwrap();
+    let (listener, ann) = started();
     let mut side = Side::greet(&listener);
     assert_eq!(next(&ann), Event::Connected);
     let sent = ann.send("bob", "one").unwrap();
@@ -151,14 +152,7 @@ fn a_login_that_is_refused_for_good_is_not_tried_again() {
 
 #[test]
 fn the_time_that_the_server_names_is_kept() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let at = listener.local_addr().unwrap();
-    let ann = Client::start(
-        &at.to_string(),
-        Some(Login::new("ann")),
-        brisk(Framing::Line),
-    );
-    let ann = ann.unwrap();
+    let (listener, ann) = started();
     Side::greet(&listener).say("close overloaded 700\n");
     until(&ann, |event| matches!(event, Event::Lost(_)));
     let began = Instant::now();

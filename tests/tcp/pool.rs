@@ -1,16 +1,18 @@
 //! The pool over real threads and sockets: one that counts, a server of ours, and Redis.
 
 mod gate;
+mod plain;
 mod redis;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use pulsegate::pool::{Exhausted, Options, Pool, PoolError, Pooled, SetupError};
 
+use self::plain::Plain;
 use crate::client::eventually;
 
 /// What the connections of a test have in common.
@@ -290,28 +292,6 @@ fn options_that_contradict_each_other_are_refused() {
     assert!(matches!(none, Some(SetupError::NoRoom)));
     let more = new(Options { min: 5, ..QUIET });
     assert!(matches!(more, Some(SetupError::MinAboveMax)));
-}
-
-/// A plain socket, and a look at it.
-struct Plain(TcpStream);
-
-impl Pooled for Plain {
-    type Settings = SocketAddr;
-    type Error = io::Error;
-
-    fn connect(addr: &SocketAddr) -> io::Result<Self> {
-        TcpStream::connect(addr).map(Self)
-    }
-
-    fn check(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn is_open(&mut self) -> bool {
-        use rustix::net::{RecvFlags, recv};
-        let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        recv(&self.0, &mut [0; 1][..], look) == Err(rustix::io::Errno::AGAIN)
-    }
 }
 
 #[test]

@@ -21,6 +21,20 @@ use crate::world::dice::Rate;
 /// Accepted and registered, its first edge taken.
 const OPEN: &[Step] = &[Dial, Wait, Accept, Register(0), Wait];
 
+/// A newcomer that this happens to before it is accepted.
+const fn early(happens: Step) -> [Step; 8] {
+    [
+        Dial,
+        happens,
+        Wait,
+        Accept,
+        Register(0),
+        Wait,
+        Read(0, 8),
+        Read(0, 8),
+    ]
+}
+
 /// What is played, each behind [`OPEN`] where it begins with an open connection.
 const ROWS: &[(&str, bool, &[Step])] = &[
     (
@@ -46,16 +60,7 @@ const ROWS: &[(&str, bool, &[Step])] = &[
     (
         "bytes before the registration",
         false,
-        &[
-            Dial,
-            Say(0, "early"),
-            Wait,
-            Accept,
-            Register(0),
-            Wait,
-            Read(0, 8),
-            Read(0, 8),
-        ],
+        &early(Say(0, "early")),
     ),
     (
         "the end before the registration",
@@ -72,20 +77,7 @@ const ROWS: &[(&str, bool, &[Step])] = &[
             Read(0, 8),
         ],
     ),
-    (
-        "a reset before the accept",
-        false,
-        &[
-            Dial,
-            Reset(0),
-            Wait,
-            Accept,
-            Register(0),
-            Wait,
-            Read(0, 8),
-            Read(0, 8),
-        ],
-    ),
+    ("a reset before the accept", false, &early(Reset(0))),
     (
         "short reads",
         true,
