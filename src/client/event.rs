@@ -200,7 +200,8 @@ impl fmt::Display for Refusal {
 
 impl Lost {
     /// Whether coming back by itself would be wrong: somebody else took the place, or the server
-    /// does not want this user.
+    /// does not want this user. A name that is taken is not: our own old connection may hold it.
+    /// Whether that can still be, the client knows.
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
@@ -220,6 +221,14 @@ impl Lost {
             ),
             _ => false,
         }
+    }
+
+    /// Whether the login is refused since somebody has the name, perhaps we ourselves.
+    pub(super) fn is_taken(&self) -> bool {
+        let Self::LoginRefused(refusal) = self else {
+            return false;
+        };
+        refusal.code() == Some(ErrorCode::UserTaken)
     }
 }
 

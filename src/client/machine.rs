@@ -49,6 +49,8 @@ pub struct Machine {
     events: VecDeque<Event>,
     /// The last request's number.
     last: u64,
+    /// Until then an old connection of ours may have been in use, which the server may miss later.
+    gone: Stamp,
     /// It ended by a word of the server after which it must not come back.
     is_sent_away: bool,
 }
@@ -105,6 +107,7 @@ impl Machine {
             seen: Seen::default(),
             events: VecDeque::new(),
             last: 0,
+            gone: Stamp::of(now),
             is_sent_away: false,
         }
     }
@@ -382,8 +385,15 @@ impl Machine {
             self.backoff.lived(&options.retry, since.time(), now);
         }
         self.events.push_back(Event::Lost(lost.clone()));
-        if lost.is_final() {
+        if lost.is_taken() {
+            // By ourselves, until the server must have missed an old connection of ours.
+            if self.gone.after(self.heart.timeout().saturating_mul(2)) <= now {
+                return self.give_up(GaveUp::Told(lost));
+            }
+        } else if lost.is_final() {
             return self.give_up(GaveUp::Told(lost));
+        } else if !matches!(phase, Phase::Dialing { .. }) {
+            self.gone = Stamp::of(now);
         }
         match self.backoff.next(&options.retry, named, now) {
             Ok((attempt, after)) => {

@@ -50,7 +50,9 @@
 //! - **It comes back** by itself after a wait that is drawn between zero and a bound that doubles
 //!   ([`Retry`]), and never before the time that the server named; it logs in and joins its topics
 //!   again. Not after `replaced`, `kicked`, `banned`, `login-failed`, a login that was refused for
-//!   good, or `quit`: two clients of one user do not oust each other for ever.
+//!   good, or `quit`: two clients of one user do not oust each other for ever. `user-taken` is for
+//!   good where it is still said twice the server's idle timeout after a connection was lost, or
+//!   after the client began: no old connection of its own can hold the name so long.
 
 #![cfg_attr(
     test,

@@ -259,3 +259,38 @@ fn two_of_one_user_do_not_oust_each_other_for_ever() {
     assert_eq!(logins, 2);
     assert!(rigs[0].machine.is_over() && rigs[1].machine.is_online());
 }
+
+#[test]
+fn a_name_that_stays_taken_is_given_up_once_no_old_connection_of_ours_can_hold_it() {
+    let idle_timeout = 60 * SECOND;
+    let mut rig = Rig::online(Options::default());
+    for lasts in [false, true] {
+        rig.lose();
+        rig.retries();
+        let begun = rig.now;
+        loop {
+            rig.pass_to_deadline();
+            rig.dial();
+            if !lasts && rig.now > begun + idle_timeout {
+                // The server has missed the old one.
+                rig.says("login ann\n");
+                rig.hear("ok heartbeat=20000 proto=1\n");
+                assert_eq!(rig.event(), Some(Event::Connected));
+                break;
+            }
+            rig.hear("error user-taken no\n");
+            let told = rig.event();
+            assert!(matches!(told, Some(Event::Lost(Lost::LoginRefused(_)))));
+            let is_late = rig.now >= begun + 2 * idle_timeout;
+            match rig.event() {
+                Some(Event::Retrying { .. }) => assert!(!is_late),
+                Some(Event::GaveUp(GaveUp::Told(_))) => {
+                    assert!(is_late && lasts && rig.machine.is_sent_away());
+                    break;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(rig.machine.is_over());
+}
