@@ -8,7 +8,8 @@ use crate::pool::Pooled;
 /// Where the connections of a pool go, and who they are.
 ///
 /// All of them log in as the same user: the gate's policy must allow that (`{ devices = n }`).
-/// Where it does not, or somebody sends them away, the pool does not come back by itself.
+/// Where it does not, or somebody sends them away, the pool does not come back by itself: who asks
+/// is told why, and tries again after a rest.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Destination {
     /// `HOST:PORT`.
@@ -72,9 +73,13 @@ impl Pooled for Client {
         self.is_sent_away()
     }
 
-    /// The login is refused for good.
+    /// The login is refused for good. So it is where the name is taken: who has it may well be
+    /// another one of the pool, which would try for ever.
     fn is_final(error: &PooledError) -> bool {
-        matches!(error, PooledError::Connect(error) if error.lost.is_final())
+        let PooledError::Connect(error) = error else {
+            return false;
+        };
+        error.lost.is_final() || error.lost.is_taken()
     }
 
     /// What the answer to the login has named, else what the options say of the server.

@@ -3,6 +3,9 @@
 //! One command at a time, one answer each, all within a deadline. An answer that does not come
 //! whole spoils the connection: there is no way to tell which answer the next one would be.
 //!
+//! A password, a user or a database that the server refuses is not tried again and again: the pool
+//! rests as for a server that [does not want it](Pooled::is_final), and who asks is told why.
+//!
 //! ```no_run
 //! use pulsegate::pool::{Options, Pool, redis::{Redis, Settings}};
 //!
@@ -196,6 +199,14 @@ impl Pooled for Redis {
         self.has_failed || !self.wire.buffer().is_empty()
     }
 
+    /// Who we say we are, or the database we want: that is not right later either.
+    fn is_final(error: &RedisError) -> bool {
+        let RedisError::Refused(text) = error else {
+            return false;
+        };
+        FOR_GOOD.iter().any(|begin| text.starts_with(begin))
+    }
+
     /// `CONFIG GET timeout`, which not everybody may ask.
     fn server_timeout(&mut self) -> Result<Option<Duration>, RedisError> {
         let answer = match self.call(&["CONFIG", "GET", "timeout"]) {
@@ -224,6 +235,18 @@ impl From<io::Error> for RedisError {
         }
     }
 }
+
+/// How refusals of a greeting begin that are for good, in new and older servers.
+const FOR_GOOD: [&str; 8] = [
+    "WRONGPASS ",
+    "NOAUTH ",
+    "NOPERM ",
+    "DENIED ",
+    "ERR invalid password",
+    "ERR AUTH ",
+    "ERR Client sent AUTH",
+    "ERR DB index",
+];
 
 /// Bytes of the command's buffer that are kept for the next one.
 const COMMAND_KEPT: usize = 16 << 10;

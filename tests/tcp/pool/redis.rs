@@ -277,6 +277,42 @@ fn what_the_server_refuses_costs_the_call_and_not_the_connection() {
 }
 
 #[test]
+fn a_wrong_password_is_told_at_once_and_not_tried_again_by_itself() {
+    let Some(server) = Server::start(&["--requirepass", "open sesame"]) else {
+        return;
+    };
+    let with = |password: &str, options| {
+        let settings = Settings {
+            password: Some(password.into()),
+            ..server.settings()
+        };
+        Pool::<Redis>::new(settings, options).unwrap()
+    };
+    let options = Options {
+        min: 2,
+        wait_max: Duration::from_secs(60),
+        retry_max: Duration::from_millis(50),
+        ..Options::default()
+    };
+    let wrong = with("open barley", options);
+    eventually("it is refused", || (wrong.stats().failed > 0).then_some(()));
+    rest(Duration::from_secs(1));
+    assert_eq!(wrong.stats().failed, 1);
+    let began = Instant::now();
+    let error = wrong.checkout().unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(20), "told at once");
+    let PoolError::Connect(error) = error else {
+        panic!("{error}");
+    };
+    assert!(matches!(&*error, RedisError::Refused(why) if why.starts_with("WRONGPASS")));
+    // Once that is put right, who asks gets one.
+    let right = with("open sesame", Options::default());
+    let set = ["CONFIG", "SET", "requirepass", "open barley"];
+    right.checkout().unwrap().call::<()>(&set).unwrap();
+    drop(eventually("it is let in", || wrong.checkout().ok()));
+}
+
+#[test]
 fn who_answers_nothing_or_nonsense_is_told_from_a_redis_within_the_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let settings = Settings {
