@@ -189,7 +189,7 @@ impl Client {
     /// was none.
     #[must_use]
     pub fn recv_timeout(&self, patience: Duration) -> Option<Event> {
-        self.next(Some(Instant::now() + patience))
+        self.next(after(patience))
     }
 
     fn next(&self, until: Option<Instant>) -> Option<Event> {
@@ -307,7 +307,7 @@ impl Client {
     /// # Errors
     /// Where it was not done, or nobody knows within `patience`.
     pub fn wait(&self, request: RequestId, patience: Duration) -> Result<Grant, CallError> {
-        let until = Instant::now() + patience;
+        let until = after(patience);
         let mut state = self.shared.lock();
         loop {
             match state.machine.outcome(self.shared.now(), request) {
@@ -321,7 +321,7 @@ impl Client {
                 }
                 None => {}
             }
-            let waited = self.shared.wait(state, Some(until));
+            let waited = self.shared.wait(state, until);
             state = waited.ok_or(CallError::Timeout(patience))?;
         }
     }
@@ -376,9 +376,9 @@ impl Drop for Client {
         state.is_left = true;
         self.shared.wake(&mut state);
         // What was said before a `quit` is in the kernel's hands, even where the process ends now.
-        let until = Instant::now() + state.machine.options().linger;
+        let until = after(state.machine.options().linger);
         while state.machine.is_leaving() && !state.machine.output().is_empty() {
-            let Some(waited) = self.shared.wait(state, Some(until)) else {
+            let Some(waited) = self.shared.wait(state, until) else {
                 return;
             };
             state = waited;
@@ -432,4 +432,9 @@ impl Retry {
     pub fn is_never(&self) -> bool {
         self.attempts == Some(0)
     }
+}
+
+/// So long from now; a point that nobody lives to see is none.
+fn after(span: Duration) -> Option<Instant> {
+    Instant::now().checked_add(span)
 }

@@ -226,11 +226,13 @@ impl<C, W> Book<C, W> {
         self.stats.failed += 1;
         let rest = |rest: Duration| Failing {
             rest: rest.max(SPAN_MIN),
-            retry_at: now + rest.max(SPAN_MIN),
+            retry_at: now.saturating_add(rest.max(SPAN_MIN)),
         };
         let failing = match self.failing {
             None => rest(retry_min),
-            Some(failing) if failing.retry_at <= now => rest((failing.rest * 2).min(retry_max)),
+            Some(failing) if failing.retry_at <= now => {
+                rest(failing.rest.saturating_mul(2).min(retry_max))
+            }
             Some(failing) => failing,
         };
         self.failing = Some(failing);

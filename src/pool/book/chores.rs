@@ -58,7 +58,7 @@ impl<C, W> Book<C, W> {
         let away = (self.pooled + self.extra) as usize > self.shelf.len();
         let spans = [self.beat, self.options.idle_max, self.options.age_max];
         let span = spans.into_iter().flatten().min().filter(|_| away);
-        let by_itself = span.map(|span| now + (span / 4).max(SPAN_MIN));
+        let by_itself = span.map(|span| now.saturating_add((span / 4).max(SPAN_MIN)));
         let all = [due.filter(|due| *due < Duration::MAX), retry, by_itself];
         all.into_iter().flatten().min()
     }
