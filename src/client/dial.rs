@@ -52,3 +52,22 @@ pub(crate) fn of(error: &io::Error) -> Lost {
         _ => Lost::Io(error.to_string().into()),
     }
 }
+
+/// An address that drops whatever comes, since its queue is full; for as long as that is held.
+#[cfg(test)]
+pub(crate) fn silent() -> (SocketAddr, Vec<socket2::Socket>) {
+    use socket2::{Domain, Socket, Type};
+    let socket = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let full = socket();
+    full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    full.listen(0).unwrap();
+    let at = full.local_addr().unwrap();
+    let mut held: Vec<_> = (0..4).map(|_| socket()).collect();
+    for socket in &held {
+        socket.set_nonblocking(true).unwrap();
+        let _ = socket.connect(&at);
+    }
+    held.push(full);
+    (at.as_socket().unwrap(), held)
+}

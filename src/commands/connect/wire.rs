@@ -2,12 +2,13 @@
 //! happens in one queue.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::Builder;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::clock;
 use super::tell::News;
 use crate::client::{Client, Event, GaveUp, Lost, RequestId, dial};
 use crate::codec::framing::{Found, Framing};
@@ -125,6 +126,10 @@ pub(super) fn follow_stdin(inputs: SyncSender<Input>) -> Result<(), Problem> {
                         return;
                     }
                 }
+                // Such a line is read to its end, and the next one may be better.
+                Err(error) if error.kind() == ErrorKind::InvalidData => {
+                    note("not sent: the line is not UTF-8");
+                }
                 Err(error) => {
                     note(&format!("stdin: {error}"));
                     break;
@@ -153,10 +158,25 @@ fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Problem
     spawned.map(drop).map_err(failed)
 }
 
+/// All within the deadline: the name has its part of it, and of the rest each address a share.
 fn connect(place: &str, patience: Duration) -> Result<TcpStream, Lost> {
-    let mut last = Lost::Refused;
-    for addr in dial::resolve(place, patience)? {
-        match TcpStream::connect_timeout(&addr, patience) {
+    let until = clock::after(patience);
+    connect_to(&dial::resolve(place, patience)?, patience, until)
+}
+
+fn connect_to(
+    addrs: &[SocketAddr],
+    patience: Duration,
+    until: Option<Instant>,
+) -> Result<TcpStream, Lost> {
+    let mut last = Lost::ConnectTimeout(patience);
+    for (others, addr) in (0..addrs.len()).rev().zip(addrs) {
+        let left = until.map_or(Some(patience), clock::left);
+        let share = left.unwrap_or_default() / u32::try_from(others + 1).unwrap_or(u32::MAX);
+        if share.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(addr, share) {
             Ok(stream) => return Ok(stream),
             Err(error) if error.kind() == ErrorKind::TimedOut => {
                 last = Lost::ConnectTimeout(patience);
@@ -218,3 +238,19 @@ fn hear(mut stream: impl Read, framing: Framing, inputs: &SyncSender<Input>) -> 
 const CLOSED: &str = "closed by the server";
 /// Bytes of a frame at most.
 const HEARD_MAX: usize = 1 << 20;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
+mod tests {
+    use super::*;
+    use crate::client::dial::silent;
+
+    #[test]
+    fn however_many_addresses_say_nothing_the_deadline_is_the_same() {
+        let (addr, _held) = silent();
+        let (patience, began) = (Duration::from_secs(1), Instant::now());
+        let lost = connect_to(&[addr; 4], patience, clock::after(patience)).unwrap_err();
+        assert_eq!(lost, Lost::ConnectTimeout(patience));
+        assert!(began.elapsed() < 2 * patience);
+    }
+}

@@ -111,28 +111,13 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 mod tests {
     use std::net::{Ipv4Addr, TcpListener};
 
-    use socket2::{Domain, Socket, Type};
-
     use super::*;
 
     #[test]
     fn an_address_that_says_nothing_does_not_hide_the_next() {
-        // A queue that is full: the kernel drops whatever comes.
-        let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        full.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-            .unwrap();
-        full.listen(0).unwrap();
-        let silent = full.local_addr().unwrap();
-        let _held: Vec<_> = (0..4)
-            .map(|_| {
-                let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-                socket.set_nonblocking(true).unwrap();
-                let _ = socket.connect(&silent);
-                socket
-            })
-            .collect();
+        let (silent, _held) = dial::silent();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let addrs = [silent.as_socket().unwrap(), listener.local_addr().unwrap()];
+        let addrs = [silent, listener.local_addr().unwrap()];
         let (deadline, clock) = (Duration::from_secs(2), Clock::new());
         Wire::connect_to(&addrs, deadline, &clock).unwrap();
         assert!(clock.now() < deadline);

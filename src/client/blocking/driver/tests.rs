@@ -4,8 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread::JoinHandle;
 
-use socket2::{Domain, Socket, Type};
-
 use super::*;
 use crate::client::blocking::Client;
 use crate::client::options::{Login, Options, Retry};
@@ -60,26 +58,9 @@ fn turn_until_online(driver: &mut Driver<'_>) {
     }
 }
 
-/// An address whose queue is full: the kernel drops whatever comes, as a firewall does.
-fn silent() -> (SocketAddr, Vec<Socket>) {
-    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    listener.bind(&any.into()).unwrap();
-    listener.listen(0).unwrap();
-    let addr = listener.local_addr().unwrap();
-    let mut sockets = vec![listener];
-    for _ in 0..4 {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let _ = socket.connect(&addr);
-        sockets.push(socket);
-    }
-    (addr.as_socket().unwrap(), sockets)
-}
-
 #[test]
 fn an_address_that_says_nothing_does_not_hide_the_next() {
-    let (silent, _sockets) = silent();
+    let (silent, _sockets) = dial::silent();
     let (addr, served) = gate();
     let shared = shared(patient(4));
     let mut driver = begin(&shared, &[silent, silent, addr]);
