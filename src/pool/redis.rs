@@ -72,6 +72,14 @@ pub enum RedisError {
         /// Why not.
         error: io::Error,
     },
+    /// There is one, and who answers is no Redis that is ready for us.
+    #[error("{addr}: {error}")]
+    Greeting {
+        /// Where.
+        addr: String,
+        /// What went wrong.
+        error: Box<RedisError>,
+    },
     /// The connection has failed.
     #[error(transparent)]
     Io(io::Error),
@@ -177,8 +185,13 @@ impl Pooled for Redis {
             answer_max: settings.answer_max,
             has_failed: false,
         };
-        redis.greet(settings)?;
-        Ok(redis)
+        match redis.greet(settings) {
+            Ok(()) => Ok(redis),
+            Err(error) => Err(RedisError::Greeting {
+                addr: settings.addr.clone(),
+                error: Box::new(error),
+            }),
+        }
     }
 
     fn check(&mut self) -> Result<(), RedisError> {
@@ -201,7 +214,11 @@ impl Pooled for Redis {
 
     /// Who we say we are, or the database we want: that is not right later either.
     fn is_final(error: &RedisError) -> bool {
-        let RedisError::Refused(text) = error else {
+        let refusal = match error {
+            RedisError::Greeting { error, .. } => error,
+            other => other,
+        };
+        let RedisError::Refused(text) = refusal else {
             return false;
         };
         FOR_GOOD.iter().any(|begin| text.starts_with(begin))

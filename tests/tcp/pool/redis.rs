@@ -243,6 +243,22 @@ fn where_the_server_may_not_be_asked_the_beat_is_the_one_that_was_set() {
     assert_eq!(pool.stats().broken, 0);
 }
 
+/// The first word of the refusal that left a caller without a connection.
+fn refusal(server: &Server, error: &PoolError<RedisError>) -> String {
+    let PoolError::Connect(error) = error else {
+        panic!("{error}");
+    };
+    let told = error.to_string();
+    assert!(told.starts_with(&server.addr.to_string()), "where: {told}");
+    let RedisError::Greeting { error, .. } = &**error else {
+        panic!("{error}");
+    };
+    let RedisError::Refused(why) = &**error else {
+        panic!("{error}");
+    };
+    why.split(' ').next().unwrap_or_default().to_owned()
+}
+
 #[test]
 fn what_the_server_refuses_costs_the_call_and_not_the_connection() {
     let Some(server) = Server::start(&["--requirepass", "open sesame"]) else {
@@ -250,10 +266,7 @@ fn what_the_server_refuses_costs_the_call_and_not_the_connection() {
     };
     let wrong = server.pool(Options::default());
     let error = wrong.checkout_within(Duration::ZERO).unwrap_err();
-    let PoolError::Connect(error) = error else {
-        panic!("{error}");
-    };
-    assert!(matches!(&*error, RedisError::Refused(why) if why.starts_with("NOAUTH")));
+    assert_eq!(refusal(&server, &error), "NOAUTH");
     let settings = Settings {
         password: Some("open sesame".into()),
         database: 3,
@@ -301,10 +314,7 @@ fn a_wrong_password_is_told_at_once_and_not_tried_again_by_itself() {
     let began = Instant::now();
     let error = wrong.checkout().unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(20), "told at once");
-    let PoolError::Connect(error) = error else {
-        panic!("{error}");
-    };
-    assert!(matches!(&*error, RedisError::Refused(why) if why.starts_with("WRONGPASS")));
+    assert_eq!(refusal(&server, &error), "WRONGPASS");
     // Once that is put right, who asks gets one.
     let right = with("open sesame", Options::default());
     let set = ["CONFIG", "SET", "requirepass", "open barley"];
@@ -320,8 +330,12 @@ fn who_answers_nothing_or_nonsense_is_told_from_a_redis_within_the_deadline() {
         ..Settings::new(listener.local_addr().unwrap().to_string())
     };
     let began = Instant::now();
-    let error = Redis::connect(&settings).unwrap_err();
-    assert!(matches!(error, RedisError::Late), "{error}");
+    // Where, and what.
+    let fails = |what: &RedisError| {
+        let error = Redis::connect(&settings).unwrap_err();
+        assert_eq!(error.to_string(), format!("{}: {what}", settings.addr));
+    };
+    fails(&RedisError::Late);
     assert!(began.elapsed() < Duration::from_secs(5));
     let answers = std::thread::spawn(move || {
         let (_silent, _) = listener.accept().unwrap();
@@ -331,8 +345,7 @@ fn who_answers_nothing_or_nonsense_is_told_from_a_redis_within_the_deadline() {
             .unwrap();
         (stream, listener)
     });
-    let error = Redis::connect(&settings).unwrap_err();
-    assert!(matches!(error, RedisError::Garbled), "{error}");
+    fails(&RedisError::Garbled);
     drop(answers.join().unwrap());
     let error = Redis::connect(&settings).unwrap_err();
     assert!(error.to_string().starts_with("127.0.0.1:"), "{error}");
