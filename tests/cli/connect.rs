@@ -442,6 +442,19 @@ fn a_gate_of_another_framing_is_no_riddle() {
 }
 
 #[test]
+fn a_line_that_is_no_text_is_not_the_last_one() {
+    let daemon = Daemon::start(LINE);
+    let mut ann = Person::at(daemon.addrs()[0], &["--user", "ann"]);
+    ann.sees("connected");
+    let stdin = ann.stdin.as_mut().unwrap();
+    stdin.write_all(b"send ann \xff\n").unwrap();
+    ann.is_told("pulsegate: not sent: the line is not UTF-8");
+    ann.types("ping");
+    ann.sees("  pong");
+    assert_eq!(ann.leaves(), Some(0));
+}
+
+#[test]
 fn a_login_that_is_refused_is_told() {
     let daemon = Daemon::start_with(LINE, &["--user-policy", "reject"]);
     let at = daemon.addrs()[0];
