@@ -86,7 +86,7 @@ impl Heart {
                 return Some(ours.min(sent.max(heard).saturating_add(interval)));
             }
             (None, Heartbeat::Server) => self.granted.time(),
-            (None, Heartbeat::Every(interval)) => interval,
+            (None, Heartbeat::Every(interval)) => interval.max(SHORTEST),
             (None, Heartbeat::Off) => return None,
         };
         Some(sent.saturating_add(every))
@@ -137,5 +137,5 @@ impl Heart {
     }
 }
 
-/// No server's heartbeat is shorter.
+/// No heartbeat is more often, whoever asks for it.
 const SHORTEST: Duration = Duration::from_millis(1);

@@ -186,6 +186,12 @@ fn without_a_named_interval_it_beats_at_a_third_of_the_timeout() {
         ..Options::default()
     });
     assert_eq!(rig.pass_to_deadline(), 3 * SECOND);
+    let heartbeat = Heartbeat::Every(Duration::ZERO);
+    let mut rig = Rig::online(Options {
+        heartbeat,
+        ..Options::default()
+    });
+    assert!(rig.pass_to_deadline() > Duration::ZERO, "not without a pause");
     let heartbeat = Heartbeat::Off;
     let rig = Rig::online(Options {
         heartbeat,
