@@ -144,6 +144,12 @@
 //!   connection and what was under way.
 //! - It forgets by counting answers, not by a clock: who beats seldom doubts seldom.
 //!
+//! # A client whose name is taken
+//! `user-taken` may be said because of the client's own old connection, which the server has not
+//! missed yet: it is tried again, as after any loss. The server misses it within its idle timeout;
+//! where it is still said after twice that, counted from the last loss or the beginning, somebody
+//! else has the name, and the client gives up as after `replaced`.
+//!
 //! # The pool
 //! - First come, first served, without exception: what comes back goes to who waits longest, from
 //!   hand to hand. A newcomer never gets it first, though that would save a change of threads.
@@ -166,6 +172,12 @@
 //!   `Exhausted::Refuse` does not wait for that either.
 //! - Where there are already `extra_max` short-lived ones, a caller waits. One that comes back is
 //!   passed on while somebody waits, and closed otherwise; it never joins the pool.
+//! - What is being closed counts until it is: a close that takes its time holds a place. Who finds
+//!   an idle one too old, or is handed a broken one, closes it and has its place.
+//! - A login that the server refuses for good (a wrong password of Redis, `bad-credentials`, also
+//!   `user-taken`: all of a pool share the name) is no outage. Nothing is opened by itself any
+//!   more; who asks is told the cause at once, and tries again after a rest that doubles, from
+//!   `retry_max` to 64 times that.
 //! - The clock is that of the machine since its start, sleep included: after a suspension
 //!   everything is checked.
 //! - The client for Redis is our own: RESP2 without pipelines is smaller than what a library for
