@@ -191,7 +191,10 @@ fn without_a_named_interval_it_beats_at_a_third_of_the_timeout() {
         heartbeat,
         ..Options::default()
     });
-    assert!(rig.pass_to_deadline() > Duration::ZERO, "not without a pause");
+    assert!(
+        rig.pass_to_deadline() > Duration::ZERO,
+        "not without a pause"
+    );
     let heartbeat = Heartbeat::Off;
     let rig = Rig::online(Options {
         heartbeat,

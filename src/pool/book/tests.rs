@@ -4,11 +4,13 @@
 //! whether it is dead; of each caller when it came. What is checked after each step is what the
 //! pool promises.
 
+mod acts;
 mod world;
 
 use proptest::prelude::*;
 
-use self::world::{Act, At, Keeper, World, act, options};
+use self::acts::{Act, act, options};
+use self::world::{At, Keeper, World};
 use super::*;
 
 proptest! {
