@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use pulsegate::pool::{Exhausted, Options, Pool, PoolError, Pooled, SetupError};
+use pulsegate::pool::{Exhausted, Lent, Options, Pool, PoolError, Pooled, SetupError};
 
 use self::plain::Plain;
 use crate::client::eventually;
@@ -55,6 +55,8 @@ impl Pooled for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        // Others go on while it is being closed.
+        (0..20).for_each(|_| std::thread::yield_now());
         self.house.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -87,13 +89,18 @@ fn rest(span: Duration) {
     }
 }
 
-/// Runs `threads` that take turns, and demands that all come to their end.
-fn rounds(pool: &Pool<Counted>, threads: u32, each: u32) {
+/// Runs `threads` that take turns and end them in some way, and demands that all come to their end.
+fn rounds(
+    pool: &Pool<Counted>,
+    threads: u32,
+    each: u32,
+    end: impl Fn(Lent<'_, Counted>, u32) + Sync,
+) {
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                for _ in 0..each {
-                    drop(pool.checkout().unwrap());
+                for turn in 0..each {
+                    end(pool.checkout().unwrap(), turn);
                 }
             });
         }
@@ -103,7 +110,7 @@ fn rounds(pool: &Pool<Counted>, threads: u32, each: u32) {
 #[test]
 fn sixteen_threads_on_four_connections_lose_no_wake_up() {
     let (pool, house) = pool(QUIET);
-    rounds(&pool, 16, 5_000);
+    rounds(&pool, 16, 5_000, |lent, _| drop(lent));
     let stats = pool.stats();
     assert_eq!((stats.timed_out, stats.waiting), (0, 0));
     assert!(house.most.load(Ordering::Relaxed) <= 4);
@@ -121,7 +128,11 @@ fn short_lived_ones_come_on_top_and_go_on_their_return() {
         ..QUIET
     };
     let (pool, house) = pool(options);
-    rounds(&pool, 16, 2_000);
+    rounds(&pool, 16, 500, |lent, turn| {
+        if turn % 7 == 0 {
+            lent.discard();
+        }
+    });
     assert!(house.most.load(Ordering::Relaxed) <= 6);
     assert!(house.open.load(Ordering::Relaxed) <= 4);
     assert_eq!(pool.stats().extra, 0);
