@@ -78,7 +78,7 @@ pub enum RedisError {
         /// Where.
         addr: String,
         /// What went wrong.
-        error: Box<RedisError>,
+        error: Box<Self>,
     },
     /// The connection has failed.
     #[error(transparent)]
