@@ -10,7 +10,7 @@ use super::ask::Ask;
 use super::desk::Facts;
 use super::page::{Page, Table, push, rows_of};
 use crate::gate::Gate;
-use crate::gate::conn::{Conn, NONE};
+use crate::gate::conn::NONE;
 use crate::id::ConnId;
 use crate::time::Tick;
 
@@ -62,6 +62,7 @@ pub(crate) struct Row<'a> {
     bytes_out: u64,
     frames_in: u64,
     frames_out: u64,
+    /// Received, lately.
     frames_per_second: f64,
     /// Of the last whole interval; null where no listener's limit has them counted.
     frames_per_interval: Option<u32>,
@@ -128,7 +129,7 @@ impl Table for Connections {
             Sort::BytesOut => conn.bytes_out,
             Sort::FramesIn => conn.frames_in,
             Sort::FramesOut => conn.frames_out,
-            Sort::Rate => rate(gate, conn),
+            Sort::Rate => gate.frame_rate(slot),
             Sort::Outbox => conn.waiting() as u64,
         };
         Some((u64::MAX - first, id))
@@ -172,19 +173,10 @@ pub(crate) fn row<'a>(gate: &'a Gate, facts: &Facts, slot: u32) -> Row<'a> {
         bytes_out: conn.bytes_out,
         frames_in: conn.frames_in,
         frames_out: conn.frames_out,
-        frames_per_second: thousandths(rate(gate, conn)),
+        frames_per_second: thousandths(gate.frame_rate(slot)),
         frames_per_interval: gate.frames_per_interval(slot),
         outbox: conn.waiting(),
     }
-}
-
-fn age(gate: &Gate, conn: &Conn) -> u64 {
-    u64::from(gate.clock.seconds().saturating_sub(conn.opened_seconds))
-}
-
-/// Frames received a thousand seconds, over all its life.
-fn rate(gate: &Gate, conn: &Conn) -> u64 {
-    conn.frames_in.saturating_mul(1_000) / age(gate, conn).max(1)
 }
 
 #[expect(

@@ -54,6 +54,7 @@ impl Gate {
         self.check_letters();
         self.check_deaths();
         self.check_sources();
+        self.check_rates();
         self.check_crowds();
     }
 

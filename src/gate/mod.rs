@@ -41,6 +41,7 @@ mod pace;
 mod pieces;
 mod push;
 mod queue;
+mod rates;
 mod receipts;
 pub(crate) mod requests;
 mod rests;
@@ -71,6 +72,7 @@ use self::meter::Meter;
 use self::offline::Offline;
 use self::outbox::Outbox;
 use self::queue::Queues;
+use self::rates::Rates;
 use self::receipts::Receipts;
 use self::rules::{Crowd, Rules, Wires};
 use self::sources::Sources;
@@ -155,6 +157,7 @@ pub struct Gate {
     sources: Option<Box<Sources>>,
     /// By slot; empty where no listener has a limit for one connection.
     meters: Vec<Meter>,
+    rates: Rates,
     /// Connections that may be held at once, those that are refused included.
     slots: u32,
     next_id: u64,
@@ -214,6 +217,7 @@ impl Gate {
             ledger: Ledger::default(),
             sources: None,
             meters: Vec::new(),
+            rates: Rates::default(),
             slots: limits.connections + limits.refusals,
             next_id: first_id(birth.wall),
             clock,
@@ -412,8 +416,13 @@ impl Gate {
         let mut ceiling = Ceiling::of(&self.limits);
         // Other lists are there before those in force are dropped.
         ceiling.fixed += 2 * self.bans.list_bytes() as u64;
-        ceiling.connections += (self.meters.capacity() * size_of::<Meter>()) as u64;
+        ceiling.connections += self.counting();
         ceiling
+    }
+
+    /// Memory of what is counted beside the connections, by slot.
+    fn counting(&self) -> u64 {
+        (self.meters.capacity() * size_of::<Meter>() + self.rates.bytes()) as u64
     }
 
     /// How much of that is in use, `admin` bytes of it by the admin interface: budgets as they are
@@ -421,7 +430,6 @@ impl Gate {
     pub(crate) fn memory(&self, admin: usize) -> Ceiling {
         let [input, output, offline] = self.bytes_held().map(|bytes| bytes as u64);
         let connections = u64::from(self.sockets());
-        let meters = (self.meters.capacity() * size_of::<Meter>()) as u64;
         let tables = Tables {
             spare_outboxes: self.outboxes.len() as u64,
             deaths: self.deaths().len() as u64,
@@ -436,7 +444,7 @@ impl Gate {
         };
         Ceiling {
             fixed: Ceiling::fixed(&tables) + self.bans.list_bytes() as u64,
-            connections: Ceiling::connections(connections, self.topics.joined()) + meters,
+            connections: Ceiling::connections(connections, self.topics.joined()) + self.counting(),
             input,
             output,
             offline,

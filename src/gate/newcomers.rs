@@ -14,6 +14,7 @@ impl Gate {
     pub(crate) fn open(&mut self, index: u32, listener: ListenerId, peer: SocketAddr) -> ConnId {
         let is_full = self.conns.open_count() >= self.limits.connections;
         let id = self.conns.open(index, peer);
+        self.rates.forget(index);
         let (real, live, seconds) = (self.clock.real(), self.clock.live(), self.clock.seconds());
         let conn = self.conns.at_mut(index);
         conn.listener = listener;

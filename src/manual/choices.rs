@@ -110,7 +110,8 @@
 //!   `last_in`, `last_out`, `bytes_in`, `bytes_out`, `frames_in`, `frames_out`,
 //!   `frames_per_second`, `outbox`; the largest, or longest ago, first) and then by id. `next` is
 //!   what the next page takes as `after`. Points in time are milliseconds since 1970. Frames per
-//!   second are those of its whole life.
+//!   second are those received in the last two to six seconds, or since the loop had something to
+//!   do before that; of a younger connection, in its whole life.
 //! - A push to a user who can not get it is answered with `dropped`. Where a push to a topic or to
 //!   everyone finds no room, 503; inside an array an error stands in its place.
 //! - A message to one user has a `state`, others have counts per user. `attempts` counts copies.

@@ -34,8 +34,9 @@
 //! Buffers exist while bytes wait and are given back: half frames to the allocator, outboxes to a
 //! pool of [`Limits::spare_outboxes`](crate::Limits::spare_outboxes).
 //!
-//! # What limits take
-//! Nothing where none is set. Else, reserved at once and touched as it is used: 16 bytes a
+//! # What rates and limits take
+//! Eight bytes a connection for its rate, where there is an admin interface that shows it. For
+//! limits nothing where none is set. Else, reserved at once and touched as it is used: 16 bytes a
 //! connection on a listener with a rate; 32 bytes an address that is counted, and up to 12 of its
 //! index; the same for a name that somebody tries to log in with. Black and white lists of a
 //! million single addresses take 9 MB of IPv4 and 33 MB of IPv6, of users 9 MB.

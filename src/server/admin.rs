@@ -75,6 +75,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         };
         let limits = self.gate.limits.admin.clone();
         self.close_office();
+        self.gate.count_rates();
         self.office = Some(Box::new(Office {
             door,
             may_accept: true,
@@ -135,6 +136,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 
     /// Does its share of the turn.
     pub(super) fn administer(&mut self) {
+        if self.office.is_some() {
+            self.gate.go_round();
+        }
         if !self.admin_has_work() {
             return;
         }

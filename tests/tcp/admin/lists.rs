@@ -114,6 +114,26 @@ fn sorted_connections_begin_with_the_largest() {
 }
 
 #[test]
+fn frames_per_second_are_those_of_the_last_seconds() {
+    let daemon = daemon("", "");
+    let mut http = daemon.http();
+    let mut alice = daemon.user("alice");
+    for _ in 0..500 {
+        alice.asks("ping", "pong");
+    }
+    let target = "/v1/connections?sort=frames_per_second&limit=1";
+    let mut rate = || {
+        let row = http.json(target)["connections"][0].clone();
+        row["frames_per_second"].as_f64().unwrap()
+    };
+    let busy = rate();
+    assert!(busy > 10.0, "{busy}");
+    eventually("who is silent has a rate of 0", || {
+        (rate() == 0.0).then_some(())
+    });
+}
+
+#[test]
 fn what_is_asked_for_wrongly_is_told() {
     let daemon = daemon("", "");
     let mut http = daemon.http();
