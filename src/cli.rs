@@ -422,11 +422,11 @@ fn check(matches: &ArgMatches, check_matches: &ArgMatches) -> Result<(), Failure
     // What serve would say of the token, and of the lists that it would read itself.
     let token = daemon::admin_token(&config.admin);
     let (_, of_token) = token.map_err(|error| Failure::File(at_token(path, &config, &error)))?;
-    let entries = judge_lists(&config.lists).map_err(Failure::Lists)?;
+    let imprint = judge_lists(&config.lists).map_err(Failure::Lists)?;
     for warning in config.warnings().iter().chain(&of_token) {
         let _ = writeln!(io::stderr(), "pulsegate: warning: {warning}");
     }
-    let good = summary(&config, entries);
+    let good = summary(&config, imprint.entries);
     print(&format!("{}: good; {good}\n", path.display()))
 }
 

@@ -2,7 +2,7 @@
 
 use super::reload::read;
 use crate::config::ListFiles;
-use crate::lists::{Colour, Draft, Lists};
+use crate::lists::{Colour, Draft, Imprint, Lists};
 
 /// Everything that the files say; nothing where there are none.
 ///
@@ -14,13 +14,13 @@ pub(super) fn load(files: &ListFiles, key: (u64, u64)) -> Result<Option<Box<List
     Ok(is_used.then(|| Box::new(draft.finish())))
 }
 
-/// Judges the files: how many entries they have.
+/// Judges the files: what they hold.
 ///
 /// # Errors
 /// The same.
-pub(crate) fn judge(files: &ListFiles) -> Result<usize, Vec<String>> {
+pub(crate) fn judge(files: &ListFiles) -> Result<Imprint, Vec<String>> {
     // Nobody is looked up in what is read: no key has to be kept from anybody.
-    Ok(draft(files, (0, 0))?.entries())
+    Ok(draft(files, (0, 0))?.imprint())
 }
 
 fn draft(files: &ListFiles, key: (u64, u64)) -> Result<Draft, Vec<String>> {

@@ -109,6 +109,9 @@ pub fn run(
     server
         .gate_mut()
         .set_lists(lists.map_err(DaemonError::Lists)?);
+    if server.gate().listed() > 0 {
+        info!("lists are in force, entries={}", server.gate().listed());
+    }
     let mut places = Vec::new();
     for settings in config.listeners {
         places.push(listen(&mut server, settings)?);

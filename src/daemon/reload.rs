@@ -13,7 +13,7 @@ use super::door::Door;
 use super::lists;
 use crate::config::{Change, Config, Override};
 use crate::gate::{Configure, Gate, Ticket};
-use crate::lists::Lists;
+use crate::lists::{Imprint, Lists};
 use crate::remote::Remote;
 use crate::server::Options;
 
@@ -92,7 +92,7 @@ type Job = (Ticket, Configure);
 type Loaded = (Config, Option<Box<Lists>>);
 
 /// A text that was judged: whose request it was, and what it came to.
-type Judged = (Ticket, Result<Config, Vec<String>>);
+type Judged = (Ticket, Result<(Config, Imprint), Vec<String>>);
 
 impl Desk {
     /// A desk for what is in force at start.
@@ -155,7 +155,10 @@ impl Desk {
             return Err(vec![String::from("the server is shutting down")]);
         }
         let (new, lists) = new?;
-        let changes = self.compare(gate, &new);
+        let imprint = lists
+            .as_ref()
+            .map_or_else(Imprint::default, |lists| lists.imprint());
+        let changes = self.compare(gate, &new, imprint);
         self.config = self.config.merge(&new);
         for listener in &self.config.listeners {
             gate.retune(listener);
@@ -183,14 +186,18 @@ impl Desk {
     }
 
     /// What a reload would change, with the connections that come under tighter limits.
-    fn compare(&self, gate: &Gate, new: &Config) -> Vec<Change> {
+    fn compare(&self, gate: &Gate, new: &Config, lists: Imprint) -> Vec<Change> {
         let mut changes = Config::diff(&self.config, new);
+        changes.extend(listed(gate.list_imprint(), lists));
         for change in changes.iter_mut().filter(|change| change.is_tighter) {
             change.touches = match &change.listener {
                 Some(name) => gate.connections_at(name),
                 None if change.key == "limits.connections" => {
                     let limit = new.connections.unwrap_or(u32::MAX);
                     gate.connections().saturating_sub(limit)
+                }
+                None if change.key == "limits.connections_per_address" => {
+                    gate.beyond_at_addresses(new.limits.address_connections)
                 }
                 None => 0,
             };
@@ -235,6 +242,24 @@ pub(crate) fn options(config: &Config) -> Options {
     }
 }
 
+/// The entries of the lists where they change: the names of files may stay, and what is in them not.
+fn listed(old: Imprint, new: Imprint) -> Option<Change> {
+    let others = if new.entries == old.entries {
+        "others: "
+    } else {
+        ""
+    };
+    (old != new).then(|| Change {
+        key: String::from("lists.entries"),
+        old: old.entries.to_string(),
+        new: format!("{others}{}", new.entries),
+        needs_restart: false,
+        is_tighter: false,
+        touches: 0,
+        listener: None,
+    })
+}
+
 /// As few lines as the items fit in.
 fn lines(items: &[impl ToString]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -266,8 +291,8 @@ impl Source {
                     let path = self.path.as_deref();
                     let path = path.unwrap_or_else(|| Path::new("text"));
                     let config = self.judge(Some((path, &text))).and_then(|config| {
-                        lists::judge(&config.lists)?;
-                        Ok(config)
+                        let imprint = lists::judge(&config.lists)?;
+                        Ok((config, imprint))
                     });
                     checks.push((ticket, config));
                 }
@@ -295,7 +320,7 @@ impl Door {
     /// What was asked about is in hand.
     fn judged(&self, gate: &mut Gate, checks: Vec<Judged>) {
         for (ticket, judged) in checks {
-            let verdict = judged.map(|new| self.desk.compare(gate, &new));
+            let verdict = judged.map(|(new, lists)| self.desk.compare(gate, &new, lists));
             gate.configured(ticket, verdict);
         }
     }

@@ -20,7 +20,7 @@ use super::Gate;
 use super::conn::{Flags, NONE};
 use super::end::{End, EndDetail};
 use super::timers::TimerKind;
-use crate::lists::{Colour, Lists};
+use crate::lists::{Colour, Imprint, Lists};
 use crate::network::{MAPPED, Network, number};
 use crate::reason::{CloseReason, ErrorCode};
 use crate::time::{SPAN_MAX, Span};
@@ -221,10 +221,22 @@ impl Gate {
         old
     }
 
+    /// What the lists hold.
+    pub(crate) fn list_imprint(&self) -> Imprint {
+        let lists = self.bans.lists.as_ref();
+        lists.map_or_else(Imprint::default, |lists| lists.imprint())
+    }
+
+    /// Bans of the admin interface.
+    #[must_use]
+    pub fn banned(&self) -> usize {
+        self.bans.len()
+    }
+
     /// Entries of the lists.
     #[must_use]
     pub fn listed(&self) -> usize {
-        self.bans.lists.as_ref().map_or(0, |lists| lists.entries())
+        self.list_imprint().entries
     }
 
     /// A key for the hashes of names in lists.

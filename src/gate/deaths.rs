@@ -27,7 +27,7 @@ pub struct Death {
     pub by: EndedBy,
     /// Which of the things that its reason stands for it was, where there are several.
     pub detail: Option<EndDetail>,
-    /// Whose it was.
+    /// Whose it was; the name that was tried where that one is banned.
     pub user: Option<SmolStr>,
     /// Where the peer was.
     pub peer: SocketAddr,
@@ -103,6 +103,16 @@ impl Gate {
             self.deaths.0.pop_front();
         }
         self.deaths.0.push_back(death);
+    }
+
+    /// The connection that was just ended was nobody's, but would have been that user's.
+    pub(crate) fn name_death(&mut self, index: u32, user: &str) {
+        let conn = self.conns.id(index);
+        if let Some(death) = self.deaths.0.back_mut()
+            && death.conn == conn
+        {
+            death.user.get_or_insert_with(|| user.into());
+        }
     }
 
     /// Full sweep: as many records as connections ended, up to the limit.

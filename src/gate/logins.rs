@@ -29,6 +29,7 @@ impl Gate {
         if self.is_banned_user(user) {
             let end = End::over(CloseReason::Banned, EndDetail::BannedUser);
             self.close_at(index, end);
+            self.name_death(index, user);
             return Answer::None;
         }
         let is_same = self.user(conn) == Some(user);

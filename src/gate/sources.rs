@@ -233,6 +233,18 @@ impl Gate {
         price.is_none_or(|price| sources.logins.take(price, now))
     }
 
+    /// Connections that are more than an address may have. Where addresses are not counted yet,
+    /// all connections: any may be one of them.
+    pub(crate) fn beyond_at_addresses(&self, limit: Option<u32>) -> u32 {
+        let Some(limit) = limit else { return 0 };
+        let table = self.sources.as_ref();
+        let Some(table) = table.and_then(|sources| sources.addresses.as_ref()) else {
+            return self.connections();
+        };
+        let beyond = table.entries.iter();
+        beyond.map(|one| one.conns.saturating_sub(limit)).sum()
+    }
+
     /// Addresses and names that are counted now.
     #[must_use]
     pub fn sources(&self) -> usize {

@@ -29,12 +29,22 @@ pub enum Colour {
     White,
 }
 
+/// How many entries lists have, and what tells them from others of as many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Imprint {
+    /// Entries that were given.
+    pub entries: usize,
+    /// A sum of hashes: the order of entries is no difference.
+    sum: u64,
+}
+
 /// Lists as they are read.
 #[derive(Debug, Default)]
 pub struct Draft {
     networks: Vec<(Network, Colour)>,
     users: Vec<(u64, Colour)>,
     everybody: Option<Colour>,
+    sum: u64,
     key: (u64, u64),
 }
 
@@ -47,7 +57,7 @@ pub struct Lists {
     users: Slots<u64>,
     everybody: Option<Colour>,
     key: (u64, u64),
-    entries: usize,
+    imprint: Imprint,
 }
 
 /// Addresses from `start` on, as far as a network goes and no other range begins.
@@ -80,6 +90,19 @@ impl Draft {
     #[must_use]
     pub fn entries(&self) -> usize {
         self.networks.len() + self.users.len() + usize::from(self.everybody.is_some())
+    }
+
+    /// What it holds so far.
+    #[must_use]
+    pub fn imprint(&self) -> Imprint {
+        let (entries, sum) = (self.entries(), self.sum);
+        Imprint { entries, sum }
+    }
+
+    /// Takes an entry into the imprint: a network, or a name.
+    fn note(&mut self, entry: &str, is_name: bool, colour: Colour) {
+        let added = hash((colour as u64, u64::from(is_name)), entry);
+        self.sum = self.sum.wrapping_add(added);
     }
 
     /// Adds a network.
@@ -116,15 +139,18 @@ impl Draft {
             (Some(text), None, _) => {
                 let network = text.parse::<Network>();
                 let network = network.map_err(|wrong| format!("{text:?} is {wrong}"))?;
+                self.note(text, false, colour);
                 self.add_network(network, colour);
             }
             (Some("user"), Some("*"), None) => {
                 // Black goes before white.
                 let held = self.everybody.unwrap_or(colour);
                 self.everybody = Some(held.min(colour));
+                self.note("*", true, colour);
             }
             (Some("user"), Some(name), None) => {
                 check_user(name).map_err(|wrong| format!("{name:?}: {wrong}"))?;
+                self.note(name, true, colour);
                 self.add_user(name, colour);
             }
             _ => return Err(format!("{line:?} is neither a network nor \"user NAME\"")),
@@ -138,7 +164,7 @@ impl Draft {
     /// Puts everything in order.
     #[must_use]
     pub fn finish(mut self) -> Lists {
-        let entries = self.entries();
+        let imprint = self.imprint();
         self.networks
             .sort_unstable_by_key(|(network, colour)| (network.first, network.bits, *colour));
         // Of the same network in both colours black is first.
@@ -153,7 +179,7 @@ impl Draft {
             users: Slots::new(self.users.iter().map(marked).collect()),
             everybody: self.everybody,
             key: self.key,
-            entries,
+            imprint,
         }
     }
 }
@@ -291,7 +317,13 @@ impl Lists {
     /// Entries that were given.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.entries
+        self.imprint.entries
+    }
+
+    /// What they hold.
+    #[must_use]
+    pub fn imprint(&self) -> Imprint {
+        self.imprint
     }
 
     /// Memory in use.

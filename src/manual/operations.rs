@@ -66,9 +66,11 @@
 //! - `[limits]` budgets, topics: at once; below what is in use they come down with the use, and
 //!   nobody is ended for it
 //! - `[limits]` by address and by rate, rates of a listener: at once; nobody who is here is ended
-//!   for being one of too many
+//!   for being one of too many. Told is how many there are above `connections_per_address`; where
+//!   addresses were not counted before, all
 //! - the files of `[lists]` are read again with every reload, and hold at once for everybody who
-//!   is here; `trusted_proxies`: for newcomers
+//!   is here; where they hold other entries than before, the change is called `lists.entries`.
+//!   `trusted_proxies`: for newcomers
 //! - `[limits] connections`: at once up to what was reserved at start; fewer than there are: no
 //!   newcomers until so many have left
 //! - deadlines, sizes, `login`, `allow`, `slow_consumer` of a listener: at once, for the
@@ -154,11 +156,13 @@
 //!   differ
 //! - `NOTIFY_SOCKET …`: the service manager is not there; it runs without
 //! - `variable PULSEGATE_… means nothing`: a misspelt variable
-//! - `lists are in force, entries=N`: black and white lists were read, and hold
+//! - `lists are in force, entries=N`: black and white lists were read, at start or again, and hold
 //! - `shutting down connections=N`: the way out has begun
 //! - `done`: the last line
 //!
 //! # Why connections end
+//! `why USER` also finds whoever tried to log in under a banned name.
+//!
 //! The same word on the wire, in the counters and in the log. Records (`/v1/closes`, `why`, the
 //! page) also have `by`, who asked for it: `client`, `operator` (a command, a ban, a signal),
 //! `application`, `same user` or `gate`; and `detail` where a word stands for several things: the

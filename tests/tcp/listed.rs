@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::admin::daemon;
@@ -98,6 +98,62 @@ fn a_check_judges_the_lists_as_a_reload_would() {
     // It was a check only: what was read at start is in force.
     from(&daemon, [127, 1, 0, 1]).closes("banned");
     from(&daemon, [127, 2, 0, 1]).fence();
+}
+
+#[test]
+fn other_entries_are_told_although_the_files_have_the_same_names() {
+    let folder = files("127.1.0.0/16\nuser mallory\n", "");
+    let daemon = daemon(&top(folder.path()), "");
+    let mut http = daemon.http();
+    let write = |text: &str| std::fs::write(folder.path().join("black"), text).unwrap();
+    let config = format!("{}[admin]\nbind = \"127.0.0.1:0\"\n", top(folder.path()));
+    let entries = |told: Value| {
+        let changes = told["changes"].as_array().unwrap().iter();
+        let mut found = changes.filter(|change| change["key"] == "lists.entries");
+        let change = found
+            .next()
+            .map(|change| (change["old"].clone(), change["new"].clone()));
+        assert!(found.next().is_none(), "{told}");
+        change
+    };
+    let two = |old: &str, new: &str| Some((json!(old), json!(new)));
+    assert_eq!(http.json("/v1/stats")["list_entries"], 2);
+    assert_eq!(entries(http.post("/v1/check", &config).json()), None);
+    // In another order, and with remarks, it says the same.
+    write("user mallory # again\n127.1.0.0/16\n");
+    assert_eq!(entries(http.post("/v1/reload", "").json()), None);
+    write("user mallory\n127.2.0.0/16\n");
+    let others = two("2", "others: 2");
+    assert_eq!(entries(http.post("/v1/check", &config).json()), others);
+    assert_eq!(entries(http.post("/v1/reload", "").json()), others);
+    assert_eq!(entries(http.post("/v1/reload", "").json()), None);
+    write("user mallory\n");
+    assert_eq!(entries(http.post("/v1/reload", "").json()), two("2", "1"));
+    let metrics = http.get("/metrics").text();
+    assert!(
+        metrics.contains("\npulsegate_list_entries 1\n"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("\npulsegate_bans 0\n"), "{metrics}");
+}
+
+#[test]
+fn whoever_asks_why_a_banned_user_is_not_let_in_is_told() {
+    let folder = files("user mallory\n", "");
+    let daemon = daemon(&top(folder.path()), "");
+    let mut http = daemon.http();
+    let mut alice = daemon.user("alice");
+    let mut mallory = daemon.line();
+    mallory.say("login mallory");
+    mallory.closes("banned");
+    let closes = http.json("/v1/closes?user=mallory")["closes"].clone();
+    let told = (&closes[0]["reason"], &closes[0]["detail"]);
+    assert_eq!(told, (&json!("banned"), &json!("user")), "{closes}");
+    // Who was somebody else until then is told of under that name.
+    alice.say("login mallory");
+    alice.closes("banned");
+    let closes = http.json("/v1/closes?limit=1")["closes"].clone();
+    assert_eq!(closes[0]["user"], "alice", "{closes}");
 }
 
 #[test]

@@ -97,6 +97,36 @@ fn a_rate_is_shown_and_who_does_not_keep_to_it_is_closed() {
 }
 
 #[test]
+fn a_reload_tells_how_many_an_address_has_too_many() {
+    let limited = |limit: &str| {
+        format!(
+            "[admin]\nbind = \"127.0.0.1:0\"\n[limits]\nconnections_per_address = {limit}\n\
+             [[listener]]\nname = \"line\"\nbind = \"127.0.0.1:0\"\n"
+        )
+    };
+    let daemon = Daemon::start(&limited("9"));
+    let mut http = daemon.http();
+    let from = |host| Client::from(Ipv4Addr::new(127, 0, 1, host), daemon.addr("line"));
+    let mut clients: Vec<Client> = [1, 1, 1, 2, 2, 3].map(from).into();
+    for client in &mut clients {
+        client.fence();
+    }
+    for (limit, touches) in [("2", 1), ("1", 3), ("5", 0), ("12", 0)] {
+        let told = http.post("/v1/check", &limited(limit)).json();
+        assert_eq!(told["changes"][0]["touches"], touches, "{limit}: {told}");
+    }
+    // Nobody is ended for being one of too many.
+    daemon.rewrite(&limited("1"));
+    assert_eq!(
+        http.post("/v1/reload", "").json()["changes"][0]["touches"],
+        3
+    );
+    for client in &mut clients {
+        client.fence();
+    }
+}
+
+#[test]
 fn rates_come_with_a_reload_and_go_with_one() {
     let config = |limits: &str| {
         format!(
