@@ -10,8 +10,8 @@ const PAGE: &str = include_str!("page.html");
 /// The page's own script and style and no others, known by their hashes; nothing from elsewhere,
 /// nothing sent elsewhere, and no frame of somebody else's around it.
 const POLICY: &str = "default-src 'none'; \
-    script-src 'sha256-5WHkKKwgcLow1j+NEixwzMB2fao6QVi9Pe/kNInKToE='; \
-    style-src 'sha256-HbWEQGch4jrg49ZAHTbtD65yJgOZxT25TMm2ko77k3c='; \
+    script-src 'sha256-nqLtWkmCuDry7RaU6Z89vCFwLzqIeugDSAs/0xHOMn0='; \
+    style-src 'sha256-3CuXzju2FjJCFh/XlSnnBOj4e0OUEgwTbZWXihCk/xc='; \
     img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 

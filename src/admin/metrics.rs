@@ -88,6 +88,10 @@ fn connections(gate: &Gate, page: &mut Exposition) {
     page.counter("connections_throttled_total", text, stats.throttled);
     let text = "Addresses, and names of users, that are counted for their limits.";
     page.gauge("sources", text, gate.sources() as u64);
+    let text = "Bans of the admin interface.";
+    page.gauge("bans", text, gate.banned() as u64);
+    let text = "Entries of black and white lists.";
+    page.gauge("list_entries", text, gate.listed() as u64);
     accepting(gate, page);
     let readers = u64::from(gate.slow_readers());
     let text = "Connections whose output is above the soft limit.";

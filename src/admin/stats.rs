@@ -22,6 +22,11 @@ struct Told<'a> {
     listeners: Vec<Listener<'a>>,
     users: Users,
     topics: Gauge,
+    /// Bans of this interface, entries of black and white lists, addresses and names counted for
+    /// their limits.
+    bans: usize,
+    list_entries: usize,
+    sources: usize,
     counters: BTreeMap<&'static str, u64>,
     /// How long listeners took nobody, by what for.
     accept_paused_ms: BTreeMap<&'static str, u64>,
@@ -108,6 +113,9 @@ pub(crate) fn stats(gate: &Gate, facts: &Facts) -> Answer {
             absent: gate.absent_users(),
         },
         topics: gauge(gate.topics(), gate.limits.topics as usize),
+        bans: gate.banned(),
+        list_entries: gate.listed(),
+        sources: gate.sources(),
         counters: counters(gate),
         accept_paused_ms: RestCause::ALL
             .iter()

@@ -117,6 +117,16 @@ pub(super) fn status_lines(stats: &Value) -> Vec<(&'static str, String)> {
             format!("{open} open, {closing} closing, {most} at most"),
         ),
         ("ever", format!("{accepted} accepted, {refused} refused")),
+        ("turned away", turned_away(counters)),
+        ("held back", held_back(counters)),
+        (
+            "kept out",
+            format!(
+                "{} in lists, {} in bans",
+                count_of(number(stats, "list_entries")),
+                count_of(number(stats, "bans"))
+            ),
+        ),
         ("users", format!("{online} online, {absent} absent")),
         (
             "topics",
@@ -128,7 +138,7 @@ pub(super) fn status_lines(stats: &Value) -> Vec<(&'static str, String)> {
         ),
         ("in", format!("{frames_in} frames, {bytes_in}")),
         ("out", format!("{frames_out} frames, {bytes_out}")),
-        ("closed", reasons(&stats["closed"])),
+        ("closed", reasons_of(&stats["closed"], "none")),
         (
             "loop",
             format!("{p50} a turn at p50, {p99} at p99, {longest} at most, lag {lag}"),
@@ -141,9 +151,34 @@ pub(super) fn status_lines(stats: &Value) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// `1 entry`, `2 entries`.
+fn count_of(entries: u64) -> String {
+    let noun = if entries == 1 { "entry" } else { "entries" };
+    format!("{entries} {noun}")
+}
+
+/// Newcomers that were not let in, by what the metric calls the reason.
+fn turned_away(counters: &Value) -> String {
+    let reasons = [
+        ("full", "refused"),
+        ("address", "crowded"),
+        ("rate", "hurried"),
+        ("stranger", "strangers"),
+        ("fault", "accept_faults"),
+    ];
+    let counts = reasons.map(|(reason, key)| (reason.to_owned(), counters[key].clone()));
+    reasons_of(&Value::Object(counts.into_iter().collect()), "nobody")
+}
+
+fn held_back(counters: &Value) -> String {
+    let logins = count(number(counters, "logins_refused"), "login");
+    let throttled = count(number(counters, "throttled"), "interval");
+    format!("{logins} refused for a rate, {throttled} of connections over theirs")
+}
+
 /// Reasons that there were, the most frequent first.
-fn reasons(closed: &Value) -> String {
-    let reasons = closed.as_object().into_iter().flatten();
+fn reasons_of(counts: &Value, none: &str) -> String {
+    let reasons = counts.as_object().into_iter().flatten();
     let mut found: Vec<(u64, &str)> = reasons
         .filter_map(|(reason, count)| Some((count.as_u64()?, &reason[..])))
         .filter(|(count, _)| *count > 0)
@@ -154,7 +189,7 @@ fn reasons(closed: &Value) -> String {
         .map(|(count, reason)| format!("{} {count}", shown(reason)));
     let told: Vec<String> = told.collect();
     if told.is_empty() {
-        return String::from("none");
+        return none.to_owned();
     }
     told.join(", ")
 }

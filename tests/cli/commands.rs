@@ -95,6 +95,28 @@ fn status_tells_who_is_there_and_what_it_costs() {
 }
 
 #[test]
+fn status_tells_whom_limits_turned_away() {
+    let limits = "[limits]\nconnections_per_address = 1\nlogin_rate_per_user = \"1/1h\"\n";
+    let daemon = daemon(&format!("{limits}{LINE}"));
+    let nobody = told(&daemon, &["status"]);
+    assert!(nobody.contains("turned away nobody\n"), "{nobody}");
+    let _alice = login(&daemon, "alice");
+    assert_eq!(
+        Client::connect(daemon.addr()).text(),
+        "close overloaded 1000\n"
+    );
+    told(&daemon, &["ban", "--user", "mallory"]);
+    let text = told(&daemon, &["status"]);
+    for line in [
+        "turned away address 1\n",
+        "held back   0 logins refused for a rate, 0 intervals of connections over theirs\n",
+        "kept out    0 entries in lists, 1 entry in bans\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+}
+
+#[test]
 fn users_are_listed_in_pages_and_one_with_the_connections() {
     let daemon = daemon(LINE);
     assert_eq!(

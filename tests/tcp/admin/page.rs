@@ -81,6 +81,10 @@ fn a_browser_shows_who_is_connected() {
     assert!(dom.contains("<dt>whole process, measured</dt>"), "{dom}");
     assert!(dom.contains("<title>3 – pulsegate</title>"), "{dom}");
     assert!(dom.contains("<dt>quit</dt>"), "{dom}");
+    assert!(
+        dom.contains("<div id=\"turned\"><p class=\"none\">Nobody.</p>"),
+        "{dom}"
+    );
     assert!(dom.contains("<path class=\"one\" d=\"M"), "no line: {dom}");
     // Names are text, whatever they look like.
     assert!(dom.contains("&lt;b&gt;bold&lt;img&gt;</td>"), "{dom}");
@@ -120,9 +124,47 @@ fn a_browser_shows_that_it_drains() {
     );
 }
 
-/// What a browser makes of the page after three seconds of its own time, which stands still while
-/// it waits for an answer; nothing where there is none to ask.
+/// Measures what it holds: whatever is wider than its frame, and may not be moved to the side.
+const MEASURE: &str = "<script>addEventListener('load', () => {
+  const page = document.querySelector('iframe').contentDocument;
+  const wide = [...page.querySelectorAll('body *')].filter((node) =>
+    node.getBoundingClientRect().right > WIDTH && !node.closest('.scroll'));
+  const told = wide.map((node) => `${node.tagName} ${node.textContent.slice(0, 40)}`);
+  document.body.textContent = `measured ${page.querySelectorAll('.bars').length}: ${told}`;
+});</script>";
+
+#[test]
+fn a_phone_shows_all_of_it() {
+    let daemon = daemon("", "");
+    let _client = daemon.user("alice");
+    daemon.line().asks("quit", "close quit");
+    let Some(dom) = browse(&daemon) else { return };
+    // As it was shown, without its script, in a frame of a phone's width.
+    let (head, rest) = dom.split_once("<script>").unwrap();
+    let (_, tail) = rest.split_once("</script>").unwrap();
+    let shown = format!("{head}{tail}")
+        .replace('&', "&amp;")
+        .replace('"', "&quot;");
+    let folder = tempfile::tempdir().unwrap();
+    for width in ["390", "360"] {
+        let frame = format!("<iframe srcdoc=\"{shown}\" width={width} height=4000></iframe>");
+        let measure = MEASURE.replace("WIDTH", width);
+        let file = folder.path().join(format!("{width}.html"));
+        let text = format!("<!doctype html><meta charset=utf-8><body>{frame}{measure}");
+        std::fs::write(&file, text).unwrap();
+        let told = look(&format!("file://{}", file.display())).unwrap();
+        assert!(told.contains("measured 2: <"), "{width}: {told}");
+    }
+}
+
+/// What a browser makes of the page; nothing where there is none to ask.
 fn browse(daemon: &Daemon) -> Option<String> {
+    look(&format!("http://{}/", daemon.addr("admin")))
+}
+
+/// The same of any page, after three seconds of the browser's own time, which stands still while it
+/// waits for an answer.
+fn look(url: &str) -> Option<String> {
     let profile = tempfile::tempdir().unwrap();
     let child = Command::new("chromium")
         .args([
@@ -137,7 +179,7 @@ fn browse(daemon: &Daemon) -> Option<String> {
             "--dump-dom",
         ])
         .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("http://{}/", daemon.addr("admin")))
+        .arg(url)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
