@@ -33,6 +33,8 @@ pub(crate) struct Desk {
     pub(crate) told_ends: Vec<(u64, String)>,
     /// The goodbyes of a drain shall take so many milliseconds.
     pub(crate) wants_drain: Option<u64>,
+    /// The shutdown has begun.
+    pub(crate) is_draining: bool,
     /// A user who is there in the end, and acknowledges.
     pub(crate) is_here: Option<String>,
     /// Nobody asks for anything any more.

@@ -322,7 +322,9 @@ impl Run {
 
     /// What operators have ordered excuses what follows, and what they have changed holds.
     fn note_orders(&mut self, events: &[Event]) {
+        let is_draining = self.server.gate().is_draining();
         let house = &mut self.server.net_mut().crowd.house;
+        house.desk.is_draining = is_draining;
         self.judge.orders.take(&mut house.desk.orders);
         for event in events {
             if let Event::Retuned(settings) = event {

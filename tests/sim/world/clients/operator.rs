@@ -39,6 +39,8 @@ pub(crate) struct Operator {
     input: Vec<u8>,
     asked: Option<Asked>,
     asked_at: Nanos,
+    /// The shutdown had begun when it asked.
+    asked_late: bool,
     alarm: u32,
     /// It reads nothing until then.
     stalls_until: Nanos,
@@ -91,6 +93,7 @@ impl Operator {
             input: Vec::new(),
             asked: None,
             asked_at: 0,
+            asked_late: false,
             alarm: 0,
             stalls_until: 0,
             life: 0,
@@ -200,6 +203,7 @@ impl Operator {
     }
 
     fn ask(&mut self, kernel: &mut Kernel, house: &mut House) {
+        self.asked_late = house.desk.is_draining;
         if matches!(self.habit, Habit::Reader(_)) {
             return self.say(Asked::Events, "GET", "/v1/events", "", kernel);
         }
@@ -318,8 +322,12 @@ impl Operator {
         let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         let known: &[u16] = match asked {
             Asked::State(_) => &[200, 404],
-            Asked::Reload => &[200, 400, 409, 503],
-            Asked::Drain => &[200, 409],
+            // During the shutdown both come too late, and never before.
+            Asked::Reload | Asked::Drain if self.asked_late => &[409],
+            Asked::Reload if house.desk.is_draining => &[200, 400, 409, 503],
+            Asked::Reload => &[200, 400, 503],
+            Asked::Drain if house.desk.is_draining => &[200, 409],
+            Asked::Drain => &[200],
             Asked::Page => &[200, 429],
             Asked::Push { .. } | Asked::Ban => &[200, 503],
             _ => &[200],
