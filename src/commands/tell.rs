@@ -67,6 +67,8 @@ pub(super) fn status(session: &Session<'_>) -> Result<(), Problem> {
 fn status_text(stats: &Value, place: &str) -> String {
     let state = if stats["draining"] == true {
         "draining"
+    } else if stats["loop"]["lags"] == true {
+        "lagging, newcomers wait"
     } else {
         "serving"
     };
@@ -119,6 +121,7 @@ pub(super) fn status_lines(stats: &Value) -> Vec<(&'static str, String)> {
         ("ever", format!("{accepted} accepted, {refused} refused")),
         ("turned away", turned_away(counters)),
         ("held back", held_back(counters)),
+        ("rested", rested(&stats["accept_paused_ms"])),
         (
             "kept out",
             format!(
@@ -168,6 +171,19 @@ fn turned_away(counters: &Value) -> String {
     ];
     let counts = reasons.map(|(reason, key)| (reason.to_owned(), counters[key].clone()));
     reasons_of(&Value::Object(counts.into_iter().collect()), "nobody")
+}
+
+/// How long accepting rested, by what for.
+fn rested(paused: &Value) -> String {
+    let causes = paused.as_object().into_iter().flatten();
+    let found = causes.filter_map(|(cause, ms)| Some((cause, ms.as_u64().filter(|ms| *ms > 0)?)));
+    let told: Vec<String> = found
+        .map(|(cause, ms)| format!("{} for {}", span(ms), shown(cause)))
+        .collect();
+    if told.is_empty() {
+        return String::from("never");
+    }
+    told.join(", ")
 }
 
 fn held_back(counters: &Value) -> String {
@@ -322,4 +338,26 @@ fn closes(told: &Value, user: &str, now: u64) -> String {
         ]);
     }
     table.text() + "\nLAST IN and LAST OUT: so long before the end.\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_loop_that_lags_is_told_first_and_how_long_accepting_rested() {
+        let paused = json!({"lag": 1_520, "places": 0, "rate": 80, "resources": 0});
+        let stats = json!({
+            "version": "1", "uptime_s": 5, "loop": {"lags": true}, "accept_paused_ms": paused,
+        });
+        let text = status_text(&stats, "here");
+        let first = "pulsegate 1 at here: lagging, newcomers wait, up 5s\n";
+        assert!(text.starts_with(first), "{text}");
+        assert!(
+            text.contains("rested      1.5s for lag, 80ms for rate\n"),
+            "{text}"
+        );
+    }
 }

@@ -101,15 +101,13 @@ fn status_tells_whom_limits_turned_away() {
     let nobody = told(&daemon, &["status"]);
     assert!(nobody.contains("turned away nobody\n"), "{nobody}");
     let _alice = login(&daemon, "alice");
-    assert_eq!(
-        Client::connect(daemon.addr()).text(),
-        "close overloaded 1000\n"
-    );
+    assert_eq!(daemon.client().text(), "close overloaded 1000\n");
     told(&daemon, &["ban", "--user", "mallory"]);
     let text = told(&daemon, &["status"]);
     for line in [
         "turned away address 1\n",
         "held back   0 logins refused for a rate, 0 intervals of connections over theirs\n",
+        "rested      never\n",
         "kept out    0 entries in lists, 1 entry in bans\n",
     ] {
         assert!(text.contains(line), "{line}{text}");
