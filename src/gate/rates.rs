@@ -172,7 +172,7 @@ mod tests {
 
     /// Turns in each of which a connection sends so many frames.
     fn send(gate: &mut Gate, index: u32, millis: std::ops::Range<u64>, step: u64, frames: u64) {
-        for at in millis.step_by(usize::try_from(step).unwrap()) {
+        for at in millis.step_by(usize::try_from(step).expect("a step is small")) {
             gate.conns.at_mut(index).frames_in += frames;
             turn(gate, at);
         }
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_round_goes_over_everybody_a_slice_a_turn() {
-        let many = 3 * u32::try_from(SLICE).unwrap() + 5;
+        let many = 3 * u32::try_from(SLICE).expect("a slice is small") + 5;
         let (mut gate, _) = gate(many);
         for at in 0..1_000 {
             for index in 0..many {
