@@ -86,12 +86,7 @@ fn connections(gate: &Gate, page: &mut Exposition) {
     page.counter("logins_refused_total", text, stats.logins_refused);
     let text = "Intervals in which a connection was not read for its rate.";
     page.counter("connections_throttled_total", text, stats.throttled);
-    let text = "Addresses, and names of users, that are counted for their limits.";
-    page.gauge("sources", text, gate.sources() as u64);
-    let text = "Bans of the admin interface.";
-    page.gauge("bans", text, gate.banned() as u64);
-    let text = "Entries of black and white lists.";
-    page.gauge("list_entries", text, gate.listed() as u64);
+    who_is_known(gate, page);
     accepting(gate, page);
     let readers = u64::from(gate.slow_readers());
     let text = "Connections whose output is above the soft limit.";
@@ -99,6 +94,15 @@ fn connections(gate: &Gate, page: &mut Exposition) {
     let text = "Connections ended because they did not read.";
     let slow = stats.closed(CloseReason::SlowConsumer) + stats.closed(CloseReason::WriteTimeout);
     page.counter("slow_consumers_total", text, slow);
+}
+
+fn who_is_known(gate: &Gate, page: &mut Exposition) {
+    let text = "Addresses, and names of users, that are counted for their limits.";
+    page.gauge("sources", text, gate.sources() as u64);
+    let text = "Bans of the admin interface.";
+    page.gauge("bans", text, gate.banned() as u64);
+    let text = "Entries of black and white lists.";
+    page.gauge("list_entries", text, gate.listed() as u64);
 }
 
 fn accepting(gate: &Gate, page: &mut Exposition) {

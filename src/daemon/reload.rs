@@ -242,7 +242,7 @@ pub(crate) fn options(config: &Config) -> Options {
     }
 }
 
-/// The entries of the lists where they change: the names of files may stay, and what is in them not.
+/// The entries of the lists where they change: the names of files may stay as they are.
 fn listed(old: Imprint, new: Imprint) -> Option<Change> {
     let others = if new.entries == old.entries {
         "others: "
