@@ -29,10 +29,10 @@
 //!   that strace puts into its system calls. What a machine cannot do is skipped with a word, and
 //!   fails where `PULSEGATE_NO_SKIP` is set.
 //!   What is packaged is not run as a whole there: `systemd-analyze verify` and `security` judge
-//!   the units, a socket that stands for the service manager hears readiness, reload, signs of life and
-//!   the end, a test hands sockets over as it would, and every path that the Dockerfile and the
-//!   Debian package name is looked for. No test starts a live systemd, builds an image or runs
-//!   `cargo deb`.
+//!   the units, a socket that stands for the service manager hears readiness, reload, signs of
+//!   life and the end, a test hands sockets over as it would, and every path that the Dockerfile
+//!   and the Debian package name is looked for. No test starts a live systemd, builds an image or
+//!   runs `cargo deb`.
 //! - **`tools/fuzz/`**: bytes of any kind for everything that reads some. The corpora are replayed
 //!   by the usual tests, `tools/fuzz/run SECONDS` mutates them, `--guided` with an eye on which
 //!   code they reach; memory is part of what is judged.
