@@ -134,11 +134,13 @@ fn read_block(input: &[u8]) -> Result<Header, HeaderError> {
     if command.is_some_and(|command| !matches!(command, 0x20 | 0x21)) {
         return Err(HeaderError::Unknown);
     }
+    // What a proxy says of a connection of its own is ignored, the family of addresses too.
+    let is_local = command == Some(0x20);
     let family = input.get(SIGNATURE.len() + 1).copied();
-    if family.is_some_and(|family| family >> 4 > 3 || family & 0xf > 2) {
+    if !is_local && family.is_some_and(|family| family >> 4 > 3 || family & 0xf > 2) {
         return Err(HeaderError::Unknown);
     }
-    let (Some(&[.., command, family, high, low]), rest) = (
+    let (Some(&[.., family, high, low]), rest) = (
         input.first_chunk::<FIXED>(),
         input.get(FIXED..).unwrap_or_default(),
     ) else {
@@ -148,7 +150,6 @@ fn read_block(input: &[u8]) -> Result<Header, HeaderError> {
     if FIXED + length > HEADER_MAX {
         return Err(HeaderError::Long);
     }
-    let is_local = command == 0x20;
     let addresses = if is_local { 0 } else { addresses_of(family) };
     if length < addresses {
         return Err(HeaderError::Short);
@@ -156,7 +157,7 @@ fn read_block(input: &[u8]) -> Result<Header, HeaderError> {
     let Some(block) = rest.get(..length) else {
         return Ok(Header::More);
     };
-    // What a proxy says of a connection of its own, or of no address, is thrown away as it is.
+    // Where no address is told, what follows is thrown away as it is.
     if addresses > 0 {
         skip_extensions(&block[addresses..])?;
     }

@@ -57,6 +57,10 @@ fn the_header_is_demanded_of_proxies_and_of_nobody_else() {
     let mut check = daemon.main(Framing::Line);
     check.send(b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00ping\n");
     check.hears("pong");
+    // Whatever family it says.
+    let mut odd = daemon.main(Framing::Line);
+    odd.send(b"\r\n\r\n\0\r\nQUIT\n\x20\xf3\x00\x03abcping\n");
+    odd.hears("pong");
     let strict = Daemon::single("trusted_proxies = [\"192.0.2.0/24\", \"::1\"]");
     let mut stranger = strict.main(Framing::Line);
     stranger.closes("protocol");

@@ -69,6 +69,8 @@ fn good() -> Vec<(Vec<u8>, &'static str)> {
         (block(0x20, 0x00, b""), "-"),
         (block(0x20, 0x11, FOUR), "-"),
         (block(0x20, 0x21, b"abc"), "-"),
+        (block(0x20, 0xf0, FOUR), "-"),
+        (block(0x20, 0x13, b""), "-"),
         // Datagrams, Unix sockets, and what is not specified.
         (block(0x21, 0x12, FOUR), "-"),
         (block(0x21, 0x22, &six()), "-"),
@@ -161,7 +163,7 @@ fn blocks_that_lie_are_refused_by_the_first_byte_that_shows_it() {
         (block(0x22, 0x11, FOUR), 13, HeaderError::Unknown),
         (block(0x2f, 0x11, FOUR), 13, HeaderError::Unknown),
         (block(0x21, 0x41, FOUR), 14, HeaderError::Unknown),
-        (block(0x20, 0xf0, FOUR), 14, HeaderError::Unknown),
+        (block(0x21, 0xf1, FOUR), 14, HeaderError::Unknown),
         (block(0x21, 0x13, FOUR), 14, HeaderError::Unknown),
         (block(0x21, 0x11, &FOUR[1..]), 16, HeaderError::Short),
         (block(0x21, 0x21, &six()[1..]), 16, HeaderError::Short),

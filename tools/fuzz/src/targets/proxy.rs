@@ -144,6 +144,12 @@ fn strict_block(header: &[u8]) -> Result<Option<SocketAddr>, &'static str> {
     if header.len() > HEADER_MAX {
         return Err("longer than we read");
     }
+    match command {
+        // Of a connection of the proxy's own nothing else is read.
+        0x20 => return Ok(None),
+        0x21 => {}
+        _ => return Err("no such version or command"),
+    }
     let addresses = match family >> 4 {
         0 => 0,
         1 => 12,
@@ -153,11 +159,6 @@ fn strict_block(header: &[u8]) -> Result<Option<SocketAddr>, &'static str> {
     };
     if family & 15 > 2 {
         return Err("no such transport");
-    }
-    match command {
-        0x20 => return Ok(None),
-        0x21 => {}
-        _ => return Err("no such version or command"),
     }
     let (ends, mut extensions) = body.split_at_checked(addresses).ok_or("too short")?;
     while addresses > 0 && !extensions.is_empty() {
