@@ -135,6 +135,14 @@ impl Gate {
         self.meters[index as usize] = meter;
     }
 
+    /// Everybody was looked at: where no listener has a limit any more, nothing is kept for one.
+    pub(crate) fn forget_meters(&mut self) {
+        let is_limited = self.rules.iter().any(|rules| rules.allowance.is_some());
+        if !is_limited {
+            self.meters = Vec::new();
+        }
+    }
+
     /// Stops reading a connection that has used up its interval, or ends it: whether it did.
     #[inline]
     pub(crate) fn throttle(&mut self, index: u32) -> bool {

@@ -197,6 +197,9 @@ impl Gate {
             self.review(index);
         }
         self.tuning.left -= budget;
+        if budget > 0 && self.tuning.left == 0 {
+            self.forget_meters();
+        }
     }
 
     /// Looks at one connection under the rules that it has got.

@@ -150,6 +150,7 @@ fn who_is_held_back_is_not_silent() {
 fn a_limit_that_comes_holds_for_those_who_are_here_and_one_that_goes_lets_them_go() {
     let settings = Settings::default();
     let mut stage = stage(settings, Limits::default());
+    let before = stage.server.gate().ceiling();
     let keys: Vec<Key> = (0..20).map(|_| stage.connect()).collect();
     assert_eq!(ask(&mut stage, keys[7], &"ping\n".repeat(50)).len(), 250);
     stage.retune(&Settings {
@@ -170,6 +171,8 @@ fn a_limit_that_comes_holds_for_those_who_are_here_and_one_that_goes_lets_them_g
         assert_eq!(stage.hear(key), "pong\n".repeat(3));
         assert_eq!(ask(&mut stage, key, &"ping\n".repeat(8)).len(), 40);
     }
+    let after = stage.server.gate().ceiling();
+    assert_eq!(after, before, "nothing is kept for a limit that is gone");
 }
 
 #[test]
