@@ -139,6 +139,26 @@ fn where_no_proxy_is_trusted_a_header_is_nothing_but_a_bad_request() {
 }
 
 #[test]
+fn a_header_that_is_under_way_is_read_by_the_rules_under_which_it_began() {
+    // 27, 113
+    let mut stage = trusting();
+    let key = stage.connect();
+    let (front, rest) = HEADER.split_at(20);
+    say(&mut stage, key, front.as_bytes());
+    stage.retune(&Settings {
+        trusted_proxies: Vec::new(),
+        ..settings("0.0.0.0/0")
+    });
+    say(&mut stage, key, format!("{rest}ping\n").as_bytes());
+    assert_eq!(stage.hear(key), "pong\n");
+    let peer = stage.server.gate().peer(stage.conn(key));
+    assert_eq!(peer.expect("it is open").to_string(), "192.0.2.7:40000");
+    let late = stage.connect();
+    say(&mut stage, late, HEADER.as_bytes());
+    assert!(stage.hear(late).starts_with("error bad-request "));
+}
+
+#[test]
 fn limits_count_the_client_and_never_its_proxy() {
     // 55
     let limits = Limits {
