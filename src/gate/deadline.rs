@@ -76,6 +76,9 @@ impl Gate {
             Phase::Open if conn.flags.has(Flags::VEILED) => {
                 let late = Cause::Silent(CloseReason::FrameTimeout);
                 live.consider(conn.opened_live.after(rules.proxy), late);
+                // A login that is required has its time from the beginning, whatever comes first.
+                let login = Cause::Silent(CloseReason::LoginTimeout);
+                live.consider_span(conn.opened_live, rules.login, login);
             }
             Phase::Open => {
                 consider_open(&mut live, conn, rules);

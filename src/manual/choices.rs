@@ -45,10 +45,11 @@
 //!   with a PROXY header, version 1 or 2; anything else ends with `protocol`, a header that is not
 //!   whole within `proxy_timeout` with `frame-timeout`. Elsewhere a header is a frame like any
 //!   other. Until the header is whole nothing is sent, no limit by address counts, and the
-//!   application is told of nobody.
+//!   application is told of nobody. `login_timeout` runs from accept, the header's time included.
 //! - The address of the header limits, is listed, banned and logged; that of the proxy is told
 //!   nowhere. `UNKNOWN`, `LOCAL`, Unix sockets, datagrams and what is not specified leave the
-//!   connection the proxy's own address: it is a check of the proxy's.
+//!   connection the proxy's own address: it is a check of the proxy's. Of `LOCAL` nothing else is
+//!   read, whatever family it says.
 //! - A header of version 2 is at most 4,096 bytes; its extensions are stepped over, and one that
 //!   reaches beyond the header ends the connection.
 //!

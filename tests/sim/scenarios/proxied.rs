@@ -1,6 +1,6 @@
 //! Connections that a proxy makes: its header comes first, or the connection ends.
 
-use pulsegate::{CloseReason, Limits, Options, Settings};
+use pulsegate::{CloseReason, Limits, Login, Options, Settings};
 
 use super::{Stage, ms, s};
 use crate::world::agenda::{MILLI, SECOND};
@@ -87,6 +87,24 @@ fn nobody_is_told_of_a_connection_whose_header_does_not_come_in_time() {
     assert!(stage.now() < began + 4 * SECOND);
     assert_eq!(stage.events, [], "the handler never hears of them");
     stage.server.gate().check();
+}
+
+#[test]
+fn the_time_for_a_login_runs_while_the_header_is_awaited() {
+    // 15, 27
+    let required = Settings {
+        login: Login::Required,
+        login_timeout: Some(s(1)),
+        ..settings("0.0.0.0/0")
+    };
+    let mut stage = stage(required, Limits::default());
+    let key = stage.connect();
+    say(&mut stage, key, &HEADER.as_bytes()[..20]);
+    stage.pass(ms(990));
+    assert_eq!(stage.at_peer(key), Heard::Nothing);
+    stage.pass(ms(30));
+    assert_eq!(stage.hear(key), "close login-timeout\n");
+    assert_eq!(stage.events, [], "the handler never hears of it");
 }
 
 #[test]
