@@ -14,7 +14,13 @@
 //!   The clients prove order, single answers, no strangers' mail, no copy too many; the gate
 //!   recounts its books each turn. In half of the worlds operators ask for pages, push, kick, ban,
 //!   tap, reload and read events, some of them stalling: what each was told is held against what
-//!   has happened, and in some the shutdown begins while everything else goes wrong. The usual
+//!   has happened, and in some the shutdown begins while everything else goes wrong. In half of
+//!   them it matters where clients come from: through proxies whose headers are right, wrong, torn
+//!   or missing, from a few shared addresses of both families or one of their own, under limits and
+//!   rates that some pass, while lists and limits change. Who is told `banned`, `overloaded` or
+//!   `rate-limited` must have deserved it by the judge's own count, and nobody may be here whom the
+//!   lists name, or one more than an address may have; in the end lists let in only those who behave,
+//!   and they are served. The usual
 //!   seeds fail by name where they no longer reach one of the situations in `world/marks.rs`. The
 //!   first seed that fails is made smaller: clients, kinds of faults, habits and time are left out
 //!   while it fails in the same way, and what is left is printed as `SIM_PLAN='…'`, to be replayed

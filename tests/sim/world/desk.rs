@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pulsegate::{CloseReason, ConnId};
+use pulsegate::{CloseReason, ConnId, Network};
 
 /// An order that excuses the end of a connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Order {
     Kick(String),
     Ban(String),
+    BanNetwork(Network),
+    /// Somebody may come in whatever lists say.
+    LetIn,
 }
 
 /// The operators' books.
@@ -55,6 +58,9 @@ impl Desk {
 pub(crate) struct Orders {
     kicked: BTreeSet<String>,
     banned: BTreeSet<String>,
+    /// Networks that were banned at any time, and whether any was let in.
+    pub(crate) networks: Vec<Network>,
+    pub(crate) lets_in: bool,
     /// Kicks by the application itself.
     pub(crate) kicks: u64,
     ends: BTreeMap<u64, CloseReason>,
@@ -64,9 +70,11 @@ impl Orders {
     pub(crate) fn take(&mut self, orders: &mut Vec<Order>) {
         for order in orders.drain(..) {
             match order {
-                Order::Kick(user) => self.kicked.insert(user),
-                Order::Ban(user) => self.banned.insert(user),
-            };
+                Order::Kick(user) => drop(self.kicked.insert(user)),
+                Order::Ban(user) => drop(self.banned.insert(user)),
+                Order::BanNetwork(network) => self.networks.push(network),
+                Order::LetIn => self.lets_in = true,
+            }
         }
     }
 

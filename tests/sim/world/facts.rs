@@ -5,10 +5,12 @@
 //! may leave it out of what it counts, so the judge forgives exactly that much.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use pulsegate::CloseReason;
 
 use super::agenda::{Nanos, SECOND};
+use super::clients::Fate;
 
 /// A point on the loop's clock, the time lost to pauses until then, and how much of that the
 /// server must not take for anybody's silence.
@@ -72,6 +74,17 @@ pub(crate) struct Facts {
     pub(crate) was_opened: bool,
     /// Whether the server threw away what the kernel held for it.
     pub(crate) was_cut: bool,
+    /// The address that counts, where the client has one of its own.
+    pub(crate) source: Option<IpAddr>,
+    /// Whether a proxy is asked for, and this is none.
+    pub(crate) is_stranger: bool,
+    /// What becomes of the proxy's header, and how many bytes it has.
+    pub(crate) header: Option<(Fate, u64)>,
+    /// When the handler was told of it.
+    pub(crate) came: Stamp,
+    /// Frames whose last byte was read, as their sender says, and bytes.
+    pub(crate) frames_read: u64,
+    pub(crate) taken: u64,
 }
 
 /// Reasons for an end that something in the world justifies: a set.
@@ -114,18 +127,26 @@ impl Facts {
         self.waited = (0, 0);
         self.waits_since = self.waits_since.map(|_| clock);
         self.waiting = None;
+        self.taken = taken;
         if !self.is_marked {
             return;
         }
         let before = self.frame_start;
         while self.frame_ends.front().is_some_and(|&end| end <= taken) {
             self.frame_start = self.frame_ends.pop_front().expect("it is there");
+            self.frames_read += 1;
         }
         if self.frame_start == taken {
             self.frame_began = None;
         } else if self.frame_start != before || self.frame_began.is_none() {
             self.frame_began = Some(clock);
         }
+    }
+
+    /// Whether the proxy's header was read, where one must come.
+    pub(crate) fn is_unveiled(&self) -> bool {
+        self.header
+            .is_none_or(|(fate, bytes)| fate == Fate::Good && self.taken >= bytes)
     }
 
     /// The application takes its time.

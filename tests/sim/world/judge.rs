@@ -3,16 +3,20 @@
 //! It keeps a model of who is here under which name, fed by the handler's diary, and compares it
 //! with the gate and with the kernel after each turn.
 
+mod newcomers;
+mod sweep;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pulsegate::{CloseReason, ConnId, Gate, Settings, UserPolicy};
+use pulsegate::{CloseReason, ConnId, EndDetail, Gate, Settings, UserPolicy};
 
-use super::agenda::{MILLI, Nanos, SECOND, nanos};
+use super::agenda::{MILLI, Nanos, SECOND};
 use super::deadline::Deadline;
 use super::desk::Orders;
 use super::drain::Drain;
 use super::facts::{Facts, Stamp};
+use super::guard::{Guard, judge_strikes, may_be_held_back};
 use super::kernel::Kernel;
 use super::marks::Mark;
 use super::watch::Event;
@@ -26,6 +30,13 @@ pub(crate) struct Judge {
     pub(crate) has_tight_budget: bool,
     /// The shutdown, once it has begun.
     pub(crate) drain: Option<Drain>,
+    /// What is known of addresses, in worlds where they matter.
+    pub(crate) guard: Option<Guard>,
+    /// Ends that the gate has written down and the handler was not told of yet.
+    deaths: BTreeMap<ConnId, (CloseReason, Option<EndDetail>)>,
+    /// How many it had written down, and how many of them in this turn.
+    buried: u64,
+    died: usize,
     /// When the settings were changed last: what was due by then may end then.
     retuned: Option<Stamp>,
     /// What they were before.
@@ -34,6 +45,8 @@ pub(crate) struct Judge {
     pub(crate) orders: Orders,
     /// How late a deadline may be decided, on the loop's clock.
     pub(crate) slack: Nanos,
+    /// Whose connections they are, by address, and when they came.
+    sources: BTreeMap<ConnId, (u128, Stamp)>,
     /// Who is open, and under which name.
     open: BTreeMap<ConnId, Option<String>>,
     /// The connections of each name, oldest login first.
@@ -57,10 +70,15 @@ impl Judge {
             policy,
             has_tight_budget: false,
             drain: None,
+            guard: None,
+            deaths: BTreeMap::new(),
+            buried: 0,
+            died: 0,
             retuned: None,
             before: Vec::new(),
             orders: Orders::default(),
             slack: 10 * MILLI,
+            sources: BTreeMap::new(),
             open: BTreeMap::new(),
             owners: BTreeMap::new(),
             outdone: BTreeSet::new(),
@@ -81,9 +99,10 @@ impl Judge {
     /// Takes what the handler was told in one turn.
     pub(crate) fn hear(&mut self, events: &mut Vec<Event>, kernel: &mut Kernel, gate: &Gate) {
         let is_eventful = !events.is_empty();
+        self.read_deaths(gate, kernel.clock);
         for event in events.drain(..) {
             match event {
-                Event::Opened(conn) => self.on_open(conn, kernel),
+                Event::Opened(conn) => self.on_open(conn, kernel, gate),
                 Event::LoggedIn(conn, user) => self.on_login(conn, user, kernel),
                 Event::Closed(conn, reason) => self.on_close(conn, reason, kernel),
                 Event::Waits(conn) => {
@@ -101,9 +120,18 @@ impl Judge {
                     self.retune(settings, kernel.clock);
                 }
                 Event::RetuneRefused => kernel.marks.reach(Mark::RetuneRefused),
+                Event::Relimited(most) => {
+                    kernel.marks.reach(Mark::Retargeted);
+                    let guard = self.guard.as_mut();
+                    guard
+                        .expect("limits change where they matter")
+                        .take_limit(most);
+                }
             }
         }
-        self.behind = match self.open.len() > gate.connections() as usize {
+        self.judge_untold(kernel);
+        let veiled = self.veiled(kernel);
+        self.behind = match self.open.len() + veiled > gate.connections() as usize {
             true => self.behind.or(Some(kernel.clock)),
             false => None,
         };
@@ -112,14 +140,14 @@ impl Judge {
         }
     }
 
-    fn on_open(&mut self, conn: ConnId, kernel: &mut Kernel) {
+    fn on_open(&mut self, conn: ConnId, kernel: &mut Kernel, gate: &Gate) {
         self.opened += 1;
         assert!(
             self.open.insert(conn, None).is_none(),
             "{conn} was opened twice"
         );
         let key = kernel.find(conn).expect("who is opened has a socket");
-        kernel.get_mut(key).expect("it is there").facts.was_opened = true;
+        self.judge_entry(conn, key, kernel, gate);
     }
 
     fn on_login(&mut self, conn: ConnId, user: String, kernel: &mut Kernel) {
@@ -159,6 +187,10 @@ impl Judge {
             owners.retain(|&other| other != conn);
         }
         self.outdone.remove(&conn);
+        if let (Some((source, _)), Some(guard)) = (self.sources.remove(&conn), &mut self.guard) {
+            guard.ended.push(source);
+        }
+        let (_, detail) = self.deaths.remove(&conn).unwrap_or((reason, None));
         let clock = kernel.clock;
         let Some(key) = kernel.find(conn) else {
             panic!("{conn} has no socket when its end is told");
@@ -169,6 +201,10 @@ impl Judge {
         socket.facts.verdict = Some(reason);
         self.orders.note_end(conn, reason);
         let is_order = matches!(reason, CloseReason::Kicked | CloseReason::Banned);
+        if reason == CloseReason::Banned && self.judge_ban(key, detail, kernel) {
+            return;
+        }
+        let socket = kernel.get_mut(key).expect("it is there");
         if is_order && self.orders.excuse(reason, name.as_deref()) {
             return;
         }
@@ -235,16 +271,9 @@ impl Judge {
         settings: &Settings,
         clock: Stamp,
     ) {
-        let deadline = Deadline {
-            conn,
-            reason,
-            clock,
-            waited: facts.waited,
-            retuned: self.retuned,
-            slack: self.slack,
-        };
+        let deadline = self.deadline(conn, reason, facts, clock);
         let window = |span, since, exact| deadline.judge(span, since, exact);
-        let is_plain = !facts.was_blocked;
+        let is_plain = !facts.was_blocked && !may_be_held_back(facts, settings);
         match reason {
             CloseReason::IdleTimeout => {
                 // Also while we do not listen: silence does not count then, and after it the
@@ -285,6 +314,17 @@ impl Judge {
         }
     }
 
+    fn deadline(&self, conn: ConnId, reason: CloseReason, facts: &Facts, clock: Stamp) -> Deadline {
+        Deadline {
+            conn,
+            reason,
+            clock,
+            waited: facts.waited,
+            retuned: self.retuned,
+            slack: self.slack,
+        }
+    }
+
     /// Another reason: it has a cause.
     fn judge_cause(
         &self,
@@ -309,7 +349,10 @@ impl Judge {
                 );
             }
             CloseReason::LoginFailed => {
-                assert_eq!(self.policy, UserPolicy::Reject, "{conn}: no login can fail");
+                let guard = self.guard.as_ref();
+                let has_rate = guard.is_some_and(|guard| guard.limits_logins());
+                let is_reject = self.policy == UserPolicy::Reject;
+                assert!(is_reject || has_rate, "{conn}: no login can fail");
             }
             CloseReason::Overloaded => {
                 assert!(
@@ -317,6 +360,7 @@ impl Judge {
                     "{conn}: overloaded with ample budgets"
                 );
             }
+            CloseReason::RateLimited => judge_strikes(facts, settings, clock),
             CloseReason::Shutdown => match &self.drain {
                 Some(drain) => drain.judge_goodbye(conn, clock, self.slack),
                 None => panic!("{conn}: no shutdown"),
@@ -346,7 +390,7 @@ impl Judge {
         let held = kernel.held_of_clients();
         assert_eq!(held, gate.sockets() as usize, "sockets held");
         assert!(
-            self.open.len() >= gate.connections() as usize,
+            self.open.len() + self.veiled(kernel) >= gate.connections() as usize,
             "connections opened"
         );
         let most = match self.policy {
@@ -370,7 +414,7 @@ impl Judge {
                 continue;
             };
             let facts = &socket.facts;
-            let verdict = match facts.was_opened {
+            let verdict = match facts.was_opened || self.guard.is_some() {
                 true => facts.verdict,
                 false => Some(CloseReason::Overloaded),
             };
@@ -396,56 +440,6 @@ impl Judge {
             }
         }
         kernel.bury();
-    }
-
-    /// A sweep over all sockets while the server sleeps: nobody is overdue, nothing lies unread.
-    pub(crate) fn sweep(&self, kernel: &Kernel) {
-        let clock = kernel.clock;
-        for key in kernel.keys() {
-            let Some(socket) = kernel.get(key).filter(|socket| socket.is_held()) else {
-                continue;
-            };
-            let facts = &socket.facts;
-            if facts.verdict.is_some() || !facts.was_opened || facts.was_blocked {
-                continue;
-            }
-            let settings = &self.settings[usize::from(socket.listener)];
-            let passed = |since: Stamp| {
-                // Where deadlines were shortened just now, they are about to be looked at.
-                if self.retuned.is_some_and(|retuned| {
-                    let lag = clock.lag.saturating_sub(retuned.lag);
-                    clock.at <= retuned.at + lag + 10 * self.slack
-                }) {
-                    return 0;
-                }
-                clock
-                    .at
-                    .saturating_sub(since.at + clock.lag.saturating_sub(since.lag) + self.slack)
-            };
-            let overdue = |span: Option<Duration>, since: Stamp| {
-                span.is_some_and(|span| passed(since) > nanos(span))
-            };
-            assert!(
-                !overdue(settings.idle_timeout, facts.heard),
-                "{key:?} is idle, and open"
-            );
-            assert!(
-                !overdue(settings.lifetime, facts.accepted),
-                "{key:?} outlives its life"
-            );
-            if let Some(began) = facts.frame_began.filter(|_| !facts.is_wild) {
-                assert!(
-                    !overdue(settings.frame_timeout, began),
-                    "{key:?}: half frame, and open"
-                );
-            }
-            if let Some(waiting) = facts.waiting {
-                assert!(
-                    passed(waiting).min(passed(facts.accepted)) < 2 * SECOND,
-                    "{key:?}: input lies unread, a stall"
-                );
-            }
-        }
     }
 
     /// Newcomers wait no longer than a second while there is room for them.

@@ -66,10 +66,24 @@ marks! {
     Retuned: "the settings were changed while connections lived",
     RetuneRefused: "a reload was refused and changed nothing",
     DrainedEarly: "the shutdown began in the midst of everything",
+    Unveiled: "a proxy's header named a client",
+    HeaderWrong: "a proxy's header was none",
+    HeaderLate: "a proxy's header did not come in time",
+    Stranger: "somebody who is no proxy was refused",
+    Crowded: "an address had its connections",
+    Hurried: "an address came too fast",
+    LoginHurried: "a login was tried too soon after others",
+    Throttled: "a connection was held back for its rate",
+    RateRested: "newcomers waited for their rate",
+    Listed: "lists kept somebody out who was known by his address",
+    ListedUser: "lists kept somebody out who was known by his name",
+    ListedLater: "lists ended somebody who was here before them",
+    Relisted: "the lists were changed while connections lived",
+    Retargeted: "the limit of connections of an address came or went",
 }
 
-/// Reasons that nothing in the simulation gives: there are no rates yet, and a bug of ours is none.
-const NEVER: [CloseReason; 2] = [CloseReason::RateLimited, CloseReason::Internal];
+/// Reasons that nothing in the simulation gives: a bug of ours is none.
+const NEVER: [CloseReason; 1] = [CloseReason::Internal];
 
 impl Marks {
     pub(crate) fn reach(&mut self, mark: Mark) {
@@ -109,6 +123,10 @@ impl Marks {
         self.reach_if(stats.stale_events > 0, Mark::Stale);
         self.reach_if(stats.foreign.iter().any(|&count| count > 0), Mark::Foreign);
         self.reach_if(stats.bad_requests > 0, Mark::BadRequest);
+        self.reach_if(stats.strangers > 0, Mark::Stranger);
+        self.reach_if(stats.crowded > 0, Mark::Crowded);
+        self.reach_if(stats.hurried > 0, Mark::Hurried);
+        self.reach_if(stats.throttled > 0, Mark::Throttled);
     }
 
     /// What nobody has seen, in words.

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -292,7 +292,8 @@ impl<C: Crowd> Net for SimNet<C> {
         });
         let key = accepted?;
         self.idle_turns = 0;
-        Ok((SimStream(key), peer_address(key)))
+        let from = self.kernel.get(key).and_then(|socket| socket.peer.from);
+        Ok((SimStream(key), peer_address(key, from)))
     }
 
     fn register(&mut self, stream: &mut SimStream, token: Token) -> io::Result<()> {
@@ -397,8 +398,9 @@ fn code(error: &io::Error) -> u64 {
             .map_or(0, |number| u64::from(number.unsigned_abs()))
 }
 
-/// Every peer comes from an address of its own.
-fn peer_address(key: Key) -> SocketAddr {
+/// Every peer comes from an address of its own, unless it is said from which.
+fn peer_address(key: Key, from: Option<IpAddr>) -> SocketAddr {
     let [_, a, b, c] = key.slot.to_be_bytes();
-    SocketAddr::from(([10, a, b, c], 1_024 + (key.life % 60_000) as u16))
+    let ip = from.unwrap_or_else(|| IpAddr::from([10, a, b, c]));
+    SocketAddr::from((ip, 1_024 + (key.life % 60_000) as u16))
 }

@@ -1,5 +1,7 @@
 //! What clients do to their end of a connection.
 
+use std::net::IpAddr;
+
 use super::agenda::{Deed, Nanos};
 use super::facts::Facts;
 use super::kernel::Kernel;
@@ -17,6 +19,8 @@ pub(crate) struct Path {
     pub(crate) delay: Nanos,
     /// Whether an RST destroys what the peer has not read.
     pub(crate) loses_on_reset: bool,
+    /// Where it comes from, where that matters.
+    pub(crate) from: Option<IpAddr>,
 }
 
 impl Default for Path {
@@ -26,6 +30,7 @@ impl Default for Path {
             down_window: 64 << 10,
             delay: 0,
             loses_on_reset: true,
+            from: None,
         }
     }
 }
@@ -56,6 +61,7 @@ impl Kernel {
                 is_reset: false,
                 loses_on_reset: path.loses_on_reset,
                 is_stirred: false,
+                from: path.from,
             },
         };
         match self.sockets.get_mut(slot as usize) {

@@ -11,10 +11,11 @@ use pulsegate::{
 use super::Path;
 use super::agenda::{MICRO, MILLI, Nanos, SECOND};
 use super::clients::persona::{Ending, Mask, Persona};
-use super::clients::{Client, Habit, House, Operator, Population};
+use super::clients::{Client, Habit, House, Operator, Origin, PROXIES, Population};
 use super::desk::Desk;
 use super::dice::{Dice, Rate};
 use super::faults::Faults;
+use super::lister::Lister;
 
 /// Everything a seed decides before the first turn.
 pub(crate) struct Plan {
@@ -35,6 +36,8 @@ pub(crate) struct Plan {
     /// How often the backend pushes or kicks.
     pub(crate) meddling: Rate,
     pub(crate) dice: Dice,
+    /// Whether it matters where clients come from, and who writes the lists then.
+    pub(crate) lister: Option<Lister>,
     /// Whether the shutdown begins in the midst of everything, and by whose word.
     pub(crate) leaves_early: Option<Word>,
 }
@@ -103,13 +106,77 @@ impl Plan {
             },
             dice: dice.fork(6),
             leaves_early: None,
+            lister: None,
         };
         // Last, so that the rest of a seed is what it was before there were operators.
         let mut own = dice.fork(7);
         if own.one_in(2) {
             plan.employ(&mut own);
         }
+        let mut own = dice.fork(9);
+        if own.one_in(2) {
+            plan.guard(&mut own);
+        }
         plan
+    }
+
+    /// It matters where clients come from: some come through proxies, addresses and rates are
+    /// limited, and there are lists.
+    fn guard(&mut self, dice: &mut Dice) {
+        let limits = &mut self.options.limits;
+        limits.deaths = 1_024;
+        limits.sources = *dice.pick(&[1, 3, 64]);
+        let mut some = |count: (u64, u64), seconds: (u64, u64)| {
+            let (count, per) = (
+                dice.between(count.0, count.1),
+                dice.between(seconds.0, seconds.1),
+            );
+            let per = Duration::from_secs(per);
+            let count = count as u32;
+            dice.one_in(2).then_some(pulsegate::Rate { count, per })
+        };
+        limits.address_accept_rate = some((2, 12), (1, 10));
+        limits.accept_rate = some((5, 40), (1, 4));
+        limits.login_rate = some((10, 40), (1, 4));
+        limits.address_login_rate = some((2, 12), (1, 10));
+        limits.user_login_rate = some((2, 12), (1, 10));
+        limits.address_connections = match dice.one_in(3) {
+            true => None,
+            false => Some(dice.between(1, 3) as u32),
+        };
+        let crowd = &mut self.population;
+        crowd.house.limits_logins = limits.login_rate.is_some()
+            || limits.address_login_rate.is_some()
+            || limits.user_login_rate.is_some();
+        crowd.house.has_addresses = true;
+        for one in &mut self.settings {
+            rate(one, dice);
+            if dice.one_in(2) {
+                one.trusted_proxies = vec![PROXIES.parse().expect("a network")];
+                one.proxy_timeout = Duration::from_millis(dice.between(100, 1_000) * 10);
+            }
+        }
+        crowd.house.settings.clone_from(&self.settings);
+        let mut lister = Lister {
+            dice: dice.fork(10),
+            change: *dice.pick(&[Rate::NEVER, Rate::per_mille(3), Rate::per_mille(20)]),
+            names: Vec::new(),
+            good: Vec::new(),
+        };
+        for client in &mut crowd.clients {
+            let is_good = client.persona.is_good;
+            let settings = &self.settings[usize::from(client.listener)];
+            let is_proxied = !settings.trusted_proxies.is_empty();
+            let mut own = dice.fork(u64::from(client.who) + 2_000);
+            let origin = Origin::draw(&mut own, client.who, is_good, is_proxied);
+            client.origin = Some(origin);
+            let name = format!("u{}", client.who);
+            match is_good {
+                true => lister.good.push((origin.source(), name)),
+                false => lister.names.push(name),
+            }
+        }
+        self.lister = Some(lister);
     }
 
     /// Operators and backends, and an admin interface for them.
@@ -288,6 +355,17 @@ fn one_listener(dice: &mut Dice, number: usize) -> Settings {
     }
 }
 
+/// Frames and bytes have a rate that nobody passes who behaves.
+fn rate(settings: &mut Settings, dice: &mut Dice) {
+    if dice.one_in(2) {
+        return;
+    }
+    settings.message_rate = dice.one_in(2).then(|| dice.between(50, 200) as u32);
+    settings.byte_rate = dice.one_in(2).then(|| dice.size(64 << 10, 128 << 10));
+    settings.rate_interval = Duration::from_millis(dice.between(50, 100) * 10);
+    settings.rate_strikes = dice.between(1, 3) as u8;
+}
+
 fn address(number: usize) -> std::net::SocketAddr {
     ([127, 0, 0, 1], 7_000 + number as u16).into()
 }
@@ -347,6 +425,7 @@ fn population(
             },
             delay: if is_near { 0 } else { own.span(0, 200 * MILLI) },
             loses_on_reset: own.one_in(2),
+            from: None,
         };
         let mut client = Client::new(who, own, persona, listener, path);
         client.names = names(who, good as u32, mask, &mut client.dice);
@@ -364,6 +443,8 @@ fn population(
             unheard: std::collections::BTreeSet::new(),
             kept: std::collections::BTreeSet::new(),
             is_quiet: false,
+            limits_logins: false,
+            has_addresses: false,
             desk: Desk::default(),
         },
         dice: dice.fork(5),

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use pulsegate::config::AdminBind;
-use pulsegate::{AdminAccess, Body, CloseReason, Push, Server, Target};
+use pulsegate::{AdminAccess, Body, CloseReason, Push, RestCause, Server, Target};
 
 use super::SimNet;
 use super::agenda::{Deed, MILLI, Nanos, SECOND, nanos};
@@ -16,10 +16,12 @@ use super::cut::Cut;
 use super::dice::Dice;
 use super::drain::Drain;
 use super::faults::Faults;
+use super::guard::{Guard, Rule, lists_of};
 use super::judge::Judge;
+use super::lister::Lister;
 use super::marks::{Mark, Marks};
 use super::plan::Plan;
-use super::watch::{Event, Watch};
+use super::watch::{Changing, Event, Watch};
 
 /// What a run was like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +53,8 @@ struct Run {
     check_every: u64,
     /// The goodbyes of a shutdown are spread over so long.
     drain_over: Nanos,
+    /// Who writes lists.
+    lister: Option<Lister>,
 }
 
 /// Turns that one act may take at most.
@@ -83,6 +87,11 @@ pub(crate) fn play(seed: u64, cut: &Cut, is_verbose: bool) -> Report {
     }
     let mut judge = Judge::new(plan.settings.clone(), plan.options.users);
     judge.has_tight_budget = plan.has_tight_budget;
+    if plan.lister.is_some() {
+        let clients = plan.population.clients.iter();
+        let names = clients.map(|client| client.names.clone()).collect();
+        judge.guard = Some(Guard::new(plan.options.limits.clone(), names));
+    }
     let mut net = SimNet::new(seed, plan.population);
     net.trace.is_verbose = is_verbose;
     net.faults = plan.faults;
@@ -92,6 +101,14 @@ pub(crate) fn play(seed: u64, cut: &Cut, is_verbose: bool) -> Report {
     let mut watch = Watch::default();
     watch.dice = plan.is_slow.then(|| Dice::new(seed));
     watch.desk = Some((plan.settings.clone(), Dice::new(!seed)));
+    watch.options = plan.lister.is_some().then(|| {
+        let rates = plan.settings.iter();
+        let rates = rates.filter_map(|one| Some((one.name.clone(), one.message_rate?)));
+        Changing {
+            options: plan.options.clone(),
+            message_rates: rates.collect(),
+        }
+    });
     let (drain_over, slots) = (plan.options.drain_over, plan.options.wheel_slots);
     let has_admin = !net.crowd.operators.is_empty();
     let mut server = Server::new(net, watch, plan.options).expect("the world lets it begin");
@@ -118,7 +135,9 @@ pub(crate) fn play(seed: u64, cut: &Cut, is_verbose: bool) -> Report {
         written: 0,
         check_every: 1,
         drain_over: nanos(drain_over),
+        lister: plan.lister,
     };
+    run.list();
     run.safety(plan.play, plan.meddling);
     match plan.leaves_early {
         Some(word) => run.leave_early(word),
@@ -162,6 +181,10 @@ impl Run {
             if run.dice.happens(meddling) {
                 run.meddle();
             }
+            let lister = run.lister.as_mut();
+            if lister.is_some_and(|lister| lister.dice.happens(lister.change)) {
+                run.list();
+            }
             false
         });
     }
@@ -174,6 +197,9 @@ impl Run {
         net.drought = None;
         net.kernel.fd_limit = usize::MAX;
         net.crowd.heal(&mut net.kernel);
+        let last = self.lister.as_ref().map(Lister::last_rules);
+        self.take_lists(last);
+        let net = self.server.net_mut();
         net.trace
             .say(net.kernel.now(), || "--- the faults are over".into());
         let longest = self.longest();
@@ -199,6 +225,28 @@ impl Run {
         };
         let proven = (0..tries).any(|_| self.prove(longest));
         assert!(proven, "the proof fails: {}", self.complaint());
+    }
+
+    /// Other lists, whatever they say.
+    fn list(&mut self) {
+        let rules = self.lister.as_mut().map(Lister::rules);
+        let net = self.server.net_mut();
+        let is_inhabited = rules.is_some() && net.kernel.held_of_clients() > 0;
+        net.kernel.marks.reach_if(is_inhabited, Mark::Relisted);
+        self.take_lists(rules);
+    }
+
+    fn take_lists(&mut self, rules: Option<Vec<Rule>>) {
+        let (Some(rules), Some(guard)) = (rules, &mut self.judge.guard) else {
+            return;
+        };
+        let net = self.server.net_mut();
+        net.trace
+            .say(net.kernel.now(), || format!("lists: {rules:?}"));
+        let gate = self.server.gate_mut();
+        let lists = lists_of(&rules, gate.list_key());
+        gate.set_lists((!rules.is_empty()).then(|| Box::new(lists)));
+        guard.take_lists(rules);
     }
 
     /// Everybody writes to somebody: whether all letters arrive.
@@ -297,27 +345,43 @@ impl Run {
             drain.judge_pace(kernel.clock, self.judge.slack);
         }
         self.judge.bury(&mut kernel);
-        if self.turns.is_multiple_of(16) {
+        let is_sweep = self.turns.is_multiple_of(16);
+        self.judge
+            .guard_house(&kernel, self.server.gate(), is_sweep);
+        if is_sweep {
             self.judge.sweep(&kernel);
         }
         self.server.net_mut().kernel = kernel;
         self.server.handler_mut().events = events;
     }
 
-    /// A loop that lags takes nobody; whether it does.
+    /// A loop that lags takes nobody, and none faster than it may; whether newcomers wait for that.
     fn judge_lag(&mut self) -> bool {
         let gate = self.server.gate();
         let accepted = gate.stats().accepted;
         let newcomers = accepted - std::mem::replace(&mut self.accepted, accepted);
-        let lags = gate.pace().lag.is_over() && !gate.is_draining();
+        let (clock, is_draining) = (self.server.net().kernel.clock, gate.is_draining());
+        let waits = gate.rests().resting(RestCause::Rate) > 0;
+        if let Some(guard) = self.judge.guard.as_mut().filter(|_| !is_draining) {
+            guard.note_taken(newcomers, clock);
+            if waits {
+                guard.judge_rest(clock);
+            }
+        }
+        let lags = gate.pace().lag.is_over() && !is_draining;
         assert!(
             !lags || newcomers == 0,
             "{newcomers} newcomers were taken although the loop lags"
         );
         let net = self.server.net_mut();
-        let waits = lags && net.kernel.has_newcomers();
-        net.kernel.marks.reach_if(waits, Mark::Lagged);
-        lags
+        let has_newcomers = net.kernel.has_newcomers();
+        net.kernel
+            .marks
+            .reach_if(lags && has_newcomers, Mark::Lagged);
+        net.kernel
+            .marks
+            .reach_if(waits && has_newcomers, Mark::RateRested);
+        lags || waits
     }
 
     /// What operators have ordered excuses what follows, and what they have changed holds.

@@ -1,6 +1,7 @@
 //! One connection: two pipes, the server's end and the peer's end.
 
 use std::io;
+use std::net::IpAddr;
 
 use pulsegate::Token;
 use rustix::io::Errno;
@@ -80,6 +81,8 @@ pub(crate) struct PeerEnd {
     pub(crate) loses_on_reset: bool,
     /// Whether a stir is on the agenda already.
     pub(crate) is_stirred: bool,
+    /// Where it comes from; every slot has an address of its own else.
+    pub(crate) from: Option<IpAddr>,
 }
 
 impl Socket {

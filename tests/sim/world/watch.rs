@@ -3,11 +3,12 @@
 //! In some worlds it takes its time for logins and data: the answer comes later, by a timer, when
 //! the connection may be gone and its slot another's.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pulsegate::{
-    Answer, CloseReason, Configure, ConnId, Fields, Gate, Handler, Message, Settings, Ticket,
-    TimerId,
+    Answer, CloseReason, Configure, ConnId, Fields, Gate, Handler, Message, Options, Settings,
+    Ticket, TimerId,
 };
 
 use super::dice::Dice;
@@ -26,6 +27,8 @@ pub(crate) enum Event {
     Closed(ConnId, CloseReason),
     /// Other settings hold from now on.
     Retuned(Vec<Settings>),
+    /// So many connections of an address may be here from now on.
+    Relimited(Option<u32>),
     /// They do not, and nothing has changed.
     RetuneRefused,
 }
@@ -39,7 +42,17 @@ pub(crate) struct Watch {
     owed: Vec<Owed>,
     /// Where the configuration may be read again: what is in force, and chance.
     pub(crate) desk: Option<(Vec<Settings>, Dice)>,
+    /// What else changes then, where addresses matter.
+    pub(crate) options: Option<Changing>,
     reloads: Vec<(TimerId, Ticket)>,
+}
+
+/// What a reload changes where addresses matter.
+#[derive(Debug)]
+pub(crate) struct Changing {
+    pub(crate) options: Options,
+    /// The rates of listeners that have one now and then.
+    pub(crate) message_rates: BTreeMap<String, u32>,
 }
 
 /// An answer that comes later; to a login where there is a user.
@@ -91,7 +104,17 @@ impl Watch {
             for span in spans.into_iter().flatten() {
                 *span = Duration::from_millis(dice.between(100, 2_000) * 10);
             }
+            if let Some(options) = &self.options {
+                let rate = options.message_rates.get(&one.name).copied();
+                one.message_rate = rate.filter(|_| dice.one_in(2));
+            }
             assert!(gate.retune(one), "it listens");
+        }
+        if let Some(change) = &mut self.options {
+            let most = (!dice.one_in(2)).then(|| dice.between(1, 4) as u32);
+            change.options.limits.address_connections = most;
+            gate.tune(&change.options);
+            self.events.push(Event::Relimited(most));
         }
         self.events.push(Event::Retuned(settings.clone()));
         gate.configured(ticket, Ok(Vec::new()));

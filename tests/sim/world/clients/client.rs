@@ -1,11 +1,12 @@
 //! One client: a script driven by what happens at its connection and by its own alarm.
 
 use pulsegate::codec::framing::Framing;
-use pulsegate::{CloseReason, Dialect, Login};
+use pulsegate::{CloseReason, Dialect, Login, Settings};
 
 use super::ear::{Ear, Fate, News};
 use super::house::{ANYBODY, House};
 use super::link::Link;
+use super::origin::{Fate as Header, Origin};
 use super::persona::{Acks, Cut, Ending, Persona, Reading, Speech};
 use super::wire::{self, Say};
 use crate::world::Path;
@@ -23,6 +24,8 @@ pub(crate) struct Client {
     pub(crate) persona: Persona,
     pub(crate) listener: u16,
     pub(crate) path: Path,
+    /// Where it comes from, in worlds where that matters.
+    pub(crate) origin: Option<Origin>,
     /// The names it logs in under; most have one.
     pub(crate) names: Vec<String>,
     pub(crate) link: Option<Link>,
@@ -86,6 +89,7 @@ impl Client {
             persona,
             listener,
             path,
+            origin: None,
             names: Vec::new(),
             link: None,
             is_retired: false,
@@ -153,7 +157,11 @@ impl Client {
             return;
         }
         let now = kernel.now();
-        let Some(key) = kernel.dial(self.listener, Some(self.who), self.path) else {
+        let path = Path {
+            from: self.origin.map(|origin| origin.from),
+            ..self.path
+        };
+        let Some(key) = kernel.dial(self.listener, Some(self.who), path) else {
             // As a kernel does: the SYN is sent again after a second.
             self.times.connect = now + SECOND;
             return;
@@ -162,6 +170,7 @@ impl Client {
         let settings = &house.settings[usize::from(self.listener)];
         let mut ear = Ear::new(self.who, settings);
         ear.may_miss = settings.slow_consumer == pulsegate::SlowConsumer::DropNewest;
+        ear.may_hurry = house.limits_logins;
         ear.is_wild = matches!(self.persona.speech, Speech::Giant | Speech::Foreign(_));
         self.link = Some(Link {
             key,
@@ -174,6 +183,7 @@ impl Client {
             said: 0,
             nonsense: 0,
         });
+        let header = self.introduce(kernel, settings);
         self.times = Times {
             speak: now,
             ..Times::NEVER
@@ -181,6 +191,38 @@ impl Client {
         if self.persona.ending != Ending::Stay || self.persona.reading != Reading::Eager {
             self.times.end = now + self.dice.span(0, 40 * SECOND);
         }
+        if header == Some(Header::Late) {
+            // It says the front of a header, and nothing behind it, whatever it wants.
+            self.times.speak = Nanos::MAX;
+            if let Some(link) = &mut self.link {
+                link.ear.is_wild = true;
+            }
+            self.send(kernel);
+        }
+    }
+
+    /// The world's books get to know where a new connection comes from; a proxy says it first.
+    fn introduce(&mut self, kernel: &mut Kernel, settings: &Settings) -> Option<Header> {
+        let (origin, link) = (self.origin?, self.link.as_mut()?);
+        let header = origin.header();
+        let facts = &mut kernel.get_mut(link.key)?.facts;
+        facts.source = Some(origin.source());
+        facts.is_stranger = origin.is_stranger();
+        if let Some((bytes, fate)) = &header {
+            facts.header = Some((*fate, bytes.len() as u64));
+            if *fate == Header::Bad {
+                facts.causes.add(CloseReason::Protocol);
+            }
+            let end = match fate {
+                Header::Good => bytes.len() as u64,
+                Header::Bad | Header::Late => u64::MAX,
+            };
+            if settings.framing != Framing::Raw {
+                facts.mark_frame_end(end);
+            }
+            link.out.extend_from_slice(bytes);
+        }
+        header.map(|(_, fate)| fate)
     }
 
     /// Takes what has arrived, and does what it asks for.
@@ -248,6 +290,9 @@ impl Client {
                     socket.facts.is_logged_in = true;
                 }
             }
+            News::Answered(Say::Login(_), _, Fate::Hurried) => {
+                kernel.marks.reach(Mark::LoginHurried);
+            }
             News::Answered(Say::Send { .. }, number, fate) if fate != Fate::Done => {
                 house.unheard.remove(&(self.who, number, ANYBODY));
                 if fate == Fate::Kept {
@@ -311,6 +356,14 @@ impl Client {
         let body = wire::body(settings.framing, say, seq);
         link.ear.expect(say, seq, self.number);
         link.put_frame(&body, settings, kernel);
+    }
+
+    /// Sends what waits, also where it would be glued.
+    fn send(&mut self, kernel: &mut Kernel) {
+        if let Some(link) = &mut self.link {
+            link.glued = 3;
+        }
+        self.flush(kernel);
     }
 
     /// Sends what waits, in the pieces it is used to.

@@ -35,6 +35,8 @@ pub(crate) struct Ear {
     pub(crate) is_wild: bool,
     /// Whether messages and answers may be missing: slow consumers of `drop-newest`.
     pub(crate) may_miss: bool,
+    /// Logins have a rate.
+    pub(crate) may_hurry: bool,
     ack_attempts: u8,
     who: u32,
 }
@@ -74,6 +76,8 @@ pub(crate) enum Fate {
     /// Its message is kept for somebody who is not there.
     Kept,
     Refused,
+    /// The rate of logins was passed.
+    Hurried,
 }
 
 impl Ear {
@@ -92,6 +96,7 @@ impl Ear {
             goodbye: None,
             is_wild: false,
             may_miss: false,
+            may_hurry: false,
             ack_attempts: settings.ack_attempts,
             who,
         }
@@ -220,6 +225,7 @@ impl Ear {
             let fate = match word {
                 Word::Ok(fields) if fields.iter().any(|(key, _)| key == "offline") => Fate::Kept,
                 Word::Ok(_) => Fate::Done,
+                Word::Error(code) if code == "rate-limited" => Fate::Hurried,
                 _ => Fate::Refused,
             };
             news.push(News::Answered(say, number, fate));
@@ -229,6 +235,7 @@ impl Ear {
     fn check_refusal(&self, code: &str, say: &Say) {
         let common = ["overloaded", "forbidden", "login-required"];
         let special: &[&str] = match say {
+            Say::Login(_) if self.may_hurry => &["user-taken", "rate-limited"],
             Say::Login(_) => &["user-taken"],
             Say::Send { .. } => &["no-such-user"],
             Say::Leave(_) => &["not-joined"],

@@ -25,6 +25,9 @@ pub(crate) struct House {
     pub(crate) kept: BTreeSet<(u32, u32)>,
     /// Whether the last act has begun: only what proves liveness is said.
     pub(crate) is_quiet: bool,
+    /// Whether logins have a rate, and addresses matter.
+    pub(crate) limits_logins: bool,
+    pub(crate) has_addresses: bool,
     /// What operators order and are told.
     pub(crate) desk: Desk,
 }

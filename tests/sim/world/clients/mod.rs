@@ -6,6 +6,7 @@ mod house;
 mod letter;
 mod link;
 mod operator;
+mod origin;
 mod parting;
 pub(crate) mod persona;
 mod talk;
@@ -16,6 +17,7 @@ pub(crate) use house::House;
 pub(crate) use letter::letter;
 use link::Link;
 pub(crate) use operator::{Habit, Operator};
+pub(crate) use origin::{Fate, NETWORKS, Origin, PROXIES};
 
 use persona::Cut;
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::house::House;
 use super::letter::letter;
+use super::origin::NETWORKS;
 use crate::world::Path;
 use crate::world::agenda::{Deed, MILLI, Nanos, SECOND};
 use crate::world::desk::{Desk, Order};
@@ -122,7 +123,9 @@ impl Operator {
         if self.link.is_none() {
             self.connect(kernel, house);
         }
-        self.read(kernel, house);
+        if kernel.now() >= self.stalls_until || house.is_quiet || !self.is_clerk() {
+            self.read(kernel, house);
+        }
         if self.is_clerk() && self.asked.is_some() && kernel.now() > self.asked_at + PATIENCE {
             self.part(kernel, house);
         }
@@ -231,6 +234,10 @@ impl Operator {
             13 => {
                 let user = self.dice.pick(&house.users).clone();
                 let target = format!("/v1/tap/{user}?for_ms={}", self.dice.below(2_000));
+                if self.dice.one_in(2) {
+                    // What it is shown has to wait, also when its time is over.
+                    self.stalls_until = kernel.now() + self.dice.span(SECOND, 10 * SECOND);
+                }
                 self.say(Asked::Page, "GET", &target, "", kernel);
             }
             _ => self.say(Asked::Reload, "POST", "/v1/reload", "", kernel),
@@ -283,10 +290,29 @@ impl Operator {
     }
 
     fn ban(&mut self, kernel: &mut Kernel, house: &mut House) {
-        let user = self.dice.pick(&house.users).clone();
         let ttl = self.dice.below(5_000);
+        if house.has_addresses && self.dice.one_in(2) {
+            return self.ban_network(ttl, kernel, house);
+        }
+        let user = self.dice.pick(&house.users).clone();
         let body = format!("{{\"user\":\"{user}\",\"ttl_ms\":{ttl}}}");
         house.desk.orders.push(Order::Ban(user));
+        self.say(Asked::Ban, "POST", "/v1/bans", &body, kernel);
+    }
+
+    /// Bans a network, or lets it in; now and then takes that back.
+    fn ban_network(&mut self, ttl: u64, kernel: &mut Kernel, house: &mut House) {
+        let cidr = *self.dice.pick(&NETWORKS);
+        if self.dice.one_in(4) {
+            let body = format!("{{\"cidr\":\"{cidr}\"}}");
+            return self.say(Asked::Page, "DELETE", "/v1/bans", &body, kernel);
+        }
+        let allow = self.dice.one_in(3);
+        let body = format!("{{\"cidr\":\"{cidr}\",\"ttl_ms\":{ttl},\"allow\":{allow}}}");
+        house.desk.orders.push(match allow {
+            true => Order::LetIn,
+            false => Order::BanNetwork(cidr.parse().expect("a network")),
+        });
         self.say(Asked::Ban, "POST", "/v1/bans", &body, kernel);
     }
 
