@@ -30,6 +30,9 @@ pub(crate) struct Tuning {
     /// circle, so that reload after reload can not keep it at the beginning.
     next: u32,
     left: u32,
+    /// The slots that the circle goes through: those there were when the walk began. Whoever takes
+    /// a later one has come under the new rules.
+    circle: u32,
     /// Bounds to come down to.
     wanted: Option<Bounds>,
     /// Connections that the tables were made for.
@@ -60,6 +63,7 @@ impl Tuning {
         Self {
             next: 0,
             left: 0,
+            circle: 0,
             wanted: None,
             reserved,
         }
@@ -184,12 +188,13 @@ impl Gate {
 
     /// Every connection is looked at, once.
     pub(crate) fn walk(&mut self) {
-        self.tuning.left = self.conns.len();
+        self.tuning.circle = self.conns.len();
+        self.tuning.left = self.tuning.circle;
     }
 
     /// Goes on with the walk, so many slots.
     pub(crate) fn go_on_retuning(&mut self) {
-        let slots = self.conns.len();
+        let slots = self.tuning.circle;
         let budget = self.tuning.left.min(self.limits.expiries);
         for _ in 0..budget {
             let index = self.tuning.next % slots;

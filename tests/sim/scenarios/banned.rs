@@ -65,3 +65,40 @@ fn lists_apply_to_everybody_who_is_here_a_slice_a_turn() {
     let back = stage.connect();
     assert_eq!(stage.ask(back, "ping\n"), "pong\n");
 }
+
+#[test]
+fn nobody_is_passed_over_where_the_table_grows_in_the_midst_of_the_walk() {
+    // 26
+    let limits = Limits {
+        expiries: 1,
+        ..Limits::default()
+    };
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    let mut stage = Stage::with(Settings::default(), options);
+    stage.is_judged = false;
+    let mut keys: Vec<Key> = (0..10).map(|_| stage.connect()).collect();
+    // The first walk ends behind the tenth, where the next one begins.
+    keep_out(&mut stage, "192.0.2.1");
+    while stage.server.gate().is_retuning() {
+        stage.turn();
+    }
+    keys.extend((0..40).map(|_| stage.connect()));
+    keep_out(&mut stage, "10.0.0.0/8");
+    while stage.server.gate().is_retuning() {
+        stage.dial(Path::default());
+        stage.turn();
+    }
+    for (place, &key) in keys.iter().enumerate() {
+        assert_eq!(stage.reason(key), Some(CloseReason::Banned), "{place}");
+    }
+}
+
+fn keep_out(stage: &mut Stage, network: &str) {
+    let mut draft = Draft::new(stage.server.gate().list_key());
+    draft.add_text(network, Colour::Black).expect("a network");
+    let gate = stage.server.gate_mut();
+    gate.set_lists(Some(Box::new(draft.finish())));
+}
