@@ -19,8 +19,8 @@
 //!   or missing, from a few shared addresses of both families or one of their own, under limits and
 //!   rates that some pass, while lists and limits change. Who is told `banned`, `overloaded` or
 //!   `rate-limited` must have deserved it by the judge's own count, and nobody may be here whom the
-//!   lists name, or one more than an address may have; in the end lists let in only those who behave,
-//!   and they are served. The usual
+//!   lists name, or one more than an address may have; in the end lists let in only those who
+//!   behave, and they are served. The usual
 //!   seeds fail by name where they no longer reach one of the situations in `world/marks.rs`. The
 //!   first seed that fails is made smaller: clients, kinds of faults, habits and time are left out
 //!   while it fails in the same way, and what is left is printed as `SIM_PLAN='…'`, to be replayed

@@ -87,28 +87,14 @@ pub(crate) fn play(seed: u64, cut: &Cut, is_verbose: bool) -> Report {
     }
     let mut judge = Judge::new(plan.settings.clone(), plan.options.users);
     judge.has_tight_budget = plan.has_tight_budget;
-    if plan.lister.is_some() {
-        let clients = plan.population.clients.iter();
-        let names = clients.map(|client| client.names.clone()).collect();
-        judge.guard = Some(Guard::new(plan.options.limits.clone(), names));
-    }
+    judge.guard = guard_of(&plan);
+    let watch = watch_of(&plan, seed);
     let mut net = SimNet::new(seed, plan.population);
     net.trace.is_verbose = is_verbose;
     net.faults = plan.faults;
     net.capacity = plan.options.limits.events as usize;
     net.toll = plan.toll;
     net.kernel.fd_limit = plan.fd_limit;
-    let mut watch = Watch::default();
-    watch.dice = plan.is_slow.then(|| Dice::new(seed));
-    watch.desk = Some((plan.settings.clone(), Dice::new(!seed)));
-    watch.options = plan.lister.is_some().then(|| {
-        let rates = plan.settings.iter();
-        let rates = rates.filter_map(|one| Some((one.name.clone(), one.message_rate?)));
-        Changing {
-            options: plan.options.clone(),
-            message_rates: rates.collect(),
-        }
-    });
     let (drain_over, slots) = (plan.options.drain_over, plan.options.wheel_slots);
     let has_admin = !net.crowd.operators.is_empty();
     let mut server = Server::new(net, watch, plan.options).expect("the world lets it begin");
@@ -156,6 +142,30 @@ pub(crate) fn play(seed: u64, cut: &Cut, is_verbose: bool) -> Report {
         lasted: net.kernel.now(),
         marks,
     }
+}
+
+/// The judge's books about sources, where those matter.
+fn guard_of(plan: &Plan) -> Option<Guard> {
+    plan.lister.as_ref()?;
+    let clients = plan.population.clients.iter();
+    let names = clients.map(|client| client.names.clone()).collect();
+    Some(Guard::new(plan.options.limits.clone(), names))
+}
+
+/// The application, with the habits that the seed has drawn for it.
+fn watch_of(plan: &Plan, seed: u64) -> Watch {
+    let mut watch = Watch::default();
+    watch.dice = plan.is_slow.then(|| Dice::new(seed));
+    watch.desk = Some((plan.settings.clone(), Dice::new(!seed)));
+    watch.options = plan.lister.is_some().then(|| {
+        let rates = plan.settings.iter();
+        let rates = rates.filter_map(|one| Some((one.name.clone(), one.message_rate?)));
+        Changing {
+            options: plan.options.clone(),
+            message_rates: rates.collect(),
+        }
+    });
+    watch
 }
 
 fn begin(net: &mut SimNet<Population>) {
