@@ -350,7 +350,7 @@ impl Judge {
             }
             CloseReason::LoginFailed => {
                 let guard = self.guard.as_ref();
-                let has_rate = guard.is_some_and(|guard| guard.limits_logins());
+                let has_rate = guard.is_some_and(Guard::limits_logins);
                 let is_reject = self.policy == UserPolicy::Reject;
                 assert!(is_reject || has_rate, "{conn}: no login can fail");
             }
