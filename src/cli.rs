@@ -20,7 +20,8 @@ use crate::config::keys::{Key, SECTIONS, Takes};
 use crate::config::listener::{GROUPS, IDENTITY, LISTENER};
 use crate::config::value::nearest;
 use crate::config::{Complaint, Config, Origin, Override, Spot};
-use crate::daemon::{self, Source, Surroundings, judge_lists, read};
+use crate::daemon::{self, Source, Surroundings, judge_lists, load_tokens, read, token_warnings};
+use crate::tokens::Tokens;
 
 const FAILED: u8 = 1;
 const WRONG: u8 = 2;
@@ -45,8 +46,8 @@ enum Failure {
     Config(Vec<Complaint>),
     /// A file can not be read; which one and why.
     File(String),
-    /// Black or white lists are wrong: which, where and why.
-    Lists(Vec<String>),
+    /// Files that the configuration names are wrong: which, where and why.
+    Files(Vec<String>),
     /// It could not run.
     Run(String),
     /// A script's step did not come to what it says.
@@ -116,7 +117,7 @@ impl Failure {
                 (WRONG, texts.join("\npulsegate: "))
             }
             Self::File(text) => (WRONG, text),
-            Self::Lists(wrong) => (WRONG, wrong.join("\npulsegate: ")),
+            Self::Files(wrong) => (WRONG, wrong.join("\npulsegate: ")),
             Self::Run(text) => (FAILED, text),
             Self::Unmet(text) => (UNMET, text),
             Self::Nobody => (NOBODY, String::from("nobody got it")),
@@ -138,7 +139,7 @@ pub fn command() -> Command {
     let serve = Command::new("serve").about("Run the daemon (also without a command)");
     let config = Command::new("config").about("Print what is in force, as a configuration file");
     let check = Command::new("check")
-        .about("Judge a configuration file and its lists; binds nothing")
+        .about("Judge a configuration file and the files it names; binds nothing")
         .arg(
             Arg::new("file")
                 .value_name("FILE")
@@ -422,11 +423,13 @@ fn check(matches: &ArgMatches, check_matches: &ArgMatches) -> Result<(), Failure
     // What serve would say of the token, and of the lists that it would read itself.
     let token = daemon::admin_token(&config.admin);
     let (_, of_token) = token.map_err(|error| Failure::File(at_token(path, &config, &error)))?;
-    let imprint = judge_lists(&config.lists).map_err(Failure::Lists)?;
-    for warning in config.warnings().iter().chain(&of_token) {
+    let imprint = judge_lists(&config.lists).map_err(Failure::Files)?;
+    let tokens = load_tokens(&config.logins).map_err(Failure::Files)?;
+    let of_keys = token_warnings(&config.logins, tokens.as_deref());
+    for warning in config.warnings().iter().chain(&of_token).chain(&of_keys) {
         let _ = writeln!(io::stderr(), "pulsegate: warning: {warning}");
     }
-    let good = summary(&config, imprint.entries);
+    let good = summary(&config, imprint.entries, tokens.as_deref());
     print(&format!("{}: good; {good}\n", path.display()))
 }
 
@@ -438,8 +441,8 @@ fn at_token(path: &Path, config: &Config, error: &daemon::DaemonError) -> String
     }
 }
 
-/// Where it would listen, and how long its lists are, in a line.
-fn summary(config: &Config, entries: usize) -> String {
+/// Where it would listen, how long its lists are and what it checks logins by, in a line.
+fn summary(config: &Config, entries: usize, tokens: Option<&Tokens>) -> String {
     let places = config.listeners.iter().map(|listener| {
         let binds: Vec<String> = listener.bind.iter().map(ToString::to_string).collect();
         format!("{} on {}", listener.name, binds.join(" and "))
@@ -454,7 +457,8 @@ fn summary(config: &Config, entries: usize) -> String {
         1 => String::from("; 1 entry in lists"),
         entries => format!("; {entries} entries in lists"),
     };
-    format!("{count}: {}{listed}", places.join(", "))
+    let checked = tokens.map_or_else(String::new, |tokens| format!("; login checks {tokens}"));
+    format!("{count}: {}{listed}{checked}", places.join(", "))
 }
 
 fn print(text: &str) -> Result<(), Failure> {

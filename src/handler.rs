@@ -24,7 +24,8 @@ pub trait Handler {
     }
 
     /// A connection asks for something; returns the answer to give. Heartbeats, acks, malformed
-    /// requests and those its listener does not allow are dealt with before.
+    /// requests and those its listener does not allow are dealt with before, and so are logins
+    /// whose token it finds wrong ([`LoginCheck`](crate::LoginCheck)).
     ///
     /// A panic in it ends this connection, reason [`Internal`](CloseReason::Internal), and no
     /// other; one that leaves the gate with a broken promise ends the loop. What the handler itself

@@ -12,6 +12,7 @@
 //! - [`codec`]: bytes to frames to messages and back, pure
 //! - `admin`: what operators and backends ask for, by HTTP
 //! - [`lists`]: who is let in, a million entries of it
+//! - [`tokens`]: whether a login's token opens its name
 //! - [`pool`]: for the other end: connections to a server that stay alive while nobody uses them
 //! - [`wheel`], [`time`]: the timing wheel and its units
 //! - [`cli`], [`config`], [`daemon`], [`mod@log`]: what makes it a program
@@ -160,6 +161,7 @@ mod server;
 mod session;
 mod settings;
 pub mod time;
+pub mod tokens;
 pub mod wheel;
 
 pub use admin::{AdminAccess, AdminLimits};
@@ -176,4 +178,4 @@ pub use network::{Network, NetworkError};
 pub use reason::{CloseReason, ErrorCode};
 pub use remote::{Remote, RemoteError};
 pub use server::{Options, Server};
-pub use settings::{Allow, Dialect, Login, Rate, Settings, SlowConsumer, UserPolicy};
+pub use settings::{Allow, Dialect, Login, LoginCheck, Rate, Settings, SlowConsumer, UserPolicy};

@@ -40,6 +40,9 @@ pub struct Limits {
     /// it is below half of this: established connections come first.
     pub lag: Duration,
 
+    /// Signed tokens judged per turn; who comes next with one waits for the next turn.
+    pub signatures: u32,
+
     /// Bytes of half frames, over all connections. Over it the oldest half frame's connection ends.
     pub input_budget: usize,
     /// Bytes of waiting output, over all connections. Over it the largest outbox's connection ends.
@@ -126,6 +129,7 @@ impl Default for Limits {
             reaps: 1_024,
             tasks: 256,
             lag: Duration::from_millis(100),
+            signatures: 16,
             input_budget: 64 << 20,
             output_budget: 256 << 20,
             offline_budget: 64 << 20,

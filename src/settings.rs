@@ -23,6 +23,8 @@ pub struct Settings {
     pub dialect: Dialect,
     /// Whether a connection must say whose it is.
     pub login: Login,
+    /// How a login's token is checked, before the handler hears of it.
+    pub login_check: LoginCheck,
     /// What a connection may do.
     pub allow: Allow,
     /// What happens to a connection that does not read.
@@ -123,6 +125,18 @@ pub enum Login {
     Required,
 }
 
+/// How the token of a login is checked, by what [`Gate::set_tokens`](crate::Gate::set_tokens) was
+/// given. Where it was given nothing that fits, nobody logs in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoginCheck {
+    /// Not at all, or by the handler.
+    None,
+    /// It is one of the user's own.
+    Users,
+    /// It is signed, and for that user.
+    Jwt,
+}
+
 /// What the connections of a listener may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 
@@ -181,6 +195,7 @@ impl Default for Settings {
             framing: Framing::Line,
             dialect: Dialect::Gate,
             login: Login::Optional,
+            login_check: LoginCheck::None,
             allow: Allow {
                 send: true,
                 publish: true,

@@ -84,6 +84,8 @@ fn connections(gate: &Gate, page: &mut Exposition) {
         );
     let text = "Logins that were refused because too many were tried.";
     page.counter("logins_refused_total", text, stats.logins_refused);
+    let text = "Logins whose token did not open the name.";
+    page.counter("logins_failed_total", text, stats.logins_failed);
     let text = "Intervals in which a connection was not read for its rate.";
     page.counter("connections_throttled_total", text, stats.throttled);
     who_is_known(gate, page);

@@ -162,6 +162,7 @@ fn counters(gate: &Gate) -> BTreeMap<&'static str, u64> {
         ("hurried", stats.hurried),
         ("strangers", stats.strangers),
         ("logins_refused", stats.logins_refused),
+        ("logins_failed", stats.logins_failed),
         ("throttled", stats.throttled),
         ("accept_faults", stats.accept_faults),
         ("accept_pauses", stats.accept_pauses),

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::keys::{Key, SECTIONS, Section};
 use super::listener::{IDENTITY, LISTENER};
 use super::value::{Value, Wrong, nearest};
-use super::{Admin, AdminBind, Complaint, Config, Origin, Spot};
+use super::{AdminBind, Complaint, Config, Origin, Spot};
 use crate::settings::Settings;
 
 /// A file being read.
@@ -47,22 +47,31 @@ pub(crate) fn read(
     let complaints = reader.complaints;
     // Up to here all that is set was set by the file.
     if let Some(folder) = path.parent() {
-        anchor(&mut config.admin, folder);
+        anchor(config, folder);
     }
     Ok(complaints)
 }
 
 /// Relative paths in a file begin at its folder, wherever the daemon is started.
-fn anchor(admin: &mut Admin, folder: &Path) {
+fn anchor(config: &mut Config, folder: &Path) {
     if folder.as_os_str().is_empty() {
         return;
     }
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let Config {
+        admin,
+        lists,
+        logins,
+        ..
+    } = config;
     let bound = match &mut admin.bind {
         AdminBind::Unix(path) => Some(path),
         AdminBind::Off | AdminBind::Tcp(_) => None,
     };
-    for path in admin.token_file.as_mut().into_iter().chain(bound) {
+    let of_logins = logins.users_file.iter_mut().chain(&mut logins.keys_file);
+    let of_lists = lists.black.iter_mut().chain(&mut lists.white);
+    let named = admin.token_file.iter_mut().chain(of_logins);
+    for path in named.chain(of_lists).chain(bound) {
         // One that is absolute stays as it is.
         *path = folder.join(&*path);
     }

@@ -11,7 +11,7 @@ use super::keys::{Key, SECTIONS};
 use super::listener::{IDENTITY, LISTENER};
 use super::{AdminBind, Complaint, Config, Origin, Spot};
 use crate::codec::framing::Framing;
-use crate::settings::{Dialect, Login, Settings};
+use crate::settings::{Dialect, Login, LoginCheck, Settings};
 
 /// Listening sockets at most, all listeners together.
 const SOCKETS_MAX: usize = 1_024;
@@ -34,6 +34,7 @@ pub(crate) fn judge(config: &Config, path: Option<&Path>) -> Vec<Complaint> {
         judge.dialect(number, listener);
         judge.sizes(number, listener);
         judge.times(number, listener);
+        judge.check(number, listener);
     }
     judge.names();
     judge.binds();
@@ -138,6 +139,24 @@ impl Judge<'_> {
                 "idle_timeout",
                 remedy,
             );
+        }
+    }
+
+    /// Who is to be checked needs something to be checked by.
+    fn check(&mut self, number: usize, listener: &Settings) {
+        let logins = &self.config.logins;
+        let (file, is_missing) = match listener.login_check {
+            LoginCheck::None => return,
+            LoginCheck::Users => ("users_file", logins.users_file.is_none()),
+            LoginCheck::Jwt => ("keys_file", logins.keys_file.is_none()),
+        };
+        if is_missing {
+            let check = self.tell(number, "login_check");
+            let spots = [
+                Spot::Listener(number, "login_check"),
+                Spot::Global("logins", file),
+            ];
+            self.complain(&spots, &format!("{check} needs {file} under [logins]"));
         }
     }
 
@@ -306,8 +325,10 @@ fn flag_of(spot: Spot) -> String {
 /// What works and should be read all the same.
 pub(crate) fn warnings(config: &Config) -> Vec<String> {
     let is_open = |addr: &&SocketAddr| !addr.ip().is_loopback();
-    let takes_logins =
-        |listener: &&Settings| listener.dialect == Dialect::Gate && listener.login != Login::None;
+    let takes_logins = |listener: &&Settings| {
+        let is_checked = listener.login_check != LoginCheck::None;
+        listener.dialect == Dialect::Gate && listener.login != Login::None && !is_checked
+    };
     let open = config
         .listeners
         .iter()

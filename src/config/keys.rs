@@ -56,6 +56,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "limits", title: "Limits of the whole daemon", keys: LIMITS },
     Section { name: "loop", title: "Loop", keys: LOOP },
     Section { name: "users", title: "Users", keys: USERS },
+    Section { name: "logins", title: "Login checks", keys: LOGINS },
     Section { name: "lists", title: "Black and white lists", keys: LISTS },
     Section { name: "admin", title: "Admin interface", keys: ADMIN },
     Section { name: "drain", title: "Shutdown", keys: DRAIN },
@@ -240,6 +241,17 @@ const LOOP: &[Key<Config>] = &[
 const USERS: &[Key<Config>] = &[
     key! { "policy", "user_policy", Word, users, read_policy, show_policy,
     "a user's second login: replace, reject, { devices = N }" },
+];
+
+const LOGINS: &[Key<Config>] = &[
+    key! { "users_file", "login_users_file", Text, logins.users_file, read_path, show_path,
+    "the file of users and their tokens' SHA-256, where login_check is users" },
+    key! { "keys_file", "login_keys_file", Text, logins.keys_file, read_path, show_path,
+    "the JWK Set that signed tokens are judged by, where login_check is jwt" },
+    key! { "issuer", "login_issuer", Text, logins.issuer, value::owned_text, value::show_owned,
+    "the iss that a signed token must have" },
+    key! { "audience", "login_audience", Text, logins.audience, value::owned_text,
+    value::show_owned, "the aud that a signed token must have" },
 ];
 
 const LISTS: &[Key<Config>] = &[

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::value::{self, Value, Wrong, show_text};
 use super::{AdminBind, LogFormat};
 use crate::network::Network;
-use crate::settings::{Allow, Dialect, Login, SlowConsumer, UserPolicy};
+use crate::settings::{Allow, Dialect, Login, LoginCheck, SlowConsumer, UserPolicy};
 
 pub(super) const LEVELS: &[(&str, log::LevelFilter)] = &[
     ("error", log::LevelFilter::Error),
@@ -27,6 +27,11 @@ pub(super) const LOGINS: &[(&str, Login)] = &[
     ("none", Login::None),
     ("optional", Login::Optional),
     ("required", Login::Required),
+];
+pub(super) const CHECKS: &[(&str, LoginCheck)] = &[
+    ("none", LoginCheck::None),
+    ("users", LoginCheck::Users),
+    ("jwt", LoginCheck::Jwt),
 ];
 pub(super) const SLOW: &[(&str, SlowConsumer)] = &[
     ("close", SlowConsumer::Close),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::framing;
 use super::keys::{Key, Takes, key, number, off_span, size, span, word};
 use super::kinds::{
-    DIALECTS, LOGINS, SLOW, read_allow, read_binds, read_buffer, read_name, read_networks,
+    CHECKS, DIALECTS, LOGINS, SLOW, read_allow, read_binds, read_buffer, read_name, read_networks,
     show_allow, show_binds, show_buffer, show_name, show_networks,
 };
 use super::value::{self, SPAN_END, STEP};
@@ -36,6 +36,8 @@ pub(crate) const LISTENER: &[Key<Settings>] = &[
     "how bytes become frames: raw, line, lenhdr, binary, or a table with options" },
     word! { "dialect", "", dialect, DIALECTS, "what a frame means: gate, echo, sink" },
     word! { "login", "", login, LOGINS, "whether clients log in: none, optional, required" },
+    word! { "login_check", "", login_check, CHECKS,
+    "how a login's token is checked: none, users, jwt; see the table logins" },
     key! { "allow", "", List, allow, read_allow, show_allow,
     "what clients may do: send, pub, join, data" },
     word! { "slow_consumer", "", slow_consumer, SLOW,

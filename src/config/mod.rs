@@ -44,6 +44,8 @@ pub struct Config {
     pub coalesce: Option<Duration>,
     /// What a second login does.
     pub users: UserPolicy,
+    /// What login tokens are judged by.
+    pub logins: Logins,
     /// Files that say who is let in.
     pub lists: ListFiles,
     /// The admin interface.
@@ -71,6 +73,19 @@ pub enum LogFormat {
     Text,
     /// One JSON object.
     Json,
+}
+
+/// What login tokens are judged by.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Logins {
+    /// Users and the hashes of their tokens, a line each.
+    pub users_file: Option<PathBuf>,
+    /// The keys of signed tokens.
+    pub keys_file: Option<PathBuf>,
+    /// Who must have signed them; empty: whoever has such a key.
+    pub issuer: String,
+    /// For whom they must be; empty: they name nobody.
+    pub audience: String,
 }
 
 /// Files of networks and users, a line each.
@@ -234,6 +249,7 @@ impl Default for Config {
             limits: Limits::default(),
             coalesce: None,
             users: UserPolicy::Replace,
+            logins: Logins::default(),
             lists: ListFiles::default(),
             admin: Admin {
                 bind: AdminBind::Tcp(SocketAddr::from(([127, 0, 0, 1], 7374))),

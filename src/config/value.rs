@@ -275,6 +275,11 @@ pub(crate) fn text(value: &Value) -> Result<&str, Wrong> {
     }
 }
 
+/// The same, to be kept.
+pub(crate) fn owned_text(value: &Value) -> Result<String, Wrong> {
+    text(value).map(str::to_owned)
+}
+
 /// A list of texts; one text alone may hold several, apart by commas.
 pub(crate) fn texts(value: &Value) -> Result<Vec<&str>, Wrong> {
     match value {
@@ -314,6 +319,12 @@ pub(crate) fn show_text(text: &str) -> String {
         }
     }
     shown + "\""
+}
+
+/// The same for one that is kept.
+#[expect(clippy::ptr_arg, reason = "the tables of keys show by reference")]
+pub(crate) fn show_owned(text: &String) -> String {
+    show_text(text)
 }
 
 /// A duration as one would write it, down to the millisecond.

@@ -57,19 +57,24 @@ fn token_in(path: &Path, warnings: &mut Vec<String>) -> Result<Secret, DaemonErr
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     let token = Secret::token(&text).map_err(wrong)?;
-    // What is not ours is read by a group or a list of access: it is its owner's to judge.
-    let own = rustix::process::geteuid().as_raw();
-    let is_shared = |meta: Metadata| {
-        let mask = if meta.uid() == own { 0o077 } else { 0o007 };
-        meta.mode() & mask != 0
-    };
-    if std::fs::metadata(path).is_ok_and(is_shared) {
+    if is_shared(path) {
         warnings.push(format!(
             "{} can be read by others: chmod 600",
             path.display()
         ));
     }
     Ok(token)
+}
+
+/// Whether others may read a file.
+pub(super) fn is_shared(path: &Path) -> bool {
+    // What is not ours is read by a group or a list of access: it is its owner's to judge.
+    let own = rustix::process::geteuid().as_raw();
+    let is_shared = |meta: Metadata| {
+        let mask = if meta.uid() == own { 0o077 } else { 0o007 };
+        meta.mode() & mask != 0
+    };
+    std::fs::metadata(path).is_ok_and(is_shared)
 }
 
 /// Binds the interface; where it listens, for the line that says so.

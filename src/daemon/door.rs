@@ -15,7 +15,7 @@ use crate::reason::CloseReason;
 /// What the last bytes of a shutdown may take beyond its own timeout.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Takes logins as they come and passes everything on to the gate.
+/// Passes everything on to the gate.
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(super) desk: Desk,

@@ -6,6 +6,7 @@ mod door;
 mod lists;
 mod reload;
 mod service;
+mod tokens;
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ pub(crate) use self::lists::judge as judge_lists;
 pub use self::reload::Source;
 pub(crate) use self::reload::read;
 pub use self::service::Surroundings;
+pub(crate) use self::tokens::{load as load_tokens, warnings as token_warnings};
 
 /// Why the daemon could not run.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,9 @@ pub enum DaemonError {
     /// A black or white list can not be read.
     #[error("{}", .0.join("; "))]
     Lists(Vec<String>),
+    /// What login tokens are judged by can not be read.
+    #[error("{}", .0.join("; "))]
+    Tokens(Vec<String>),
     /// The admin interface can not listen.
     #[error("admin interface: {place} can not be bound: {error}{hint}")]
     Admin {
@@ -112,6 +117,11 @@ pub fn run(
     if server.gate().listed() > 0 {
         info!("lists are in force, entries={}", server.gate().listed());
     }
+    let tokens = tokens::load(&config.logins).map_err(DaemonError::Tokens)?;
+    if let Some(warning) = tokens::warnings(&config.logins, tokens.as_deref()) {
+        warn!("{warning}");
+    }
+    server.gate_mut().set_tokens(tokens);
     let mut places = Vec::new();
     for settings in config.listeners {
         places.push(listen(&mut server, settings)?);

@@ -10,12 +10,13 @@ use std::thread::JoinHandle;
 use log::{error, info, warn};
 
 use super::door::Door;
-use super::lists;
+use super::{lists, tokens};
 use crate::config::{Change, Config, Override};
 use crate::gate::{Configure, Gate, Ticket};
 use crate::lists::{Imprint, Lists};
 use crate::remote::Remote;
 use crate::server::Options;
+use crate::tokens::Tokens;
 
 /// Requests that may wait for the reader.
 const WAITING: usize = 16;
@@ -89,7 +90,11 @@ pub(crate) struct Desk {
 type Job = (Ticket, Configure);
 
 /// What a reload has read.
-type Loaded = (Config, Option<Box<Lists>>);
+struct Loaded {
+    config: Config,
+    lists: Option<Box<Lists>>,
+    tokens: Option<Box<Tokens>>,
+}
 
 /// A text that was judged: whose request it was, and what it came to.
 type Judged = (Ticket, Result<(Config, Imprint), Vec<String>>);
@@ -154,17 +159,19 @@ impl Desk {
         if gate.is_draining() {
             return Err(vec![String::from("the server is shutting down")]);
         }
-        let (new, lists) = new?;
-        let imprint = lists
+        let new = new?;
+        let imprint = new
+            .lists
             .as_ref()
             .map_or_else(Imprint::default, |lists| lists.imprint());
-        let changes = self.compare(gate, &new, imprint);
-        self.config = self.config.merge(&new);
+        let changes = self.compare(gate, &new.config, imprint);
+        self.config = self.config.merge(&new.config);
         for listener in &self.config.listeners {
             gate.retune(listener);
         }
         gate.tune(&options(&self.config));
-        self.change_lists(gate, lists);
+        self.change_lists(gate, new.lists);
+        self.change_tokens(gate, new.tokens);
         log::set_max_level(self.config.log.level);
         for warning in self.config.warnings() {
             warn!("{warning}");
@@ -180,9 +187,21 @@ impl Desk {
         }
         let old = gate.set_lists(lists);
         info!("lists are in force, entries={}", gate.listed());
-        let thread = std::thread::Builder::new().name(String::from("sweeper"));
-        // Where there is no thread, it is done here.
-        drop(thread.spawn(move || drop(old)));
+        sweep(old);
+    }
+
+    /// The same for what login tokens are judged by.
+    fn change_tokens(&self, gate: &mut Gate, tokens: Option<Box<Tokens>>) {
+        if let Some(warning) = tokens::warnings(&self.config.logins, tokens.as_deref()) {
+            warn!("{warning}");
+        }
+        if gate.tokens().is_none() && tokens.is_none() {
+            return;
+        }
+        let old = gate.set_tokens(tokens);
+        let told = gate.tokens().map(Tokens::to_string).unwrap_or_default();
+        info!("login checks are in force, {told}");
+        sweep(old);
     }
 
     /// What a reload would change, with the connections that come under tighter limits.
@@ -227,6 +246,13 @@ impl Desk {
 }
 
 type Verdict = crate::gate::Verdict;
+
+/// Has something large dropped elsewhere.
+fn sweep<T: Send + 'static>(old: T) {
+    let thread = std::thread::Builder::new().name(String::from("sweeper"));
+    // Where there is no thread, it is done here.
+    drop(thread.spawn(move || drop(old)));
+}
 
 /// What the loop is set up with.
 pub(crate) fn options(config: &Config) -> Options {
@@ -292,6 +318,7 @@ impl Source {
                     let path = path.unwrap_or_else(|| Path::new("text"));
                     let config = self.judge(Some((path, &text))).and_then(|config| {
                         let imprint = lists::judge(&config.lists)?;
+                        tokens::load(&config.logins)?;
                         Ok((config, imprint))
                     });
                     checks.push((ticket, config));
@@ -301,7 +328,12 @@ impl Source {
         let new = (!reloads.is_empty()).then(|| {
             let config = self.read()?;
             let lists = lists::load(&config.lists, key)?;
-            Ok((config, lists))
+            let tokens = tokens::load(&config.logins)?;
+            Ok(Loaded {
+                config,
+                lists,
+                tokens,
+            })
         });
         let posted = remote.post(move |gate, door| {
             door.judged(gate, checks);

@@ -49,6 +49,7 @@ mod rules;
 mod sources;
 mod stats;
 pub(crate) mod timers;
+mod tokens;
 mod topics;
 pub(crate) mod tune;
 mod users;
@@ -84,6 +85,7 @@ use crate::id::{ConnId, ListenerId};
 use crate::limits::Limits;
 use crate::settings::{Settings, UserPolicy};
 use crate::time::Span;
+use crate::tokens::Tokens;
 use crate::wheel::Wheel;
 
 pub(crate) use self::bans::Banned;
@@ -155,6 +157,12 @@ pub struct Gate {
     ledger: Ledger,
     /// Where there are limits by source.
     sources: Option<Box<Sources>>,
+    /// What the tokens of logins are judged by.
+    tokens: Option<Box<Tokens>>,
+    /// Signatures that this turn may still judge.
+    signatures_left: u32,
+    /// The time since 1970, of this turn where signed tokens are judged.
+    wall: Duration,
     /// By slot; empty where no listener has a limit for one connection.
     meters: Vec<Meter>,
     rates: Rates,
@@ -216,6 +224,9 @@ impl Gate {
             deaths: Deaths::default(),
             ledger: Ledger::default(),
             sources: None,
+            tokens: None,
+            signatures_left: limits.signatures.max(1),
+            wall: birth.wall,
             meters: Vec::new(),
             rates: Rates::default(),
             slots: limits.connections + limits.refusals,
@@ -414,8 +425,8 @@ impl Gate {
     #[must_use]
     pub fn ceiling(&self) -> Ceiling {
         let mut ceiling = Ceiling::of(&self.limits);
-        // Other lists are there before those in force are dropped.
-        ceiling.fixed += 2 * self.bans.list_bytes() as u64;
+        // Other lists and tokens are there before those in force are dropped.
+        ceiling.fixed += 2 * self.bans.list_bytes() as u64 + 2 * self.token_bytes();
         ceiling.connections += self.counting();
         ceiling
     }
@@ -443,7 +454,7 @@ impl Gate {
             read_bytes: self.limits.read_bytes as u64,
         };
         Ceiling {
-            fixed: Ceiling::fixed(&tables) + self.bans.list_bytes() as u64,
+            fixed: Ceiling::fixed(&tables) + self.bans.list_bytes() as u64 + self.token_bytes(),
             connections: Ceiling::connections(connections, self.topics.joined()) + self.counting(),
             input,
             output,

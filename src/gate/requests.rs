@@ -148,10 +148,16 @@ impl Gate {
             Request::Ack { id } => self.acknowledge(index, *id),
             Request::Quit => self.close_at(index, CloseReason::Quit),
             Request::Login { user, token } => {
-                if self.sources.is_none() || self.may_log_in(index, user) {
+                if self.sources.is_some() && !self.may_log_in(index, user) {
+                    self.stats.logins_refused += 1;
+                    let text = "too many logins are tried, try again later";
+                    self.refuse_login(index, seq, ErrorCode::RateLimited, text);
+                } else if self.is_genuine(index, user, token) {
                     return Demand::Ask(Message::Login { user, token });
+                } else {
+                    let text = "this token does not open this name";
+                    self.refuse_login(index, seq, ErrorCode::BadCredentials, text);
                 }
-                self.refuse_login(index, seq);
             }
             Request::Send { to, body, ack } => {
                 return Demand::Ask(Message::Send {
@@ -278,10 +284,14 @@ impl Gate {
         self.release_held(index);
     }
 
-    fn refuse_login(&mut self, index: u32, seq: Option<&Seq<'_>>) {
-        self.stats.logins_refused += 1;
-        let text = "too many logins are tried, try again later";
-        self.reply(index, &Reply::Error(ErrorCode::RateLimited, text), seq);
+    fn refuse_login(
+        &mut self,
+        index: u32,
+        seq: Option<&Seq<'_>>,
+        code: ErrorCode,
+        text: &'static str,
+    ) {
+        self.reply(index, &Reply::Error(code, text), seq);
         self.failed_login(index);
     }
 

@@ -19,6 +19,8 @@ pub struct Stats {
     pub strangers: u64,
     /// Logins that were refused because too many were tried.
     pub logins_refused: u64,
+    /// Logins whose token did not open the name.
+    pub logins_failed: u64,
     /// Intervals in which a connection was held back.
     pub throttled: u64,
     /// Errors of `accept` that a newcomer caused.

@@ -24,6 +24,22 @@
 //! - The last bad request allowed is answered, then `close protocol` follows.
 //! - Logging in again under the same name is `ok` and changes nothing.
 //!
+//!
+//! # Login checks
+//! - `login_check` of a listener is `none`, `users` or `jwt`; it goes with any `login` but `none`,
+//!   where nobody logs in. A token is judged before an application hears of the login, and whatever
+//!   is wrong with it the answer is the same `error bad-credentials`, which counts as failed. Who
+//!   has logged in shows a token again for another name, or for his own.
+//! - Tokens have 8,192 bytes at most, and the frame must fit `login_frame_max`.
+//! - `users`: the SHA-256 of the token is one of the user's lines. An empty token is none.
+//! - `jwt`: the compact form, with `alg` HS256, RS256 or EdDSA (Ed25519). The keys are a JWK Set;
+//!   the key says which algorithm it is for. Of several keys for one each has a `kid`, and the
+//!   token names it; keys for anything else are stepped over. `crit` is refused.
+//! - `sub` is the user, `exp` must be there, `nbf` holds where it is; both with 30 s for clocks
+//!   that differ. A token with an `aud` is refused where `audience` names none (RFC 7519, 4.1.3).
+//! - A token that expires, a user or a key that is taken out of its file end nobody who is here:
+//!   `kick` or a ban does, and `lifetime` bounds it for all.
+//!
 //! # Where connections come from
 //! - An address is one of IPv4, or the first 64 bits of one of IPv6; a mapped address is one of
 //!   IPv4, and a network of IPv6 holds none of those however wide it is. One connection too many

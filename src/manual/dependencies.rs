@@ -2,6 +2,7 @@
 //!
 //! | crate | for |
 //! |---|---|
+//! | base64 | the parts of signed tokens and of their keys |
 //! | mio | the one poll loop; edge-triggered, nothing hidden |
 //! | slab | sockets, users, topics, timers: keys that are indexes |
 //! | bytes | frames that many outboxes share |
@@ -16,12 +17,18 @@
 //! | humantime, bytesize | durations and sizes as people write them |
 //! | clap | flags, variables, help |
 //! | listenfd | sockets that a service manager hands over: it has the `unsafe` for that |
+//! | ring | SHA-256 of tokens, signatures by HMAC, RSA and Ed25519; it has C to build |
 //! | socket2 | socket options before mio gets the socket |
 //! | rustix | clocks, limits, entropy, polling stderr: system calls without `unsafe` of ours |
 //! | signal-hook, signal-hook-mio | signals as one more source of the poll |
 //! | strsim | what a misspelt key most likely was; clap has it already |
-//! | subtle | comparing the admin token in constant time |
+//! | subtle | comparing the admin token, and hashes of login tokens, in constant time |
 //! | thiserror | one small error enum per module |
+//!
+//! Signed tokens are read by our own hundred lines over ring (`tokens/keys.rs`). `jsonwebtoken`
+//! reads the clock itself and takes its arithmetic from some forty crates (`rust_crypto`), from a
+//! library in C that takes minutes to build (`aws_lc_rs`), or from what is installed for the whole
+//! process; what is left of it is to split a text at two dots.
 //!
 //! # The load tool
 //! `pulsegate-load` has crates of its own, none of which is in the daemon's tree:
@@ -29,19 +36,18 @@
 //! | crate | for |
 //! |---|---|
 //! | hdrhistogram | distributions that add up without loss, over workers and over runs |
-//! | base64 | the same in a JSON report |
 //! | comfy-table | the report on a terminal |
 //! | libc | the numbers of socket options that no crate wraps |
 //! | rand_xoshiro | dice that fall the same way in every release |
 //!
-//! It shares clap (here with `derive`), humantime, mio, rustix, serde, serde_json, signal-hook,
-//! socket2, thiserror and toml with the daemon; signal-hook alone because SIGINT and SIGTERM end a
-//! run with different codes.
+//! It shares base64, clap (here with `derive`), humantime, mio, rustix, serde, serde_json,
+//! signal-hook, socket2, thiserror and toml with the daemon; signal-hook alone because SIGINT and
+//! SIGTERM end a run with different codes.
 //!
 //! # Fuzzing
-//! `pulsegate-fuzz` has none of its own: bytes, rand_xoshiro, rustix and serde_json are in one of
-//! the trees above. It needs no nightly and no other engine: the counters of `--guided` are a part
-//! of the stable compiler.
+//! `pulsegate-fuzz` has none of its own: base64, bytes, rand_xoshiro, ring, rustix and serde_json
+//! are in one of the trees above. It needs no nightly and no other engine: the counters of
+//! `--guided` are a part of the stable compiler.
 //!
 //! # Pages and completions
 //! `pulsegate-manpages` has clap_mangen and clap_complete, from those who make clap.

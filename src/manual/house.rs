@@ -41,7 +41,8 @@
 //!
 //! # Where the next feature goes
 //! - a step of a script: `commands/connect/script.rs`, one arm in `play.rs`
-//! - who may come in: `gate/bans.rs` and `lists/` (by name), `gate/sources.rs` (by number)
+//! - who may come in: `gate/bans.rs` and `lists/` (by name), `gate/sources.rs` (by number),
+//!   `gate/tokens.rs` and `tokens/` (by what he shows)
 //! - something to ask for over HTTP: a file in `admin/`, a line in `admin/routes.rs`
 //! - a framing: a variant in `codec/framing.rs`
 //! - a protocol of its own (WebSocket, MQTT): a file in `codec/`, a variant in `session/` with a

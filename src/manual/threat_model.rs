@@ -20,7 +20,8 @@
 //! | listeners | strangers | `codec/framing.rs`, `codec/foreign.rs`, then `codec/message.rs` |
 //! | listeners of proxies | who has a trusted address | `codec/proxy.rs`, then the same |
 //! | admin interface | operators, every program and page here | `codec/http.rs`, `admin/` |
-//! | configuration, token file, lists | operators | `config/`, `lists/` |
+//! | configuration, token file, lists, users | operators | `config/`, `lists/`, `tokens/` |
+//! | keys of signed tokens | operators, or who publishes them | `tokens/keys.rs` |
 //! | signals | the host | `net/mio.rs` |
 //! | [`Remote`](crate::Remote) | the application | `remote.rs` |
 //!
@@ -46,12 +47,13 @@
 //! - **Floods** that fill the line or the kernel's tables before anything is accepted.
 //! - **Eavesdropping and forgery on the way**: there is no TLS yet. Listeners for strangers stand
 //!   behind something that ends it, the admin interface stays on loopback or a Unix socket.
-//! - **Who says who he is**: a login is believed, or judged by the application. The tokens of
-//!   operators are compared in constant time, names are not secret.
+//! - **Who says who he is** where `login_check` is `none`: a login is believed, or judged by the
+//!   application. Names are not secret. What an issuer signs is true, and a token that somebody has
+//!   got hold of is his until it is over: tokens go over the wire as they are.
 //! - **What a trusted peer does**: the host, the application, whoever holds the operators' token, a
 //!   proxy of `trusted_proxies`: it says whose address a connection has.
-//! - **Timing** beyond that comparison: who is here can be learnt by writing to him, and how busy
-//!   it is by waiting for a pong.
+//! - **Timing** beyond the comparison of tokens, those of operators and of users: who is here can
+//!   be learnt by writing to him, and how busy it is by waiting for a pong.
 //! - **Messages over a restart**: they are kept in memory.
 //! - **Settings that a warning is printed for**, such as a listener for the world without a login.
 //!
@@ -66,4 +68,8 @@
 //!   bug.
 //! - The admin interface knows its own names (`Host`), wants JSON where something is done, refuses
 //!   chunks and double lengths, and has slots, bytes and time of its own.
+//! - Where logins are checked, a token is judged before anything else hears of it: by the algorithm
+//!   of the key, never of the token, one signature at most, so many a turn. Neither tokens nor
+//!   their hashes nor keys are shown by the log, a tap, `/v1` or `config`, and a refusal never says which
+//!   part was wrong.
 //! - Lines of the log are escaped, cut and limited by the second.

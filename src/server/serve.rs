@@ -318,6 +318,14 @@ fn handle<H: Handler>(gate: &mut Gate, handler: &mut H, index: u32, bytes: &[u8]
         }
         budget -= 1;
         let step = gate.session(index).step(&bytes[taken..], 0);
+        if let Step::Request(_, parsed) = &step
+            && gate.must_wait(index, parsed)
+        {
+            return Rest {
+                taken,
+                is_half: false,
+            };
+        }
         if gate.is_tapping() {
             step.tap(gate, index, &bytes[taken..]);
         }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::codec::framing::{Foreign, Found, FrameError, Framing, Guess, foreign};
-use crate::codec::message::{self, Parsed};
+use crate::codec::message::{self, Parsed, Request};
 use crate::codec::proxy::{self, Header};
 use crate::gate::Gate;
 use crate::gate::conn::{Conn, Flags};
@@ -39,6 +39,16 @@ impl Step<'_> {
     /// Shows the frame to whoever taps its user.
     pub(crate) fn tap(&self, gate: &mut Gate, index: u32, bytes: &[u8]) {
         match self {
+            // Whoever looks on learns no token.
+            Step::Request(
+                _,
+                Parsed {
+                    request: Ok(Request::Login { user, token }),
+                    ..
+                },
+            ) if !token.is_empty() => {
+                gate.tell_frame(index, "in", format!("login {user} ***").as_bytes());
+            }
             Step::Beat(count) | Step::Frame(count, _) | Step::Request(count, _) => {
                 gate.tell_frame(index, "in", &bytes[..*count]);
             }

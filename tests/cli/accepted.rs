@@ -86,6 +86,15 @@ const KEYS: &[(&str, &[(&str, &str)])] = &[
     ("loop", &[("coalesce", "\"20ms\"")]),
     ("users", &[("policy", "\"reject\"")]),
     (
+        "logins",
+        &[
+            ("users_file", "\"/etc/users\""),
+            ("keys_file", "\"/etc/keys.json\""),
+            ("issuer", "\"https://id.example\""),
+            ("audience", "\"chat\""),
+        ],
+    ),
+    (
         "lists",
         &[
             ("black", "[\"black.txt\"]"),
@@ -108,6 +117,7 @@ const LISTENER: &[(&str, &str)] = &[
     ("framing", "\"lenhdr\""),
     ("dialect", "\"gate\""),
     ("login", "\"required\""),
+    ("login_check", "\"jwt\""),
     ("allow", "[\"send\", \"data\"]"),
     ("slow_consumer", "\"drop-newest\""),
     ("idle_timeout", "\"90s\""),

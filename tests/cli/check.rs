@@ -63,6 +63,58 @@ fn the_lists_that_a_file_names_are_judged_with_it() {
 }
 
 #[test]
+fn the_files_that_logins_are_checked_by_are_judged_with_it() {
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let secret = "c2VzYW1lLXNlc2FtZS1zZXNhbWUtc2VzYW1lLXNlc2FtZQ";
+    let config = "[logins]\nusers_file = \"users\"\nkeys_file = \"keys.json\"\n\
+                  [[listener]]\nbind = \"0.0.0.0:0\"\nlogin_check = \"jwt\"\n";
+    let folder = folder(&[]);
+    let inner = folder.path().join("etc");
+    std::fs::create_dir(&inner).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(inner.join(name), text).unwrap();
+    write("c.toml", config);
+    write("users", "# both\nalice sesame\n");
+    write(
+        "keys.json",
+        "{\"keys\":[{\"kty\":\"oct\",\"k\":\"c2VzYW1l\"}]}",
+    );
+    let check = || run_in(folder.path(), &["check", "etc/c.toml"], &[]);
+    let outcome = check();
+    assert_eq!((outcome.code, &outcome.stdout[..]), (Some(2), ""));
+    let at = |name: &str| format!("pulsegate: {}", inner.join(name).display());
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].starts_with(&format!("{}:2: \"alice\": ", at("users"))),
+        "{lines:?}"
+    );
+    assert!(lines[1].starts_with(&format!("{}: key 1: \"k\" has", at("keys.json"))));
+    assert!(!outcome.stderr.contains("sesame") && !outcome.stderr.contains("c2Vz"));
+
+    write("users", &format!("alice {ABC}\nbob {ABC} # the same\n"));
+    write(
+        "keys.json",
+        &format!("{{\"keys\":[{{\"kty\":\"oct\",\"k\":\"{secret}\"}}]}}"),
+    );
+    let outcome = check();
+    let says = "etc/c.toml: good; 1 listener: clients on 0.0.0.0:0; login checks users=2 keys=1\n";
+    assert_eq!(
+        (outcome.code, &outcome.stdout[..]),
+        (Some(0), says),
+        "{outcome:#?}"
+    );
+    // Logins are checked: strangers may come. But the secret must not lie about.
+    assert!(
+        outcome
+            .stderr
+            .ends_with("holds a secret and can be read by others: chmod 600\n")
+    );
+    assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:#?}");
+    let said = run_in(folder.path(), &["config", "-c", "etc/c.toml"], &[]).stdout;
+    assert!(!said.contains(ABC) && !said.contains(secret), "{said}");
+}
+
+#[test]
 fn a_warning_goes_to_stderr_and_the_file_is_good() {
     let config = "[[listener]]\nname = \"a\"\nbind = \"0.0.0.0:0\"\n";
     let outcome = run(&["check", "c.toml"], config);

@@ -14,6 +14,7 @@ mod budgets;
 mod bursts;
 mod calls;
 mod ceiling;
+mod checked;
 mod child;
 mod client;
 mod clock;

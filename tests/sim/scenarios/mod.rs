@@ -5,6 +5,7 @@
 
 mod admin;
 mod banned;
+mod checked;
 mod client;
 mod deaths;
 mod descriptors;

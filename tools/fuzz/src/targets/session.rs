@@ -53,6 +53,7 @@ fn act(stage: &mut Stage, take: &mut Take<'_>) {
     };
     let Some(peer) = peer.filter(|_| deed % 16 != 0) else {
         let path = Path {
+            from: None,
             up_window: 1 + 16 * usize::from(take.byte()),
             down_window: 1 + 16 * usize::from(take.byte()),
             delay: u64::from(deed >> 6) * MILLI,
