@@ -89,6 +89,10 @@ pub struct Limits {
     pub address_login_rate: Option<Rate>,
     /// The same for one user's name.
     pub user_login_rate: Option<Rate>,
+    /// Logins of a user that replace a connection of the same user, without a hold. Above it the
+    /// next one has to wait, each twice as long as the one before: two devices that oust each other
+    /// come to rest.
+    pub user_takeover_rate: Option<Rate>,
     /// Addresses without a connection that are remembered for their rates, and as many names of
     /// users: one more displaces the one that was heard of longest ago.
     pub sources: u32,
@@ -151,6 +155,10 @@ impl Default for Limits {
             login_rate: None,
             address_login_rate: None,
             user_login_rate: None,
+            user_takeover_rate: Some(Rate {
+                count: 30,
+                per: Duration::from_secs(600),
+            }),
             sources: 65_536,
             bans: 10_000,
             admin: AdminLimits::default(),

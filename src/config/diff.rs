@@ -262,6 +262,7 @@ mod tests {
         ("limits.login_rate", "\"500/1s\""),
         ("limits.login_rate_per_address", "\"10/60s\""),
         ("limits.login_rate_per_user", "\"5/60s\""),
+        ("limits.takeover_rate_per_user", "\"3/60s\""),
         ("loop.coalesce", "\"20ms\""),
         ("users.policy", "{ devices = 3 }"),
         ("logins.users_file", "\"users.txt\""),

@@ -230,6 +230,8 @@ const LIMITS: &[Key<Config>] = &[
     "logins tried from one address; one more is refused" },
     rate! { "login_rate_per_user", limits.user_login_rate,
     "logins tried under one name; one more is refused" },
+    rate! { "takeover_rate_per_user", limits.user_takeover_rate,
+    "logins that replace one's own connection; one more waits, each twice as long" },
 ];
 
 const LOOP: &[Key<Config>] = &[

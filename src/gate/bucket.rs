@@ -50,6 +50,14 @@ impl Price {
         (debt <= self.most).then_some(debt)
     }
 
+    /// Takes one however much is owed: the new debt, and how many of them are beyond what may be
+    /// owed, `most` of which are kept.
+    pub(crate) fn take_beyond(self, debt: u32, most: u32) -> (u32, u32) {
+        let end = self.most.saturating_add(self.cost.saturating_mul(most));
+        let debt = debt.saturating_add(self.cost).min(end);
+        (debt, debt.saturating_sub(self.most).div_ceil(self.cost))
+    }
+
     /// How long until one can be taken.
     fn wait(self, debt: u32) -> Span {
         let excess = debt.saturating_add(self.cost).saturating_sub(self.most);

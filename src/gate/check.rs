@@ -55,6 +55,7 @@ impl Gate {
         self.check_deaths();
         self.check_sources();
         self.check_rates();
+        self.check_rivals();
         self.check_crowds();
     }
 

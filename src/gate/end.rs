@@ -62,6 +62,8 @@ pub enum EndDetail {
     AddressConnections,
     /// `limits.accept_rate_per_address` was passed.
     AddressAcceptRate,
+    /// Its user's connections replaced each other beyond `limits.takeover_rate_per_user`.
+    TakeoverRate,
     /// It was held back for its rate in `rate_strikes` intervals in a row.
     RateStrikes,
     /// It is none of `trusted_proxies`.
@@ -96,6 +98,7 @@ impl EndDetail {
             Self::Connections => "connections",
             Self::AddressConnections => "connections_per_address",
             Self::AddressAcceptRate => "accept_rate_per_address",
+            Self::TakeoverRate => "takeover_rate_per_user",
             Self::RateStrikes => "rate_strikes",
             Self::TrustedProxies => "trusted_proxies",
             Self::Resources => "resources",

@@ -454,6 +454,7 @@ impl Gate {
         let is_gone = !self.users.is_present(user) && self.users.mailbox(user).is_empty();
         if is_gone && !self.was_here(user) {
             self.users.forget(user);
+            self.rivals.forget(user);
         } else {
             self.wake_user(user);
         }
@@ -485,6 +486,7 @@ impl Gate {
                 self.stop_timer(timer);
             }
             self.users.forget(user);
+            self.rivals.forget(user);
         }
     }
 }

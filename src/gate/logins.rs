@@ -20,6 +20,9 @@ impl Gate {
     /// user who is here already. Returns the answer to give: `ok` with the heartbeat interval, or
     /// `user-taken`.
     ///
+    /// Where its connections have replaced each other too often, the newcomer is told when to come
+    /// back, and closed.
+    ///
     /// A connection that had another name moves: its topics stay, its unacknowledged messages go
     /// back to the old name.
     pub fn login(&mut self, conn: ConnId, user: &str) -> Answer {
@@ -38,6 +41,12 @@ impl Gate {
                 let text = "somebody is logged in under that name";
                 return Answer::Error(ErrorCode::UserTaken, text.into());
             }
+            if let Some(rest) = self.takeover_rest(user) {
+                self.stats.logins_refused += 1;
+                let end = End::over(CloseReason::RateLimited, EndDetail::TakeoverRate);
+                self.close_until(index, end, rest.duration());
+                return Answer::None;
+            }
             self.unbind(index, false);
             let user = self.users.find_or_make(user);
             self.replace_others(user);
@@ -55,13 +64,14 @@ impl Gate {
 
     /// Makes room for one more connection of `user`, as the policy says.
     fn replace_others(&mut self, user: u32) {
-        let shared_by = match self.policy {
-            UserPolicy::Replace | UserPolicy::Reject => 1,
-            UserPolicy::Devices(devices) => usize::from(devices.max(1)),
-        };
+        let shared_by = self.shared_by();
+        if self.users.conns(user).len() < shared_by {
+            return;
+        }
+        let rest = self.note_takeover(user);
         while self.users.conns(user).len() >= shared_by {
             let oldest = self.users.conns(user)[0];
-            self.close_at(oldest, CloseReason::Replaced);
+            self.close_until(oldest, CloseReason::Replaced.into(), rest);
         }
     }
 

@@ -45,6 +45,7 @@ mod rates;
 mod receipts;
 pub(crate) mod requests;
 mod rests;
+mod rivals;
 mod rules;
 mod sources;
 mod stats;
@@ -75,6 +76,7 @@ use self::outbox::Outbox;
 use self::queue::Queues;
 use self::rates::Rates;
 use self::receipts::Receipts;
+use self::rivals::Rivals;
 use self::rules::{Crowd, Rules, Wires};
 use self::sources::Sources;
 use self::timers::Timers;
@@ -157,6 +159,7 @@ pub struct Gate {
     ledger: Ledger,
     /// Where there are limits by source.
     sources: Option<Box<Sources>>,
+    rivals: Rivals,
     /// What the tokens of logins are judged by.
     tokens: Option<Box<Tokens>>,
     /// Signatures that this turn may still judge.
@@ -224,6 +227,7 @@ impl Gate {
             deaths: Deaths::default(),
             ledger: Ledger::default(),
             sources: None,
+            rivals: Rivals::default(),
             tokens: None,
             signatures_left: limits.signatures.max(1),
             wall: birth.wall,

@@ -121,6 +121,7 @@ impl Gate {
             login_rate,
             address_login_rate,
             user_login_rate,
+            user_takeover_rate,
             ..
         } = options.limits;
         self.limits = Limits {
@@ -131,6 +132,7 @@ impl Gate {
             login_rate,
             address_login_rate,
             user_login_rate,
+            user_takeover_rate,
             ..self.limits.clone()
         };
         self.see_sources();

@@ -24,6 +24,12 @@
 //! - The last bad request allowed is answered, then `close protocol` follows.
 //! - Logging in again under the same name is `ok` and changes nothing.
 //!
+//! - Where a user's connections replace each other beyond `takeover_rate_per_user` the name rests
+//!   after each replacement: a second, then twice as long each time, up to a minute, until the rate
+//!   is kept to again. Who was replaced is told `close replaced MS`; who comes before that is over
+//!   is told `close rate-limited MS`, in the place of an answer, and the owner is left alone. A
+//!   connection that had another name is closed as well. Under `{ devices = N }` the same holds for
+//!   those beyond N.
 //!
 //! # Login checks
 //! - `login_check` of a listener is `none`, `users` or `jwt`; it goes with any `login` but `none`,

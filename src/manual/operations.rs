@@ -149,6 +149,8 @@
 //!   the addresses in `/v1/closes?reason=login-failed`, and ban
 //! - `logins_failed`: tokens that do not open a name. *Do*: a few are expired ones; at `debug` the
 //!   log says why each was refused. Very many: somebody guesses; set `login_rate_per_address`
+//! - closes for `rate-limited` with `takeover_rate_per_user`: devices that oust each other. *Do*:
+//!   `why USER` tells from where; give each a name of its own, or allow `{ devices = N }`
 //! - `throttled`: connections above `message_rate` or `byte_rate`. *Do*: `frames_per_interval` in
 //!   `/v1/connections` tells whose
 //! - `accept_pauses`, [`Rests`](crate::Rests) by cause: accepting rests, 80 ms at a time. *Do*:
@@ -203,7 +205,7 @@
 //! page) also have `by`, who asked for it: `client`, `operator` (a command, a ban, a signal),
 //! `application`, `same user` or `gate`; and `detail` where a word stands for several things: the
 //! `user` or the `address` that is banned, the setting that was reached (`connections`,
-//! `connections_per_address`, `accept_rate_per_address`, `rate_strikes`,
+//! `connections_per_address`, `accept_rate_per_address`, `takeover_rate_per_user`, `rate_strikes`,
 //! `trusted_proxies`,
 //! `input_budget`, `output_budget`, `output_age`, `outbox_soft_for`, `outbox_max`,
 //! `bad_requests_max`), `resources`, `no frame`, `another protocol`.

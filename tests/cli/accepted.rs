@@ -81,6 +81,7 @@ const KEYS: &[(&str, &[(&str, &str)])] = &[
             ("login_rate", "\"500/1s\""),
             ("login_rate_per_address", "\"10/1h\""),
             ("login_rate_per_user", "\"5/2m\""),
+            ("takeover_rate_per_user", "\"off\""),
         ],
     ),
     ("loop", &[("coalesce", "\"20ms\"")]),

@@ -20,6 +20,7 @@ mod proxied;
 mod rates;
 mod readers;
 mod reload;
+mod rivals;
 mod strangers;
 mod timers;
 

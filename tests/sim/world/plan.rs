@@ -273,6 +273,8 @@ fn limits(dice: &mut Dice, has_tight_budget: bool) -> Limits {
             per: Duration::from_secs(3_600),
         }),
         sources: 3,
+        // The judge takes every login for one that may replace another.
+        user_takeover_rate: None,
         admin: AdminLimits::default(),
         ..Limits::default()
     }
