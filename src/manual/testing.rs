@@ -53,6 +53,6 @@
 //! million keys, beside other timers), `codec` (nanoseconds per frame), `fanout` (one publish to
 //! 10,000 members without system calls), `pool` (checkout and return, and a million turns of 16
 //! threads), `idle` (bytes and processor time of idle connections; it asserts its bounds), `lists`
-//! (look-ups among a million entries; it asserts its bounds), `sim` (simulated connection-hours per
-//! second), `admin` (what scrapes and listings cost 15,000 clients, how evenly 10,000 leave; it
-//! asserts its bounds).
+//! (look-ups among a million entries; it asserts its bounds), `tokens` (judging the token of a
+//! login), `sim` (simulated connection-hours per second), `admin` (what scrapes and listings cost
+//! 15,000 clients, how evenly 10,000 leave; it asserts its bounds).

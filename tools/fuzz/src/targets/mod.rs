@@ -12,6 +12,7 @@ mod outbox;
 mod proxy;
 mod session;
 mod stage;
+mod tokens;
 mod wheel;
 mod whole;
 
@@ -90,6 +91,13 @@ pub const TARGETS: &[Target] = &[
         size_max: KB,
         heap_max: |len| 64 * KB + KB * len,
         run: lists::run,
+    },
+    Target {
+        name: "tokens",
+        about: "a token opens a name only where a second reading of the RFCs lets it",
+        size_max: 2 * KB,
+        heap_max: |len| 64 * KB + 64 * len,
+        run: tokens::run,
     },
     Target {
         name: "wheel",
