@@ -96,7 +96,7 @@ fn a_token_is_the_same_in_every_framing() {
                 framing = \"binary\"\nlogin_check = \"users\"\n\
                 [[listener]]\nname = \"open\"\nbind = \"127.0.0.1:0\"";
     let daemon = daemon(&top(folder.path()), more);
-    let mut json = Client::connect(daemon.addr("lenhdr"), Framing::LenHdr);
+    let mut json = Client::connect(daemon.addr("lenhdr"), Framing::Lenhdr);
     json.say(r#"{"type":"login","user":"alice","token":"sesame","seq":1}"#);
     let told = json.hear_json();
     assert_eq!(
