@@ -231,7 +231,7 @@ const LIMITS: &[Key<Config>] = &[
     rate! { "login_rate_per_user", limits.user_login_rate,
     "logins tried under one name; one more is refused" },
     rate! { "takeover_rate_per_user", limits.user_takeover_rate,
-    "logins that replace one's own connection; one more waits, each twice as long" },
+    "logins that replace a connection of their user; one more waits, each twice as long" },
 ];
 
 const LOOP: &[Key<Config>] = &[
@@ -247,7 +247,7 @@ const USERS: &[Key<Config>] = &[
 
 const LOGINS: &[Key<Config>] = &[
     key! { "users_file", "login_users_file", Text, logins.users_file, read_path, show_path,
-    "the file of users and their tokens' SHA-256, where login_check is users" },
+    "the file of users with the SHA-256 of their tokens, where login_check is users" },
     key! { "keys_file", "login_keys_file", Text, logins.keys_file, read_path, show_path,
     "the JWK Set that signed tokens are judged by, where login_check is jwt" },
     key! { "issuer", "login_issuer", Text, logins.issuer, value::owned_text, value::show_owned,

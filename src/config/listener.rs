@@ -37,7 +37,7 @@ pub(crate) const LISTENER: &[Key<Settings>] = &[
     word! { "dialect", "", dialect, DIALECTS, "what a frame means: gate, echo, sink" },
     word! { "login", "", login, LOGINS, "whether clients log in: none, optional, required" },
     word! { "login_check", "", login_check, CHECKS,
-    "how a login's token is checked: none, users, jwt; see the table logins" },
+    "how the token of a login is checked: none, users, jwt" },
     key! { "allow", "", List, allow, read_allow, show_allow,
     "what clients may do: send, pub, join, data" },
     word! { "slow_consumer", "", slow_consumer, SLOW,
