@@ -20,7 +20,8 @@ use crate::config::keys::{Key, SECTIONS, Takes};
 use crate::config::listener::{GROUPS, IDENTITY, LISTENER};
 use crate::config::value::nearest;
 use crate::config::{Complaint, Config, Origin, Override, Spot};
-use crate::daemon::{self, Source, Surroundings, judge_lists, load_tokens, read, token_warnings};
+use crate::daemon::{self, Source, Surroundings, foresee, judge_lists, load_tokens};
+use crate::daemon::{read, token_warnings};
 use crate::tokens::Tokens;
 
 const FAILED: u8 = 1;
@@ -336,7 +337,12 @@ fn load(levels: &[&ArgMatches]) -> Result<(Config, Source), Failure> {
     let file = path.zip(text.as_deref());
     let config = Config::build(file, &overrides).map_err(Failure::Config)?;
     let path = path.map(Path::to_owned);
-    Ok((config, Source { path, overrides }))
+    let source = Source {
+        path,
+        overrides,
+        fence: None,
+    };
+    Ok((config, source))
 }
 
 fn serve(levels: &[&ArgMatches]) -> Result<(), Failure> {
@@ -371,6 +377,7 @@ fn surroundings() -> Surroundings {
         notify: variable("NOTIFY_SOCKET"),
         watchdog: usec.map(Duration::from_micros),
         inherited,
+        program: std::env::current_exe().ok(),
     }
 }
 
@@ -426,7 +433,10 @@ fn check(matches: &ArgMatches, check_matches: &ArgMatches) -> Result<(), Failure
     let imprint = judge_lists(&config.lists).map_err(Failure::Files)?;
     let tokens = load_tokens(&config.logins).map_err(Failure::Files)?;
     let of_keys = token_warnings(&config.logins, tokens.as_deref());
-    for warning in config.warnings().iter().chain(&of_token).chain(&of_keys) {
+    let of_account = foresee(&config, path);
+    let warnings = config.warnings();
+    let more = of_token.iter().chain(&of_keys).chain(&of_account);
+    for warning in warnings.iter().chain(more) {
         let _ = writeln!(io::stderr(), "pulsegate: warning: {warning}");
     }
     let good = summary(&config, imprint.entries, tokens.as_deref());

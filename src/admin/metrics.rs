@@ -18,6 +18,7 @@ pub(crate) fn metrics(gate: &Gate, facts: &Facts) -> Answer {
     let version = env!("CARGO_PKG_VERSION");
     page.family("build_info", Kind::Gauge, "What is running.")
         .label("version", version, 1);
+    hardening(gate, &mut page);
     connections(gate, &mut page);
     traffic(gate, &mut page);
     messages(gate, &mut page);
@@ -27,6 +28,26 @@ pub(crate) fn metrics(gate: &Gate, facts: &Facts) -> Answer {
     admin(facts, &mut page);
     process(gate, facts, &mut page);
     Answer::of(200, TYPE, page.into_bytes())
+}
+
+fn hardening(gate: &Gate, page: &mut Exposition) {
+    let Some(hardened) = gate.hardened() else {
+        return;
+    };
+    let on = |is: bool| if is { "on" } else { "off" };
+    let text = "What the process can no longer do; missing: the kernel lacks it.";
+    let abi = hardened.landlock_abi.to_string();
+    page.family("hardening_info", Kind::Gauge, text).labels(
+        &[
+            ("root", if hardened.uid == 0 { "yes" } else { "no" }),
+            ("no_new_privs", on(hardened.no_new_privs)),
+            ("landlock", hardened.landlock.word()),
+            ("landlock_abi", &abi),
+            ("seccomp", hardened.seccomp.word()),
+            ("core_dumps", on(hardened.dumps)),
+        ],
+        1,
+    );
 }
 
 fn connections(gate: &Gate, page: &mut Exposition) {

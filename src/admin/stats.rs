@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::answer::Answer;
 use super::desk::Facts;
 use crate::codec::framing::Guess;
-use crate::gate::{Gate, Histogram, RestCause};
+use crate::gate::{self, Gate, Histogram, RestCause};
 use crate::reason::CloseReason;
 
 #[derive(Serialize)]
@@ -36,6 +36,18 @@ struct Told<'a> {
     #[serde(rename = "loop")]
     pace: Pace,
     memory: Memory,
+    /// What the process can no longer do, where it has given anything up.
+    hardening: Option<Hardening>,
+}
+
+#[derive(Serialize)]
+struct Hardening {
+    uid: u32,
+    no_new_privs: bool,
+    landlock: &'static str,
+    landlock_abi: u32,
+    seccomp: &'static str,
+    core_dumps: bool,
 }
 
 #[derive(Serialize)]
@@ -139,6 +151,7 @@ pub(crate) fn stats(gate: &Gate, facts: &Facts) -> Answer {
         ]),
         pace: pace(gate),
         memory: memory(gate, facts),
+        hardening: gate.hardened().map(hardening),
     };
     Answer::json(&told)
 }
@@ -210,6 +223,17 @@ fn memory(gate: &Gate, facts: &Facts) -> Memory {
         parked_messages: gate.parked() as u64,
         ceiling: ceiling.total(),
         resident: facts.process.resident,
+    }
+}
+
+fn hardening(hardened: &gate::Hardened) -> Hardening {
+    Hardening {
+        uid: hardened.uid,
+        no_new_privs: hardened.no_new_privs,
+        landlock: hardened.landlock.word(),
+        landlock_abi: hardened.landlock_abi,
+        seccomp: hardened.seccomp.word(),
+        core_dumps: hardened.dumps,
     }
 }
 

@@ -78,6 +78,9 @@ fn status_text(stats: &Value, place: &str) -> String {
     for (name, line) in status_lines(stats) {
         text += &format!("{name:<12}{line}\n");
     }
+    if let Some(hardening) = stats.get("hardening").filter(|told| told.is_object()) {
+        text += &format!("{:<12}{}\n", "hardening", hardening_line(hardening));
+    }
     let mut table = Table::new(&["LISTENER", ">OPEN", ">LOGGED IN", ">CLOSING"]);
     for listener in rows(stats, "listeners") {
         table.row([
@@ -88,6 +91,18 @@ fn status_text(stats: &Value, place: &str) -> String {
         ]);
     }
     text + "\n" + &table.text()
+}
+
+/// What the process can no longer do.
+fn hardening_line(told: &Value) -> String {
+    let (uid, abi) = (word(told, "uid"), word(told, "landlock_abi"));
+    let (landlock, seccomp) = (word(told, "landlock"), word(told, "seccomp"));
+    let on = |key: &str| if told[key] == true { "on" } else { "off" };
+    let (privs, dumps) = (on("no_new_privs"), on("core_dumps"));
+    format!(
+        "uid {uid}, no-new-privs {privs}, landlock {landlock} (abi {abi}), seccomp {seccomp}, \
+         core dumps {dumps}"
+    )
 }
 
 pub(super) fn status_lines(stats: &Value) -> Vec<(&'static str, String)> {

@@ -58,6 +58,9 @@ const AT_START: &[(&str, &str)] = &[
     ("admin", "bind"),
     ("admin", "token_file"),
     ("admin", "hosts"),
+    ("process", "user"),
+    ("process", "group"),
+    ("process", "hardening"),
 ];
 
 /// Settings of a listener that hold from the next start on: its sockets are bound and tuned with
@@ -276,6 +279,9 @@ mod tests {
         ("admin.hosts", "[\"gate.example\"]"),
         ("drain.over", "\"20s\""),
         ("drain.timeout", "\"30s\""),
+        ("process.user", "\"nobody\""),
+        ("process.group", "\"nogroup\""),
+        ("process.hardening", "\"log\""),
         ("listener.bind", "\"127.0.0.1:7399\""),
         ("listener.framing", "\"lenhdr\""),
         ("listener.dialect", "\"echo\""),

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::Config;
 use super::kinds::{
-    FORMATS, LEVELS, read_admin_bind, read_connections, read_hosts, read_path, read_paths,
-    read_policy, show_admin_bind, show_connections, show_hosts, show_path, show_paths, show_policy,
+    FORMATS, HARDENINGS, LEVELS, read_account, read_admin_bind, read_connections, read_hosts,
+    read_path, read_paths, read_policy, show_account, show_admin_bind, show_connections,
+    show_hosts, show_path, show_paths, show_policy,
 };
 use super::value::{self, Value, Wrong};
 
@@ -60,6 +61,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "lists", title: "Black and white lists", keys: LISTS },
     Section { name: "admin", title: "Admin interface", keys: ADMIN },
     Section { name: "drain", title: "Shutdown", keys: DRAIN },
+    Section { name: "process", title: "Process", keys: PROCESS },
 ];
 
 impl<T> Key<T> {
@@ -277,6 +279,15 @@ const DRAIN: &[Key<Config>] = &[
     "the goodbyes at SIGTERM are spread over so long" },
     span! { "timeout", "drain_timeout", drain.timeout, Duration::ZERO,
     "whoever is left so long after the last of the goodbyes is cut" },
+];
+
+const PROCESS: &[Key<Config>] = &[
+    key! { "user", "", Text, process.user, read_account, show_account,
+    "whom it runs as once everything is bound, where it is started as root" },
+    key! { "group", "", Text, process.group, read_account, show_account,
+    "the group instead of that of the user" },
+    word! { "hardening", "", process.hardening, HARDENINGS,
+    "files and system calls that it has no use for: on (refused), log (calls are told), off" },
 ];
 
 /// More than any machine has: sums of budgets must not overflow.

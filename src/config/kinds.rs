@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::value::{self, Value, Wrong, show_text};
-use super::{AdminBind, LogFormat};
+use super::{AdminBind, Hardening, LogFormat};
 use crate::network::Network;
 use crate::settings::{Allow, Dialect, Login, LoginCheck, SlowConsumer, UserPolicy};
 
@@ -17,6 +17,11 @@ pub(super) const LEVELS: &[(&str, log::LevelFilter)] = &[
 ];
 pub(super) const FORMATS: &[(&str, LogFormat)] =
     &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+pub(super) const HARDENINGS: &[(&str, Hardening)] = &[
+    ("on", Hardening::On),
+    ("log", Hardening::Log),
+    ("off", Hardening::Off),
+];
 
 pub(super) const DIALECTS: &[(&str, Dialect)] = &[
     ("gate", Dialect::Gate),
@@ -127,6 +132,21 @@ pub(super) fn read_hosts(value: &Value) -> Result<Vec<String>, Wrong> {
 pub(super) fn show_hosts(hosts: &Vec<String>) -> String {
     let hosts: Vec<String> = hosts.iter().map(|host| show_text(host)).collect();
     format!("[{}]", hosts.join(", "))
+}
+
+pub(super) fn read_account(value: &Value) -> Result<Option<String>, Wrong> {
+    let name = value::text(value)?;
+    // What passwd(5) and group(5) can hold.
+    if name.len() > NAME_MAX || name.contains([':', '/']) || name.contains(char::is_control) {
+        return Err(format!(
+            "{name:?} is no name of an account; write \"pulsegate\""
+        ));
+    }
+    Ok((!name.is_empty()).then(|| name.to_owned()))
+}
+
+pub(super) fn show_account(name: &Option<String>) -> String {
+    show_text(name.as_deref().unwrap_or_default())
 }
 
 pub(super) fn read_path(value: &Value) -> Result<Option<PathBuf>, Wrong> {

@@ -52,6 +52,8 @@ pub struct Config {
     pub admin: Admin,
     /// The shutdown.
     pub drain: Drain,
+    /// Whom the process runs as, and what it gives up.
+    pub process: Process,
     /// The listeners, at least one.
     pub listeners: Vec<Settings>,
     origins: HashMap<Spot, Origin>,
@@ -166,6 +168,29 @@ pub struct Drain {
     pub timeout: Duration,
 }
 
+/// What the process is, once everything is bound.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Process {
+    /// Whom it runs as from then on, by name or number; `None`: as whom it was started.
+    pub user: Option<String>,
+    /// The group; `None`: that of the user.
+    pub group: Option<String>,
+    /// What happens to what it has no use for.
+    pub hardening: Hardening,
+}
+
+/// What happens to a system call or a file that the daemon has no use for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Hardening {
+    /// It is refused.
+    #[default]
+    On,
+    /// A call is let through, and told in the log of the kernel's audit; files are not looked at.
+    Log,
+    /// It is let through.
+    Off,
+}
+
 /// A setting as it is documented.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Setting {
@@ -225,7 +250,7 @@ impl fmt::Display for Complaint {
 }
 
 /// A setting from the command line or the environment.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Override {
     /// The flag's name without dashes.
     pub(crate) flag: String,
@@ -236,6 +261,18 @@ pub(crate) struct Override {
 impl Override {
     /// Stands for the token itself: no flag has it, which everybody on the machine could read.
     pub(crate) const TOKEN: &str = "admin-token";
+}
+
+/// Shows the token of nobody.
+impl fmt::Debug for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_secret = self.flag == Self::TOKEN;
+        f.debug_struct("Override")
+            .field("flag", &self.flag)
+            .field("value", if is_secret { &"Secret" } else { &self.value })
+            .field("origin", &self.origin)
+            .finish()
+    }
 }
 
 impl Default for Config {
@@ -261,6 +298,7 @@ impl Default for Config {
                 over: Duration::ZERO,
                 timeout: Duration::from_secs(10),
             },
+            process: Process::default(),
             listeners: vec![Settings::default()],
             origins: HashMap::new(),
         }
@@ -278,6 +316,14 @@ impl fmt::Display for AdminBind {
 }
 
 impl Config {
+    /// The files that it names and every reload reads again.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let logins = &self.logins;
+        let of_logins = logins.users_file.iter().chain(&logins.keys_file);
+        let of_lists = self.lists.black.iter().chain(&self.lists.white);
+        of_lists.chain(of_logins).map(PathBuf::as_path)
+    }
+
     /// Reads a file's text. Complaints name `path`, and relative paths in the text begin at its
     /// folder; it is not looked at.
     ///

@@ -3,6 +3,7 @@
 mod admin;
 mod descriptors;
 mod door;
+mod hardening;
 mod lists;
 mod reload;
 mod service;
@@ -15,6 +16,7 @@ use log::{info, warn};
 
 use self::descriptors::Room;
 use self::door::Door;
+use self::hardening::Account;
 use self::reload::{Desk, options};
 use self::service::Service;
 use crate::codec::framing::Framing;
@@ -24,6 +26,7 @@ use crate::server::Server;
 use crate::settings::{Dialect, Settings};
 
 pub(crate) use self::admin::token as admin_token;
+pub(crate) use self::hardening::foresee;
 pub(crate) use self::lists::judge as judge_lists;
 pub use self::reload::Source;
 pub(crate) use self::reload::read;
@@ -56,6 +59,9 @@ pub enum DaemonError {
         /// What is needed beside connections.
         needed: u64,
     },
+    /// It can not become who it shall be.
+    #[error("process: {0}")]
+    Account(String),
     /// A black or white list can not be read.
     #[error("{}", .0.join("; "))]
     Lists(Vec<String>),
@@ -97,16 +103,18 @@ pub fn run(
     for warning in config.warnings() {
         warn!("{warning}");
     }
+    let account = Account::find(&config.process).map_err(DaemonError::Account)?;
     config.limits.connections = room(&config)?.connections(config.connections);
     let access = admin::access(&config.admin)?;
     // What is reserved is what is in force: a file that asks for more needs a restart.
     config.connections = config.connections.map(|_| config.limits.connections);
     let options = options(&config);
+    let path = source.path.clone();
     let desk = Desk::new(config.clone(), source);
     let service = Service::new(surroundings.notify.as_deref(), surroundings.watchdog);
     let adopted = service::adopt(&mut config.listeners, surroundings.inherited);
     let net = MioNet::new(options.limits.events)?;
-    let net = net.with_signals()?.with_listeners(adopted);
+    let net = net.with_signals()?.with_status().with_listeners(adopted);
     let mut server = Server::new(net, Door { desk, service }, options)?;
     let remote = server.remote();
     server.handler_mut().desk.connect(remote);
@@ -123,10 +131,17 @@ pub fn run(
     }
     server.gate_mut().set_tokens(tokens);
     let mut places = Vec::new();
-    for settings in config.listeners {
+    for settings in std::mem::take(&mut config.listeners) {
         places.push(listen(&mut server, settings)?);
     }
     places.extend(admin::listen(&mut server, &config.admin.bind, access)?);
+    if let (AdminBind::Unix(socket), Some(account)) = (&config.admin.bind, &account) {
+        account.give(socket).map_err(DaemonError::Account)?;
+    }
+    let program = surroundings.program;
+    let (hardened, fence) = hardening::settle(&config, account.as_ref(), path.as_deref(), program)?;
+    server.gate_mut().set_hardened(hardened);
+    server.handler_mut().desk.fence(fence);
     announce(&places, &server);
     let (gate, door) = server.both_mut();
     door.service.ready(gate);

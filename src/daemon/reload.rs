@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use log::{error, info, warn};
 
 use super::door::Door;
+use super::hardening::Fence;
 use super::{lists, tokens};
 use crate::config::{Change, Config, Override};
 use crate::gate::{Configure, Gate, Ticket};
@@ -30,6 +31,8 @@ pub struct Source {
     pub(crate) path: Option<PathBuf>,
     /// What flags and variables said at start: they still win.
     pub(crate) overrides: Vec<Override>,
+    /// What can be read since the start, where there is a fence.
+    pub(crate) fence: Option<Fence>,
 }
 
 impl Source {
@@ -50,6 +53,31 @@ impl Source {
     fn judge(&self, file: Option<(&Path, &str)>) -> Result<Config, Vec<String>> {
         Config::build(file, &self.overrides)
             .map_err(|complaints| complaints.iter().map(ToString::to_string).collect())
+    }
+
+    /// Complaints about lists that can not be reached since the start.
+    fn reach(&self, config: &Config) -> Result<(), Vec<String>> {
+        let Some(fence) = &self.fence else {
+            return Ok(());
+        };
+        let outside = config
+            .files()
+            .filter(|file| !fence.covers(file))
+            .map(|file| {
+                let held: Vec<String> =
+                    fence.reads().map(|one| one.display().to_string()).collect();
+                let held = match &held[..] {
+                    [] => String::from("no folder"),
+                    _ => held.join(", "),
+                };
+                let file = file.display();
+                format!("{file}: since its start the daemon reads below {held} alone: restart it")
+            });
+        let outside: Vec<String> = outside.collect();
+        match outside.is_empty() {
+            true => Ok(()),
+            false => Err(outside),
+        }
     }
 
     fn name(&self) -> String {
@@ -114,6 +142,11 @@ impl Desk {
     /// Tells it the way into the loop; before, nothing is read.
     pub(crate) fn connect(&mut self, remote: Remote<Door>) {
         self.remote = Some(remote);
+    }
+
+    /// Tells it how far it reaches from now on.
+    pub(crate) fn fence(&mut self, fence: Option<Fence>) {
+        self.source.fence = fence;
     }
 
     /// Has a request seen to; says so where there are too many.
@@ -317,6 +350,7 @@ impl Source {
                     let path = self.path.as_deref();
                     let path = path.unwrap_or_else(|| Path::new("text"));
                     let config = self.judge(Some((path, &text))).and_then(|config| {
+                        self.reach(&config)?;
                         let imprint = lists::judge(&config.lists)?;
                         tokens::load(&config.logins)?;
                         Ok((config, imprint))
@@ -327,6 +361,7 @@ impl Source {
         }
         let new = (!reloads.is_empty()).then(|| {
             let config = self.read()?;
+            self.reach(&config)?;
             let lists = lists::load(&config.lists, key)?;
             let tokens = tokens::load(&config.logins)?;
             Ok(Loaded {

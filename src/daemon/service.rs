@@ -8,6 +8,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use log::{debug, warn};
@@ -24,6 +25,8 @@ pub struct Surroundings {
     pub(crate) watchdog: Option<Duration>,
     /// Listening sockets that were open already, with their `LISTEN_FDNAMES`.
     pub(crate) inherited: Vec<(String, TcpListener)>,
+    /// The file that this program is run from.
+    pub(crate) program: Option<PathBuf>,
 }
 
 /// The service manager, where there is one.

@@ -25,6 +25,7 @@ pub(crate) mod end;
 mod events;
 mod expiry;
 pub(crate) mod fanout;
+mod hardened;
 mod input;
 mod lag;
 mod largest;
@@ -96,6 +97,7 @@ pub use self::deaths::Death;
 pub(crate) use self::end::End;
 pub use self::end::{EndDetail, EndedBy};
 pub(crate) use self::events::Kind as EventKind;
+pub(crate) use self::hardened::{Guard, Hardened};
 pub use self::lag::Lag;
 pub use self::ledger::Ceiling;
 pub(crate) use self::offline::{body_len, own};
@@ -172,6 +174,7 @@ pub struct Gate {
     /// Connections that may be held at once, those that are refused included.
     slots: u32,
     next_id: u64,
+    hardened: Option<Hardened>,
 }
 
 /// What a gate takes from the world when it begins.
@@ -235,6 +238,7 @@ impl Gate {
             rates: Rates::default(),
             slots: limits.connections + limits.refusals,
             next_id: first_id(birth.wall),
+            hardened: None,
             clock,
             limits,
         };

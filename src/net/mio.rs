@@ -12,8 +12,10 @@
 pub(crate) mod dial;
 mod listener;
 
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +29,9 @@ use rustix::time::{ClockId, Timespec};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+/// Where the system tells of this process.
+const STATUS: &str = "/proc/self/status";
 
 pub use self::listener::MioListener;
 use super::{Ending, Net, Process, Ready, Signal, SocketOptions, Wake};
@@ -43,6 +48,8 @@ pub struct MioNet {
     signals: Option<Signals>,
     /// Sockets that listened before this process began, until they are asked for.
     inherited: Vec<(SocketAddr, std::net::TcpListener)>,
+    /// What the system says of this process, where it is held open.
+    status: Option<File>,
 }
 
 impl MioNet {
@@ -57,6 +64,7 @@ impl MioNet {
             waker: None,
             signals: None,
             inherited: Vec::new(),
+            status: None,
         })
     }
 
@@ -72,6 +80,14 @@ impl MioNet {
             .register(&mut signals, token, Interest::READABLE)?;
         self.signals = Some(signals);
         Ok(self)
+    }
+
+    /// Opens what [`Net::process`] reads and keeps it so, for a process that will not be able to
+    /// open files later.
+    #[must_use]
+    pub fn with_status(mut self) -> Self {
+        self.status = File::open(STATUS).ok();
+        self
     }
 
     /// Takes sockets that listen already: each is used in the place of binding its address.
@@ -141,7 +157,10 @@ impl Net for MioNet {
     fn process(&mut self) -> Process {
         use rustix::process::{Resource, getrlimit};
         // Its lines are "VmRSS:      1234 kB" and "Threads:        1".
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let status = match &self.status {
+            Some(file) => read_again(file),
+            None => std::fs::read_to_string(STATUS).unwrap_or_default(),
+        };
         let number = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
@@ -376,6 +395,13 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
             other => return other,
         }
     }
+}
+
+/// A file of the kernel's own, from its beginning: what is looked for is in the first bytes.
+fn read_again(file: &File) -> String {
+    let mut bytes = [0; 4_096];
+    let read = file.read_at(&mut bytes, 0).unwrap_or(0);
+    String::from_utf8_lossy(&bytes[..read]).into_owned()
 }
 
 /// Time since the machine started, without the times it was suspended (`CLOCK_MONOTONIC`): for
