@@ -136,8 +136,9 @@ pub(super) fn show_hosts(hosts: &Vec<String>) -> String {
 
 pub(super) fn read_account(value: &Value) -> Result<Option<String>, Wrong> {
     let name = value::text(value)?;
-    // What passwd(5) and group(5) can hold.
-    if name.len() > NAME_MAX || name.contains([':', '/']) || name.contains(char::is_control) {
+    // Those of a directory have their domain in them.
+    let is_part = |char: char| char.is_ascii_alphanumeric() || "-_.@\\$".contains(char);
+    if name.len() > NAME_MAX || !name.chars().all(is_part) {
         return Err(format!(
             "{name:?} is no name of an account; write \"pulsegate\""
         ));

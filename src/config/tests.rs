@@ -350,3 +350,22 @@ fn a_token_in_a_variable_is_as_good_as_one_in_a_file() {
         "{wrong}"
     );
 }
+
+#[test]
+fn no_secret_is_shown_for_debugging() {
+    let token = "a-token-that-nobody-shall-see";
+    let overrides = [Override {
+        flag: Override::TOKEN.to_owned(),
+        value: token.to_owned(),
+        origin: Origin::Variable(String::from("PULSEGATE_ADMIN_TOKEN")),
+    }];
+    let config = Config::build(None, &overrides).expect("a good token");
+    assert!(config.admin.token.is_some());
+    for shown in [
+        format!("{config:?}"),
+        format!("{overrides:?}"),
+        config.show(),
+    ] {
+        assert!(!shown.contains(token), "{shown}");
+    }
+}

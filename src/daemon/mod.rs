@@ -221,10 +221,14 @@ fn announce(places: &[String], server: &Server<MioNet, Door>) {
     let connections = server.gate().limits().connections;
     info!(
         "listening on {line}; at most {connections} connections and {ceiling} MiB of memory \
-         ({parts})"
+         ({parts}); hardened: {}",
+        server
+            .gate()
+            .hardened()
+            .map_or_else(String::new, hardening::brief)
     );
 }
 
 /// Bytes of places in a line of the log, which is cut at
 /// [`LINE_MAX`](crate::log::LINE_MAX).
-const PLACES_MAX: usize = 700;
+const PLACES_MAX: usize = 640;

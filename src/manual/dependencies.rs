@@ -16,6 +16,9 @@
 //! | toml | the configuration, with the place of every value |
 //! | humantime, bytesize | durations and sizes as people write them |
 //! | clap | flags, variables, help |
+//! | landlock | what files the process can still open; it has the `unsafe` for that |
+//! | seccompiler, libc | what system calls it can still make, and their numbers |
+//! | nix | becoming another user with all threads, found as the system finds it |
 //! | listenfd | sockets that a service manager hands over: it has the `unsafe` for that |
 //! | ring | SHA-256 of tokens, signatures by HMAC, RSA and Ed25519; it has C to build |
 //! | socket2 | socket options before mio gets the socket |

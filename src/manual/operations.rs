@@ -69,6 +69,44 @@
 //! forged tokens by the thousand make a turn a millisecond longer and let logins wait, nobody else.
 //! `login_rate` and its like refuse them before anything is judged.
 //!
+//! # What it gives up
+//! When everything is bound and the token and the lists are read, and before it says that it
+//! listens, the daemon gives up what it has no use for. A program that embeds the library is left
+//! as it is.
+//!
+//! - **Root.** `[process] user`, and `group` where it is not the user's own, name whom it becomes,
+//!   by name or number. It has no other groups then and no capabilities, there is no way back, and
+//!   where any of it fails nothing runs. Take an account that nobody else has, not `nobody`. Who
+//!   stays root is warned, unless `user = "root"` says that it is meant. Under systemd leave it
+//!   out: `DynamicUser=` has seen to it.
+//! - **New privileges**: no program could get any for it (`no_new_privs`), in every mode.
+//! - **Files, ports, processes** (Landlock, since Linux 5.13): it reads below the folders that hold
+//!   the configuration and the lists, as they were named at start and as they really lie, and its
+//!   own program; it removes its Unix socket; nothing else is opened. Since 6.7 it binds and
+//!   connects no TCP, since 6.12 it signals nobody and reaches no abstract socket.
+//! - **System calls** (seccomp): those of a list are made, any other fails with `ENOSYS`: a library
+//!   that is newer than the list does without, and nobody's connection ends for it. The list has no
+//!   `socket`, `connect`, `execve`, `fork`, `ptrace`, `mount`, and no executable memory.
+//! - **Core dumps**, which would hold tokens and messages: there are none, and only root can trace
+//!   it, look at its memory or see its environment.
+//!
+//! `[process] hardening = "off"` leaves the last three out, for a debugger or a core dump; `"log"`
+//! lets every call through and has the kernel's audit tell of those that are not on the list. What
+//! is in force stands at the end of the line that tells of the start (`-v` has all of it), in
+//! `status`, in `/v1/stats` under `hardening` and in the metric `pulsegate_hardening_info`. What the
+//! kernel lacks is `missing` there, and warned about; the daemon runs all the same.
+//!
+//! What it means for later:
+//! - a reload reads as the new user: the folder and the files must be readable for it. `check`, run
+//!   as root, and the start say where they are not; the reload is refused then and nothing changes;
+//! - a list in another folder than those of the start needs a restart, and is told so. So do
+//!   listeners, whatever their port: those below 1024 are bound before root is gone;
+//! - the Unix socket of the admin interface is given to the user, and stays its owner's and root's.
+//!   Where its folder is not the user's it can not be removed at the end: it stays, and the next
+//!   start takes its place;
+//! - a panic is told with names of functions as long as the program's file is the one it was
+//!   started from.
+//!
 //! # Alive and ready
 //! Three different questions:
 //! - **Does the loop turn?** Under systemd `WATCHDOG=1` is sent by a timer of the loop itself
@@ -111,7 +149,7 @@
 //! - `bind`, `framing`, `dialect`, `backlog` and the socket options of a listener: from the next
 //!   start on
 //! - a listener that comes, goes or has another name: from the next start on
-//! - `[log] format`, `[admin]`: from the next start on
+//! - `[log] format`, `[admin]`, `[process]`: from the next start on
 //!
 //! The log names each setting with its old and its new value, and how many connections come under
 //! a tighter one. A shorter deadline ends whoever is beyond it already, a slice a turn, nobody
@@ -178,7 +216,11 @@
 //! Lines for single connections are `debug`; from `info` up a line is about the daemon. A call site
 //! prints ten lines a second at most, and counts the rest.
 //!
-//! - `listening on …; at most N connections and M MiB of memory`: it is ready
+//! - `listening on …; at most N connections and M MiB of memory (…); hardened: …`: it is ready
+//! - `it runs as root: set user in [process] …`: see above
+//! - `this kernel has no Landlock …`, `this kernel takes no seccomp filter …`: or a container does
+//!   not let it; it runs without
+//! - `FILE can not be read: …: reloads will be refused`: not as the user that it has become
 //! - `listener … takes logins from anybody under any name`: tokens are not checked: keep
 //!   strangers away
 //! - `connections lowered from … to …`: the descriptor limit does not allow as many

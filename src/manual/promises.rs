@@ -33,7 +33,9 @@
 //! - **P14** The goodbyes of a shutdown are spread evenly over the time that is set for it, and so
 //!   are the arrivals elsewhere: `ten_thousand_leave_evenly_and_arrive_evenly`.
 //! - **P15** Without a configuration nothing listens beyond loopback, and every deadline and budget
-//!   is on: `without_a_configuration_nothing_is_open_to_the_world_and_every_bound_is_on`.
+//!   is on: `without_a_configuration_nothing_is_open_to_the_world_and_every_bound_is_on`. Root is
+//!   gone once everything is bound, where a user is set:
+//!   `started_as_root_it_becomes_who_is_configured_and_keeps_nothing`.
 //! - **P16** A failing simulation prints one seed, and a smaller plan that fails in the same way,
 //!   with the commands that repeat them: `the_same_seed_is_the_same_run`.
 //!

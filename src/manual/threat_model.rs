@@ -55,7 +55,9 @@
 //! - **Timing** beyond the comparison of tokens, those of operators and of users: who is here can
 //!   be learnt by writing to him, and how busy it is by waiting for a pong.
 //! - **Messages over a restart**: they are kept in memory.
-//! - **Settings that a warning is printed for**, such as a listener for the world without a login.
+//! - **Settings that a warning is printed for**, such as a listener for the world without a login,
+//!   or root that is kept.
+//! - **What `hardening = "off"` or an old kernel leaves open**, which is told at start.
 //!
 //! # What stands against it
 //! - Lengths are judged when their field is there, before anything is allocated; nothing recurses.
@@ -73,3 +75,8 @@
 //!   their hashes nor keys are shown by the log, a tap, `/v1` or `config`, and a refusal never says which
 //!   part was wrong.
 //! - Lines of the log are escaped, cut and limited by the second.
+//! - Should foreign code run in it all the same, the daemon has little left to use: it is not root
+//!   where `user` is set, opens no file but its configuration and lists, makes no connection, starts
+//!   no program and makes no memory executable, as far as the kernel can keep it from that. What it
+//!   holds, connections, names, messages and the operators' token, is in its reach.
+//! - The token is in no log, metric, answer or complaint, and there is no core dump to hold it.

@@ -111,6 +111,14 @@ const KEYS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     ("drain", &[("over", "\"20s\""), ("timeout", "\"0s\"")]),
+    (
+        "process",
+        &[
+            ("user", "\"root\""),
+            ("group", "\"0\""),
+            ("hardening", "\"log\""),
+        ],
+    ),
 ];
 const LISTENER: &[(&str, &str)] = &[
     ("name", "\"phones\""),

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -75,6 +76,10 @@ impl Daemon {
     /// The same with the stderr that the command has.
     pub fn redirected(mut command: Command, config: &str, arguments: &[&str]) -> Self {
         command.stdin(Stdio::null());
+        // Into a daemon that is hardened only root can look.
+        if !rustix::process::geteuid().is_root() {
+            command.env("PULSEGATE_HARDENING", "log");
+        }
         let mut daemon = Self::spawn(command, config, arguments).0;
         let pid = daemon.child.id();
         daemon.addrs = eventually("it listens", || {
@@ -91,6 +96,10 @@ impl Daemon {
             .args(arguments)
             .env("PULSEGATE_ADMIN_BIND", "off")
             .current_dir(folder.path());
+        // Without a word on it, who runs the tests as root would be warned by every start.
+        if rustix::process::geteuid().is_root() && !config.contains("[process]") {
+            command.env("PULSEGATE_USER", "root");
+        }
         command.stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
         // It holds the other end of whatever stderr is redirected to.
@@ -126,6 +135,15 @@ impl Daemon {
     /// Takes the configuration away.
     pub fn remove(&self) {
         std::fs::remove_file(self.folder.path().join("c.toml")).unwrap();
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where it runs, and its configuration is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn signal(&self, signal: Signal) {

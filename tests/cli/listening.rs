@@ -21,10 +21,16 @@ fn said<'a>(line: &'a str, level: &str) -> &'a str {
     text
 }
 
-/// Demands the end of a start line: `; at most N connections and M MiB of memory (PART=BYTES …)`.
+/// Demands the end of a start line: `; at most N connections and M MiB of memory (PART=BYTES …);
+/// hardened: …`.
 #[track_caller]
 fn reach(rest: &str) -> u32 {
     let rest = rest.strip_prefix("; at most ").unwrap();
+    let (rest, hardened) = rest.split_once("; hardened: ").unwrap();
+    let words: Vec<&str> = hardened.split(' ').collect();
+    let names = words.iter().filter_map(|word| word.split_once('='));
+    let names: Vec<&str> = names.map(|(name, _)| name).collect();
+    assert_eq!(names, ["uid", "landlock", "seccomp"], "{hardened}");
     let (connections, rest) = rest.split_once(" connections and ").unwrap();
     let (memory, rest) = rest.split_once(" MiB of memory (").unwrap();
     let memory = memory.parse::<u64>().unwrap();

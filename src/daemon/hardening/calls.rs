@@ -76,13 +76,11 @@ const CALLS: &[c_long] = &[
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
     libc::SYS_getpid,
-    libc::SYS_tgkill,
     // who we are and what we may
     libc::SYS_getuid,
     libc::SYS_geteuid,
     libc::SYS_getgid,
     libc::SYS_getegid,
-    libc::SYS_prlimit64,
 ];
 
 /// What these processors have beside.
@@ -123,7 +121,7 @@ pub(super) fn restrict(action: SeccompAction) -> Result<(), Error> {
 }
 
 /// Calls that are made with some arguments alone.
-fn judged() -> Result<[(c_long, Vec<SeccompRule>); 5], BackendError> {
+fn judged() -> Result<[(c_long, Vec<SeccompRule>); 7], BackendError> {
     let bits = |argument, mask: libc::c_int, set: libc::c_int| {
         let (mask, set) = (mask.cast_unsigned(), set.cast_unsigned());
         Condition::new(argument, Len::Dword, Is::MaskedEq(mask.into()), set.into())
@@ -135,7 +133,9 @@ fn judged() -> Result<[(c_long, Vec<SeccompRule>); 5], BackendError> {
     let not_executable = vec![SeccompRule::new(vec![bits(2, libc::PROT_EXEC, 0)?])?];
     // No fork: `clone3`, whose flags can not be looked at, is left out, and libraries fall back.
     let thread = bits(0, libc::CLONE_THREAD, libc::CLONE_THREAD)?;
-    let named = |what| Ok::<_, BackendError>(SeccompRule::new(vec![equal(0, what)?])?);
+    let first = |what| Ok::<_, BackendError>(vec![SeccompRule::new(vec![equal(0, what)?])?]);
+    // Signals and limits of our own alone.
+    let us = rustix::process::getpid().as_raw_nonzero().get();
     let asked = |what: libc::Ioctl| {
         let what = u64::from(u32::try_from(what).unwrap_or_default());
         let condition = Condition::new(1, Len::Dword, Is::Eq, what)?;
@@ -147,12 +147,10 @@ fn judged() -> Result<[(c_long, Vec<SeccompRule>); 5], BackendError> {
         (libc::SYS_clone, vec![SeccompRule::new(vec![thread])?]),
         (
             libc::SYS_prctl,
-            vec![
-                named(libc::PR_SET_NAME)?,
-                named(libc::PR_SET_VMA)?,
-                named(libc::PR_GET_DUMPABLE)?,
-            ],
+            [first(libc::PR_SET_NAME)?, first(libc::PR_SET_VMA)?].concat(),
         ),
+        (libc::SYS_tgkill, first(us)?),
+        (libc::SYS_prlimit64, first(0)?),
         (
             libc::SYS_ioctl,
             vec![asked(libc::TCGETS)?, asked(libc::FIONBIO)?],
@@ -170,3 +168,43 @@ const MACHINE: &str = if cfg!(target_arch = "x86_64") {
 } else {
     "another"
 };
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_the_daemon_does_not_do_is_refused_and_the_rest_works() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let client = std::thread::spawn(move || TcpStream::connect(addr));
+        // A filter is of its thread, and of those that it starts.
+        let confined = std::thread::spawn(move || {
+            restrict(SeccompAction::Errno(NO_SUCH_CALL)).expect("a kernel with seccomp");
+            let refused = |error: std::io::Error| error.raw_os_error() == Some(libc::ENOSYS);
+            assert!(Command::new("true").spawn().is_err_and(refused));
+            assert!(UdpSocket::bind("127.0.0.1:0").is_err_and(refused));
+            assert!(TcpStream::connect(addr).is_err_and(refused));
+            assert!(std::fs::create_dir("/tmp/never").is_err_and(refused));
+            let (stream, _) = listener.accept().expect("a connection");
+            stream.set_nodelay(true).expect("an option");
+            drop(stream);
+            std::fs::read(file.path()).expect("the file");
+            file.close().expect("removed");
+            let inner = std::thread::spawn(|| UdpSocket::bind("127.0.0.1:0").is_err());
+            assert!(inner.join().expect("a thread"));
+        });
+        confined.join().expect("no panic");
+        let stream = client.join().expect("no panic").expect("connected");
+        drop(stream);
+        // Others are as they were.
+        assert!(UdpSocket::bind("127.0.0.1:0").is_ok());
+        let gone = std::fs::metadata("/tmp/never").map_err(|error| error.kind());
+        assert_eq!(gone.err(), Some(ErrorKind::NotFound));
+    }
+}

@@ -127,3 +127,47 @@ fn of_here(folder: &Path) -> PathBuf {
         false => folder.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn only_what_a_reload_reads_is_in_reach() {
+        let (inside, outside) = (tempfile::tempdir(), tempfile::tempdir());
+        let (inside, outside) = (inside.expect("a folder"), outside.expect("a folder"));
+        for folder in [&inside, &outside] {
+            std::fs::write(folder.path().join("c.toml"), "text").expect("a file");
+        }
+        let mut config = Config::default();
+        config.admin.bind = AdminBind::Unix(outside.path().join("adm.sock"));
+        let file = inside.path().join("c.toml");
+        let fence = Fence::of(&config, Some(&file), None);
+        assert!(fence.covers(&file) && fence.covers(&inside.path().join("other")));
+        assert!(!fence.covers(&outside.path().join("c.toml")));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        let other = outside.path().join("c.toml");
+        // A fence is of its thread, and of those that it starts.
+        let confined = std::thread::spawn(move || {
+            let raised = fence.raise().expect("it is raised or missing");
+            let Raised::At(abi) = raised else { return };
+            let denied = |error: std::io::Error| error.kind() == ErrorKind::PermissionDenied;
+            assert_eq!(std::fs::read(&file).expect("inside"), b"text");
+            assert!(std::fs::write(&file, "other").is_err_and(denied));
+            assert!(std::fs::remove_file(&file).is_err_and(denied));
+            assert!(std::fs::read(&other).is_err_and(denied));
+            std::fs::remove_file(&other).expect("where the socket is");
+            assert!(std::fs::read("/etc/passwd").is_err_and(denied));
+            if abi >= 4 {
+                assert!(TcpListener::bind("127.0.0.1:0").is_err_and(denied));
+                assert!(TcpStream::connect(addr).is_err_and(denied));
+            }
+        });
+        confined.join().expect("no panic");
+        assert!(TcpStream::connect(addr).is_ok(), "others are as they were");
+    }
+}

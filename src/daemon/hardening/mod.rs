@@ -12,7 +12,7 @@ mod fence;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use log::{info, warn};
+use log::{debug, warn};
 use rustix::process::{DumpableBehavior, dumpable_behavior, geteuid, set_dumpable_behavior};
 use seccompiler::SeccompAction;
 
@@ -61,10 +61,16 @@ pub(super) fn settle(
         no_new_privs: rustix::thread::no_new_privs().unwrap_or(false),
         landlock,
         landlock_abi,
-        seccomp: restrict(mode),
         dumps: dumpable_behavior().is_ok_and(|is| is == DumpableBehavior::Dumpable),
+        // The last: it answers for itself alone.
+        seccomp: restrict(mode),
     };
-    tell(&hardened);
+    debug!(
+        "hardened: {} landlock-abi={landlock_abi} no-new-privs={} core-dumps={}",
+        brief(&hardened),
+        hardened.no_new_privs,
+        hardened.dumps
+    );
     for unread in unreadable(config, file) {
         warn!("{unread}: reloads will be refused");
     }
@@ -102,17 +108,11 @@ fn restrict(mode: Hardening) -> Guard {
     }
 }
 
-fn tell(hardened: &Hardened) {
-    let on = |is: bool| if is { "on" } else { "off" };
-    info!(
-        "hardening: uid={} no-new-privs={} landlock={} landlock-abi={} seccomp={} core-dumps={}",
-        hardened.uid,
-        on(hardened.no_new_privs),
-        hardened.landlock.word(),
-        hardened.landlock_abi,
-        hardened.seccomp.word(),
-        on(hardened.dumps),
-    );
+/// What holds, for the line that tells of the start.
+pub(super) fn brief(hardened: &Hardened) -> String {
+    let Hardened { uid, .. } = hardened;
+    let (landlock, seccomp) = (hardened.landlock.word(), hardened.seccomp.word());
+    format!("uid={uid} landlock={landlock} seccomp={seccomp}")
 }
 
 /// What an operator should know before such a start: an account that is not there, files that it
