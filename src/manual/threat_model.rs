@@ -76,7 +76,7 @@
 //!   part was wrong.
 //! - Lines of the log are escaped, cut and limited by the second.
 //! - Should foreign code run in it all the same, the daemon has little left to use: it is not root
-//!   where `user` is set, opens no file but its configuration and lists, makes no connection, starts
-//!   no program and makes no memory executable, as far as the kernel can keep it from that. What it
-//!   holds, connections, names, messages and the operators' token, is in its reach.
+//!   where `user` is set, opens no file but its configuration and lists, makes no connection,
+//!   starts no program and makes no memory executable, as far as the kernel can keep it from that.
+//!   What it holds, connections, names, messages and the operators' token, is in its reach.
 //! - The token is in no log, metric, answer or complaint, and there is no core dump to hold it.

@@ -95,7 +95,8 @@ fn started_as_root_it_becomes_who_is_configured_and_keeps_nothing() {
     daemon.signal(Signal::HUP);
     daemon.logs("limits.topics: 100000 -> 7");
     client.fence();
-    assert!(told(&daemon, &["push", "--user", "alice", "hi"]).contains("alice"));
+    told(&daemon, &["push", "--user", "alice", "\"hello\""]);
+    assert!(client.line().contains("hello"));
     told(&daemon, &["drain"]);
     assert!(daemon.exit().success());
 }
