@@ -5,11 +5,12 @@
 //! end, from where the last look stopped, and parsed once it is whole.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use memchr::memchr_iter;
 
 /// The head of a request, read.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Head {
     /// What is to be done.
     pub method: Method,
@@ -31,6 +32,24 @@ pub struct Head {
     pub keeps: bool,
     /// Whether an answer may come in chunks: HTTP/1.1.
     pub takes_chunks: bool,
+}
+
+/// Never shows the token.
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("host", &self.host)
+            .field("has_token", &self.token.is_some())
+            .field("is_json", &self.is_json)
+            .field("body", &self.body)
+            .field("expects", &self.expects)
+            .field("keeps", &self.keeps)
+            .field("takes_chunks", &self.takes_chunks)
+            .finish()
+    }
 }
 
 /// What a request wants to be done.
@@ -365,6 +384,7 @@ mod tests {
             (Method::Post, "/v1/push", "a=b", 12)
         );
         assert_eq!(head.token.as_deref(), Some("secret"));
+        assert!(!format!("{head:?}").contains("secret"));
         assert_eq!(head.host.as_deref(), Some("localhost:7374"));
         assert!(head.is_json && head.keeps && head.takes_chunks && !head.expects);
     }
