@@ -13,7 +13,7 @@ use rustix::process::{Signal, geteuid};
 
 use crate::commands::row;
 use crate::daemon::{Daemon, LINE};
-use crate::program::{folder, outcome, program, run_in, shell};
+use crate::program::{eventually, folder, outcome, program, run_in, shell};
 use crate::skip::skip;
 
 /// Becomes nobody.
@@ -355,11 +355,19 @@ fn no_call_that_it_makes_is_refused() {
     clients[3].send("quit\n");
     daemon.signal(Signal::TERM);
     assert!(daemon.exit().success());
-    let log = std::fs::read_to_string(&trace).unwrap();
+    let main = daemon.id().to_string();
+    let is_end = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words == [&main[..], "+++", "exited", "with", "0", "+++"]
+    };
+    let log = eventually("the trace is whole", || {
+        let log = std::fs::read_to_string(&trace).unwrap();
+        log.lines().any(is_end).then_some(log)
+    });
     let after = log.split_once("SECCOMP_SET_MODE_FILTER").unwrap().1;
     let refused = |line: &&str| line.contains(" ENOSYS ") || line.contains(" EACCES ");
     // Its flags can not be looked at; the library takes the older call then.
-    let is_known = |line: &&str| line.contains(" clone3(");
+    let is_known = |line: &&str| line.contains(" clone3");
     let refused: Vec<&str> = after
         .lines()
         .filter(refused)
