@@ -65,7 +65,7 @@ _pulsegate() {
 
     case "${cmd}" in
         pulsegate)
-            opts="-c -v -q -h -V --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --coalesce --user-policy --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --name --bind --framing --dialect --login --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help --version serve check config status users why push kick ban drain reload tap top connect"
+            opts="-c -v -q -h -V --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help --version serve check config status users why push kick ban drain reload tap top connect"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -131,11 +131,31 @@ _pulsegate() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --takeover-rate-per-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --coalesce)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --user-policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-users-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-keys-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-issuer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-audience)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -196,6 +216,10 @@ _pulsegate() {
                     return 0
                     ;;
                 --login)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-check)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -399,7 +423,7 @@ _pulsegate() {
             return 0
             ;;
         pulsegate__subcmd__config)
-            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --coalesce --user-policy --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --name --bind --framing --dialect --login --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help"
+            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -465,11 +489,31 @@ _pulsegate() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --takeover-rate-per-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --coalesce)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --user-policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-users-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-keys-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-issuer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-audience)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -530,6 +574,10 @@ _pulsegate() {
                     return 0
                     ;;
                 --login)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-check)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -827,7 +875,7 @@ _pulsegate() {
             return 0
             ;;
         pulsegate__subcmd__serve)
-            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --coalesce --user-policy --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --name --bind --framing --dialect --login --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help"
+            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -893,11 +941,31 @@ _pulsegate() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --takeover-rate-per-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --coalesce)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --user-policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-users-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-keys-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-issuer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-audience)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -958,6 +1026,10 @@ _pulsegate() {
                     return 0
                     ;;
                 --login)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-check)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

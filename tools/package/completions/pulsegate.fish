@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_pulsegate_global_optspecs
-    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= connections-per-address= accept-rate= accept-rate-per-address= login-rate= login-rate-per-address= login-rate-per-user= coalesce= user-policy= black-lists= white-lists= admin-bind= admin-token-file= admin-hosts= drain-over= drain-timeout= user= group= hardening= name= bind= framing= dialect= login= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= linger= reconnect= message-rate= byte-rate= rate-interval= rate-strikes= trusted-proxies= proxy-timeout= backlog= keepalive= user-timeout= send-buffer= receive-buffer= h/help V/version
+    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= connections-per-address= accept-rate= accept-rate-per-address= login-rate= login-rate-per-address= login-rate-per-user= takeover-rate-per-user= coalesce= user-policy= login-users-file= login-keys-file= login-issuer= login-audience= black-lists= white-lists= admin-bind= admin-token-file= admin-hosts= drain-over= drain-timeout= user= group= hardening= name= bind= framing= dialect= login= login-check= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= linger= reconnect= message-rate= byte-rate= rate-interval= rate-strikes= trusted-proxies= proxy-timeout= backlog= keepalive= user-timeout= send-buffer= receive-buffer= h/help V/version
 end
 
 function __fish_pulsegate_needs_command
@@ -38,8 +38,13 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l accept-rate-per-add
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-rate -d 'logins tried, all together; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-rate-per-address -d 'logins tried from one address; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-rate-per-user -d 'logins tried under one name; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l takeover-rate-per-user -d 'logins that replace a connection of their user; one more waits, each twice as long [default: 30/10m]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-users-file -d 'the file of users with the SHA-256 of their tokens, where login_check is users' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-keys-file -d 'the JWK Set that signed tokens are judged by, where login_check is jwt' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-issuer -d 'the iss that a signed token must have' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-audience -d 'the aud that a signed token must have' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l black-lists -d 'files of networks and users that are kept out, one a line [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l white-lists -d 'files of those that are let in although a wider entry keeps them out [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
@@ -55,6 +60,7 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l bind -d 'where the 
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l framing -d 'how bytes become frames: raw, line, lenhdr, binary, or a table with options [default: line]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l dialect -d 'what a frame means: gate, echo, sink [default: gate]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login -d 'whether clients log in: none, optional, required [default: optional]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-check -d 'how the token of a login is checked: none, users, jwt [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l allow -d 'what clients may do: send, pub, join, data [default: send, pub, join, data]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l slow-consumer -d 'what becomes of who does not read: close, drop-newest [default: close]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l idle-timeout -d 'closed when no byte came from the client for so long [default: 60s]' -r
@@ -94,7 +100,7 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -s q -l quiet -d 'log 
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -s V -l version -d 'Print version'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "serve" -d 'Run the daemon (also without a command)'
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "check" -d 'Judge a configuration file and its lists; binds nothing'
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "check" -d 'Judge a configuration file and the files it names; binds nothing'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "config" -d 'Print what is in force, as a configuration file'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "status" -d 'Tell how a running daemon is'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "users" -d 'List who is online, or one user\'s connections'
@@ -121,8 +127,13 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l accept-rat
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-rate -d 'logins tried, all together; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-rate-per-address -d 'logins tried from one address; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-rate-per-user -d 'logins tried under one name; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l takeover-rate-per-user -d 'logins that replace a connection of their user; one more waits, each twice as long [default: 30/10m]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-users-file -d 'the file of users with the SHA-256 of their tokens, where login_check is users' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-keys-file -d 'the JWK Set that signed tokens are judged by, where login_check is jwt' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-issuer -d 'the iss that a signed token must have' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-audience -d 'the aud that a signed token must have' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l black-lists -d 'files of networks and users that are kept out, one a line [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l white-lists -d 'files of those that are let in although a wider entry keeps them out [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
@@ -138,6 +149,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l bind -d 'w
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l framing -d 'how bytes become frames: raw, line, lenhdr, binary, or a table with options [default: line]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l dialect -d 'what a frame means: gate, echo, sink [default: gate]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login -d 'whether clients log in: none, optional, required [default: optional]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-check -d 'how the token of a login is checked: none, users, jwt [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l allow -d 'what clients may do: send, pub, join, data [default: send, pub, join, data]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l slow-consumer -d 'what becomes of who does not read: close, drop-newest [default: close]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l idle-timeout -d 'closed when no byte came from the client for so long [default: 60s]' -r
@@ -193,8 +205,13 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l accept-ra
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-rate -d 'logins tried, all together; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-rate-per-address -d 'logins tried from one address; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-rate-per-user -d 'logins tried under one name; one more is refused [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l takeover-rate-per-user -d 'logins that replace a connection of their user; one more waits, each twice as long [default: 30/10m]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-users-file -d 'the file of users with the SHA-256 of their tokens, where login_check is users' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-keys-file -d 'the JWK Set that signed tokens are judged by, where login_check is jwt' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-issuer -d 'the iss that a signed token must have' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-audience -d 'the aud that a signed token must have' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l black-lists -d 'files of networks and users that are kept out, one a line [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l white-lists -d 'files of those that are let in although a wider entry keeps them out [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l admin-bind -d 'where it listens: an address, unix:PATH, off [default: 127.0.0.1:7374]' -r
@@ -210,6 +227,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l bind -d '
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l framing -d 'how bytes become frames: raw, line, lenhdr, binary, or a table with options [default: line]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l dialect -d 'what a frame means: gate, echo, sink [default: gate]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login -d 'whether clients log in: none, optional, required [default: optional]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-check -d 'how the token of a login is checked: none, users, jwt [default: none]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l allow -d 'what clients may do: send, pub, join, data [default: send, pub, join, data]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l slow-consumer -d 'what becomes of who does not read: close, drop-newest [default: close]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l idle-timeout -d 'closed when no byte came from the client for so long [default: 60s]' -r
