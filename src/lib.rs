@@ -168,8 +168,8 @@ pub use admin::{AdminAccess, AdminLimits};
 pub use codec::message::Body;
 pub use codec::reply::Fields;
 pub use gate::{
-    Ceiling, Configure, Death, EndDetail, EndedBy, Gate, Histogram, Lag, Letters, Pace, Push,
-    Receipt, RestCause, Rests, Stats, Target, Ticket, TimerId, Verdict,
+    Ceiling, Configure, Death, EndDetail, EndedBy, Gate, Histogram, Lag, Letters, Overloads, Pace,
+    Push, Receipt, RestCause, Rests, Stats, Step, Target, Ticket, TimerId, Verdict,
 };
 pub use handler::{Answer, Handler, Message};
 pub use id::{ConnId, ListenerId, Token};

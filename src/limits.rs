@@ -42,6 +42,12 @@ pub struct Limits {
 
     /// Signed tokens judged per turn; who comes next with one waits for the next turn.
     pub signatures: u32,
+    /// Connections that rest at once because they took more than their share of an overloaded loop.
+    pub resting: u32,
+    /// The latest newcomers that are remembered, for ending the newest of them in overload.
+    pub handshakes: u32,
+    /// So many of them, the oldest, may say their first word even then.
+    pub handshakes_kept: u32,
 
     /// Bytes of half frames, over all connections. Over it the oldest half frame's connection ends.
     pub input_budget: usize,
@@ -134,6 +140,9 @@ impl Default for Limits {
             tasks: 256,
             lag: Duration::from_millis(100),
             signatures: 16,
+            resting: 1_024,
+            handshakes: 1_024,
+            handshakes_kept: 64,
             input_budget: 64 << 20,
             output_budget: 256 << 20,
             offline_budget: 64 << 20,

@@ -1,7 +1,7 @@
 //! Whether it lives, and whether it takes more.
 
 use super::answer::{Answer, Refusal};
-use crate::gate::Gate;
+use crate::gate::{Gate, Step};
 
 /// The loop turns, or nobody would answer.
 pub(crate) fn healthz() -> Answer {
@@ -23,7 +23,7 @@ pub(crate) fn readyz(gate: &Gate) -> Result<Answer, Refusal> {
     }
     let [_, output, _] = gate.bytes_held();
     // A sixteenth is what the next burst may take before somebody is cut.
-    if output >= gate.limits.output_budget / 16 * 15 {
+    if output >= gate.limits.output_budget / 16 * 15 || gate.step() >= Step::Accepts {
         return Err(Refusal::overloaded("the output budget is used up"));
     }
     Ok(Answer::text(200, "ready"))

@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::desk::Facts;
 use super::exposition::{Exposition, Kind};
 use crate::codec::framing::Guess;
-use crate::gate::{Gate, RestCause};
+use crate::gate::{Gate, RestCause, Step};
 use crate::reason::CloseReason;
 
 const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -111,6 +111,7 @@ fn connections(gate: &Gate, page: &mut Exposition) {
     page.counter("connections_throttled_total", text, stats.throttled);
     who_is_known(gate, page);
     accepting(gate, page);
+    overload(gate, page);
     let readers = u64::from(gate.slow_readers());
     let text = "Connections whose output is above the soft limit.";
     page.gauge("slow_consumers", text, readers);
@@ -142,6 +143,33 @@ fn accepting(gate: &Gate, page: &mut Exposition) {
         "cause",
         RestCause::ALL.map(|cause| (cause.word(), u64::from(rests.resting(cause)))),
     );
+}
+
+fn overload(gate: &Gate, page: &mut Exposition) {
+    let (done, step) = (&gate.stats().overload, gate.step());
+    let text = "How far overload has led: 0 is nowhere, 5 as far as it goes.";
+    page.gauge("overload_step", text, step as u64);
+    let text = "Whether that much is done because of overload, by what is done.";
+    page.family("overload_active", Kind::Gauge, text).each(
+        "step",
+        Step::ALL[1..]
+            .iter()
+            .map(|one| (one.word(), u64::from(step >= *one))),
+    );
+    let text = "Times a higher step was taken because of overload.";
+    page.counter("overload_steps_total", text, done.taken);
+    let text = "What was done because of overload: connections that were not read for a while, \
+                messages dropped or refused, newcomers and others ended.";
+    page.family("overload_actions_total", Kind::Counter, text)
+        .each(
+            "step",
+            [
+                (Step::Readers.word(), done.rested),
+                (Step::Pushes.word(), done.pushes),
+                (Step::Handshakes.word(), done.handshakes),
+                (Step::Evictions.word(), done.evicted),
+            ],
+        );
 }
 
 fn traffic(gate: &Gate, page: &mut Exposition) {

@@ -30,6 +30,7 @@ struct Told<'a> {
     counters: BTreeMap<&'static str, u64>,
     /// How long listeners took nobody, by what for.
     accept_paused_ms: BTreeMap<&'static str, u64>,
+    overload: Overload,
     closed: BTreeMap<&'static str, u64>,
     foreign: BTreeMap<&'static str, u64>,
     messages: BTreeMap<&'static str, u64>,
@@ -94,6 +95,18 @@ struct Pace {
     timers: u64,
 }
 
+/// How far overload has led, and what was done for it.
+#[derive(Serialize)]
+struct Overload {
+    step: u8,
+    name: &'static str,
+    taken: u64,
+    readers: u64,
+    pushes: u64,
+    handshakes: u64,
+    evictions: u64,
+}
+
 #[derive(Serialize)]
 struct Memory {
     #[serde(flatten)]
@@ -133,6 +146,7 @@ pub(crate) fn stats(gate: &Gate, facts: &Facts) -> Answer {
             .iter()
             .map(|cause| (cause.word(), micros(gate.rests().lasted(*cause)) / 1_000))
             .collect(),
+        overload: overload(gate),
         closed: CloseReason::ALL
             .iter()
             .map(|reason| (reason.word(), stats.closed(*reason)))
@@ -211,6 +225,19 @@ fn pace(gate: &Gate) -> Pace {
         lag_limit_us: micros(gate.limits.lag),
         lags: pace.lag.is_over(),
         timers: gate.wheel.len() as u64,
+    }
+}
+
+fn overload(gate: &Gate) -> Overload {
+    let done = &gate.stats().overload;
+    Overload {
+        step: gate.step() as u8,
+        name: gate.step().word(),
+        taken: done.taken,
+        readers: done.rested,
+        pushes: done.pushes,
+        handshakes: done.handshakes,
+        evictions: done.evicted,
     }
 }
 

@@ -161,6 +161,7 @@ pub(super) fn status_lines(stats: &Value) -> Vec<(&'static str, String)> {
             "loop",
             format!("{p50} a turn at p50, {p99} at p99, {longest} at most, lag {lag}"),
         ),
+        ("overload", overload(&stats["overload"])),
         ("memory", format!("{resident} resident, {ceiling} at most")),
         (
             "",
@@ -205,6 +206,19 @@ fn held_back(counters: &Value) -> String {
     let logins = count(number(counters, "logins_refused"), "login");
     let throttled = count(number(counters, "throttled"), "interval");
     format!("{logins} refused for a rate, {throttled} of connections over theirs")
+}
+
+/// The step that overload has led to, and what was done for it since the start.
+fn overload(told: &Value) -> String {
+    let acts = [
+        ("readers", "rests"),
+        ("pushes", "messages dropped"),
+        ("handshakes", "newcomers ended"),
+        ("evictions", "evictions"),
+    ];
+    let acts = acts.map(|(key, words)| format!("{} {words}", word(told, key)));
+    let (step, name) = (word(told, "step"), word(told, "name"));
+    format!("step {step} ({name}); {}", acts.join(", "))
 }
 
 /// Reasons that there were, the most frequent first.

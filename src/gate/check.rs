@@ -56,6 +56,7 @@ impl Gate {
         self.check_sources();
         self.check_rates();
         self.check_rivals();
+        self.check_overload();
         self.check_crowds();
     }
 

@@ -112,7 +112,8 @@ impl Gate {
         self.stats.closed[reason as usize] += 1;
         let now = self.clock.live();
         let conn = self.conns.at_mut(index);
-        conn.flags.clear(Flags::THROTTLED | Flags::VEILED);
+        conn.flags
+            .clear(Flags::THROTTLED | Flags::RESTING | Flags::VEILED);
         conn.extra = None;
         conn.since = now;
         let passing = Flags::CHOKED | Flags::AWAITING | Flags::BUFFERED | Flags::HALF_FRAME;

@@ -130,6 +130,8 @@ impl Flags {
     pub(crate) const THROTTLED: u32 = 1 << 18;
     /// It is counted at its address.
     pub(crate) const COUNTED: u32 = 1 << 19;
+    /// We do not read because it took a whole share of a turn while there was too much to do.
+    pub(crate) const RESTING: u32 = 1 << 20;
 
     pub(crate) fn has(self, flag: u32) -> bool {
         self.0 & flag != 0
@@ -259,7 +261,7 @@ impl Conn {
     /// Whether reading rests, by our own will.
     pub(crate) fn is_paused(&self) -> bool {
         self.flags
-            .has(Flags::CHOKED | Flags::AWAITING | Flags::THROTTLED)
+            .has(Flags::CHOKED | Flags::AWAITING | Flags::THROTTLED | Flags::RESTING)
     }
 
     /// Bytes that wait to be written.

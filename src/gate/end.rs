@@ -64,6 +64,8 @@ pub enum EndDetail {
     AddressAcceptRate,
     /// Its user's connections replaced each other beyond `limits.takeover_rate_per_user`.
     TakeoverRate,
+    /// There was too much to do, and it was one of the newest that had said nothing yet.
+    Handshakes,
     /// It was held back for its rate in `rate_strikes` intervals in a row.
     RateStrikes,
     /// It is none of `trusted_proxies`.
@@ -99,6 +101,7 @@ impl EndDetail {
             Self::AddressConnections => "connections_per_address",
             Self::AddressAcceptRate => "accept_rate_per_address",
             Self::TakeoverRate => "takeover_rate_per_user",
+            Self::Handshakes => "handshakes",
             Self::RateStrikes => "rate_strikes",
             Self::TrustedProxies => "trusted_proxies",
             Self::Resources => "resources",

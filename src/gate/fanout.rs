@@ -181,6 +181,9 @@ impl Gate {
                 Fate::Unfit => false,
             };
         }
+        if self.spares(index) {
+            return false;
+        }
         let wire = self.wire_of(index);
         let frame = frames.get(self, wire, delivery);
         frame.is_some_and(|frame| self.deliver(index, &Parcel::Shared(&frame)) == Fate::Queued)

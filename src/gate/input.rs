@@ -221,6 +221,7 @@ impl Gate {
                 (NONE, whole) => whole,
                 (half, _) => half,
             };
+            self.stats.overload.evicted += 1;
             let end = End::over(CloseReason::Overloaded, EndDetail::InputBudget);
             self.close_at(oldest, end);
         }

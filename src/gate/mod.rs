@@ -38,6 +38,7 @@ mod newcomers;
 mod offline;
 pub(crate) mod outbox;
 mod output;
+mod overload;
 mod pace;
 mod pieces;
 mod push;
@@ -74,6 +75,7 @@ use self::ledger::{Ledger, Tables};
 use self::meter::Meter;
 use self::offline::Offline;
 use self::outbox::Outbox;
+use self::overload::Overload;
 use self::queue::Queues;
 use self::rates::Rates;
 use self::receipts::Receipts;
@@ -101,11 +103,12 @@ pub(crate) use self::hardened::{Guard, Hardened};
 pub use self::lag::Lag;
 pub use self::ledger::Ceiling;
 pub(crate) use self::offline::{body_len, own};
+pub use self::overload::Step;
 pub use self::pace::{Histogram, Pace};
 pub use self::push::{Push, Receipt, Target};
 pub(crate) use self::receipts::Order;
 pub use self::rests::{RestCause, Rests};
-pub use self::stats::{Letters, Stats};
+pub use self::stats::{Letters, Overloads, Stats};
 pub use self::timers::TimerId;
 
 /// All connections, users, topics and deadlines.
@@ -135,6 +138,7 @@ pub struct Gate {
     pub(crate) is_draining: bool,
     pub(crate) pace: Pace,
     pub(crate) rests: Rests,
+    overload: Overload,
     pub(crate) course: Course,
     pub(crate) configuring: Configuring,
     pub(crate) events: Events,
@@ -210,6 +214,7 @@ impl Gate {
             is_draining: false,
             pace: Pace::default(),
             rests: Rests::default(),
+            overload: Overload::default(),
             course: Course::default(),
             configuring: Configuring::default(),
             events: Events::new(birth.wall),

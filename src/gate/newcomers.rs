@@ -36,6 +36,9 @@ impl Gate {
         } else if let Some(end) = self.refusal(index) {
             self.turn_away(index, end);
         }
+        if self.conns.at(index).is_open() {
+            self.note_newcomer(id);
+        }
         if is_metered {
             self.see_meter(index);
         }

@@ -291,6 +291,7 @@ impl Gate {
             let Some(largest) = self.largest.take(&self.conns) else {
                 return;
             };
+            self.note_eviction();
             let end = End::over(CloseReason::Overloaded, EndDetail::OutputBudget);
             self.cut_at(largest, end);
         }

@@ -101,6 +101,7 @@ impl Gate {
         };
         pace.lag.observe(passed, self.limits.lag);
         pace.slept = now;
+        self.weigh();
     }
 
     /// The loop woke from a wait that was to last no longer than `asked`, from `slept` on.

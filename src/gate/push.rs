@@ -65,7 +65,7 @@ impl Gate {
     /// - [`ErrorCode::NoSuchUser`]: the user is not here, and the message can not wait for him: it
     ///   wants no ack, or its sender is a user and the receiver has been gone too long.
     /// - [`ErrorCode::Overloaded`]: too many messages are under way, the mailbox or a budget is
-    ///   full.
+    ///   full; or the loop lags, and the message is for many and wants no ack.
     pub fn push(&mut self, target: Target<'_>, push: &Push<'_>) -> Result<Receipt, ErrorCode> {
         let mut order = self.begin_order();
         self.push_as(&mut order, target, push)?;
@@ -85,12 +85,18 @@ impl Gate {
                 let Some(topic) = self.topics.find(name) else {
                     return Ok(());
                 };
+                if self.refuses_to_many(push.ack) {
+                    return Err(ErrorCode::Overloaded);
+                }
                 self.admit(self.topics.members(topic).len(), push)?;
                 let targets = self.topics.members(topic).to_vec();
                 let serial = self.topics.at(topic).serial;
                 self.fan_out(order, targets, Some((topic, serial, name)), push)
             }
             Target::Everyone => {
+                if self.refuses_to_many(push.ack) {
+                    return Err(ErrorCode::Overloaded);
+                }
                 let takes = |index: &u32| self.takes_everything(*index);
                 let open = self.conns.iter().filter(|(_, conn)| conn.is_open());
                 let targets = open.map(|(index, _)| index).filter(takes).collect();
@@ -171,6 +177,7 @@ impl Gate {
         let mut deliver = |gate: &mut Self, index| {
             let fate = match letter {
                 Some(letter) => gate.deliver_letter(index, letter),
+                None if gate.spares(index) => Fate::Refused,
                 None => gate.deliver(index, &Parcel::Fresh(delivery)),
             };
             queued += u32::from(fate == Fate::Queued);

@@ -16,6 +16,8 @@ pub enum RestCause {
     Places,
     /// The loop lags: established connections come first.
     Lag,
+    /// The output budget is nearly used up.
+    Budget,
     /// Newcomers come faster than `accept_rate` lets them in.
     Rate,
 }
@@ -31,7 +33,13 @@ pub struct Rests {
 
 impl RestCause {
     /// Every cause, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Resources, Self::Places, Self::Lag, Self::Rate];
+    pub const ALL: [Self; 5] = [
+        Self::Resources,
+        Self::Places,
+        Self::Lag,
+        Self::Budget,
+        Self::Rate,
+    ];
 
     /// The word for it in metrics.
     #[must_use]
@@ -40,6 +48,7 @@ impl RestCause {
             Self::Resources => "resources",
             Self::Places => "places",
             Self::Lag => "lag",
+            Self::Budget => "budget",
             Self::Rate => "rate",
         }
     }

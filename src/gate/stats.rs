@@ -53,6 +53,8 @@ pub struct Stats {
     pub dropped_newest: u64,
     /// Acknowledged messages: made, settled, sent again, parked, expired, dropped over a budget.
     pub letters: Letters,
+    /// What was done because there was too much to do.
+    pub overload: Overloads,
     /// Events for connections that were gone.
     pub stale_events: u64,
     /// Readiness events.
@@ -84,6 +86,21 @@ pub struct Letters {
     pub expired: u64,
     /// Dropped because a mailbox or the budget was full.
     pub dropped: u64,
+}
+
+/// Counters of what overload has led to, see [`Step`](crate::Step).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overloads {
+    /// Times a higher step was taken.
+    pub taken: u64,
+    /// Rests of connections that took a whole share of a turn.
+    pub rested: u64,
+    /// Messages without an ack that were refused, or dropped for a receiver.
+    pub pushes: u64,
+    /// Newcomers that were ended before they said anything.
+    pub handshakes: u64,
+    /// Connections that were ended because a budget was used up.
+    pub evicted: u64,
 }
 
 impl Stats {

@@ -19,6 +19,8 @@ pub(crate) enum TimerKind {
     Listener(ListenerId),
     /// More are told that the server shuts down.
     Drain,
+    /// How far overload has led is weighed again, and who rests for it is read again.
+    Overload,
     /// Some are let in no more.
     Bans,
     /// Whoever has not left by then is cut.

@@ -123,6 +123,28 @@
 //!   suspension, one slow call. [`Gate::stalled`](crate::Gate::stalled) grows where the loop came
 //!   more than half a second late: a machine that is too busy, or was stopped.
 //!
+//! # Too much to do
+//! Where the loop lags, or output fills its budget, the daemon does something about it, the least
+//! harm first. `overload_step` in `/metrics`, `overload` in `/v1/stats` and `status` tell how far
+//! it has gone, and how often each was done; the log has a line with each change.
+//!
+//! | step | lag over | output over | what is done |
+//! |---|---|---|---|
+//! | 1 `readers` | 50 ms | 12/16 | who takes a whole share of a turn is not read for 100 ms |
+//! | 2 `pushes` | 75 ms | 13/16 | no message without an ack for who has not taken the last one |
+//! | 3 `handshakes` | 87 ms | 14/16 | beyond 64 that have said nothing yet the newest end |
+//! | 4 `accepts` | 100 ms | 15/16 | newcomers wait in the kernel's queue; it is not ready |
+//! | 5 `evictions` | | all of it | the largest outbox ends |
+//!
+//! - Where the loop lags, step 2 also answers messages without an ack to a topic or to everybody
+//!   with `overloaded`: they are the loop's work. To one user they are delivered.
+//! - A step is left where the lag is below half of what led to it, the output 2/16 below, and not
+//!   sooner than 200 ms after the last change; one after the other.
+//! - A lag alone never ends who has said something. Whose step 3 it is gets `close overloaded MS`.
+//! - Half frames that fill their own budget lead to step 1 and no further: strangers can cause
+//!   them, and the oldest of them end anyway.
+//! - The limit of the lag is [`Limits::lag`](crate::Limits::lag), 100 ms; the others are shares.
+//!
 //! # Reload
 //! SIGHUP, or [`Gate::configure`](crate::Gate::configure) from inside. A thread reads and judges
 //! the file, the loop takes over what holds at once. All or nothing: a file with a mistake, one
@@ -194,7 +216,10 @@
 //! - `accept_pauses`, [`Rests`](crate::Rests) by cause: accepting rests, 80 ms at a time. *Do*:
 //!   `resources`: raise `LimitNOFILE=`, and see the log for which; `places`: as for `refused`;
 //!   `lag`: less load on this loop, or find what takes so long in an application's handler;
+//!   `budget`: too much output waits, see above;
 //!   `rate`: newcomers come faster than `accept_rate`, as it was meant, or raise it
+//! - `overload_step` above 0 for longer than a burst: *Do*: `lag`: as above; output: who does not
+//!   read, in `/v1/connections?sort=outbox`; `overload_actions_total` tells what it has cost whom
 //! - `accept_faults`: newcomers that were gone before they were taken. *Do*: a scan, or a backlog
 //!   that is served too late
 //! - closes for `idle-timeout` in a burst: a path in between has died, or everybody was told too
@@ -228,6 +253,8 @@
 //!   seconds
 //! - `accepting rests: the loop lags: lag=…`, `accepting goes on: …`: newcomers waited for it; told
 //!   once in ten seconds
+//! - `overload: step=N NAME lag=… output=…%`: it does that much because there is too much to do, or
+//!   that little again; the last change of a second
 //! - `reloaded FILE: changed=N needs-restart=M`: and then each of them
 //! - `reload refused, nothing has changed: FILE:LINE: …`: a mistake, and what would be right
 //! - `a socket was handed over for …: no listener is called so`: `FileDescriptorName=` and `name`
@@ -248,7 +275,7 @@
 //! `application`, `same user` or `gate`; and `detail` where a word stands for several things: the
 //! `user` or the `address` that is banned, the setting that was reached (`connections`,
 //! `connections_per_address`, `accept_rate_per_address`, `takeover_rate_per_user`, `rate_strikes`,
-//! `trusted_proxies`,
+//! `trusted_proxies`, `handshakes` (one of the newest, in overload),
 //! `input_budget`, `output_budget`, `output_age`, `outbox_soft_for`, `outbox_max`,
 //! `bad_requests_max`), `resources`, `no frame`, `another protocol`.
 //!

@@ -44,6 +44,8 @@
 //!   code they reach; memory is part of what is judged.
 //! - **`tools/soak`**: everything at once to a real daemon, ten minutes long, after which nothing
 //!   may remain.
+//! - **`tools/hostile`**: what it costs those who behave: without descriptors, in a storm of
+//!   newcomers, beside readers that are stuck; and the memory at most and afterwards.
 //! - **`tests/tidy.rs`**: the house style.
 //! - **`tests/rows.rs`**: `tests/rows.txt`, which names the tests of every promise and of every row
 //!   of the catalogue of attacks and faults, is whole and true.

@@ -57,6 +57,15 @@
 //! - `vm.overcommit_memory` (0 or 1): tables are reserved as address space. *It bites when*: with
 //!   2 the daemon may not start
 //!
+//! # Memory of the process
+//! The program brings its own allocator, mimalloc, which gives the pages of what was freed back
+//! within a moment of the next allocation; it reads `MIMALLOC_…` from the environment.
+//!
+//! - `MIMALLOC_PURGE_DELAY` (10): milliseconds until freed pages are given back. *It bites when*:
+//!   `perf top` shows `madvise` and page faults in a load that comes and goes
+//! - `/sys/kernel/mm/transparent_hugepage/enabled`: leave it at `madvise`. *It bites when*:
+//!   `always`: `AnonHugePages` in `/proc/PID/smaps_rollup`, and more resident than reckoned
+//!
 //! # The dead
 //! - `net.ipv4.tcp_max_orphans`: closed sockets that still have bytes to deliver. *It bites
 //!   when*: the kernel logs `too many orphaned sockets`; goodbyes end in resets; `orphan` in

@@ -92,7 +92,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     pub(super) fn accept(&mut self) {
-        if self.rests_for_lag() {
+        self.gate.trim_handshakes();
+        if self.rests_for_load() {
             return;
         }
         // Whoever was served last is last, so that a slot that becomes free goes round.
@@ -159,10 +160,12 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         self.hold_for(door, cause, Span::covering(HOLD));
     }
 
-    /// A listener has rested for a while: it is released, unless the loop lags still.
+    /// A listener has rested for a while: it is released, unless there is too much to do still.
     pub(super) fn try_again(&mut self, door: usize) {
-        let rests_on = |door: &Door<N::Listener>| door.held == Some(RestCause::Lag);
-        if self.lags() && self.doors.get(door).is_some_and(rests_on) {
+        let rests_on = |door: &Door<N::Listener>| {
+            matches!(door.held, Some(RestCause::Lag | RestCause::Budget))
+        };
+        if self.waits_for_load() && self.doors.get(door).is_some_and(rests_on) {
             self.pause(door, Span::covering(HOLD));
         } else if door < self.doors.len() {
             self.release(door);

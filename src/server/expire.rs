@@ -35,6 +35,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
                 self.try_again(usize::from(listener.0));
             }
             TimerKind::Drain => self.go_on_draining(),
+            TimerKind::Overload => self.gate.ring_overload(),
             TimerKind::Bans => self.gate.ring_bans(),
             TimerKind::Cut => self.cut_all(),
             TimerKind::Admin(slot) => self.ring_admin(slot),

@@ -165,6 +165,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             return;
         }
         if conn.flags.has(Flags::READABLE | Flags::BUFFERED) {
+            if self.gate.rest_talker(index) {
+                return;
+            }
+            let conn = self.gate.conns.at(index);
             self.gate.stats.requeued += u64::from(conn.flags.has(Flags::BUFFERED));
             self.gate.queues.push_ready(&mut self.gate.conns, index);
         } else if conn.flags.has(Flags::EOF) {

@@ -76,6 +76,36 @@ fn a_reload_applies_to_those_who_are_here_and_a_broken_list_changes_nothing() {
 }
 
 #[test]
+fn a_reload_without_a_descriptor_changes_nothing_and_works_when_there_is_one() {
+    // 57
+    let folder = files("user mallory\n", "");
+    let daemon = daemon(&top(folder.path()), "");
+    let mut http = daemon.http();
+    assert_eq!(http.get("/healthz").status, 200);
+    let mut alice = from(&daemon, [127, 1, 0, 1]);
+    alice.login("alice");
+    let mut other = from(&daemon, [127, 1, 0, 2]);
+    other.fence();
+    std::fs::write(folder.path().join("black"), "user alice\n").unwrap();
+    // The three that every process begins with are taken: nothing can be opened.
+    let before = daemon.limit_descriptors(Some(3));
+    let told = http.post("/v1/reload", "");
+    assert_eq!(told.status, 400, "{}", told.text());
+    assert!(
+        told.text().contains("Too many open files"),
+        "{}",
+        told.text()
+    );
+    alice.fence();
+    other.say("login mallory");
+    other.closes("banned");
+    daemon.limit_descriptors(before);
+    assert_eq!(http.post("/v1/reload", "").status, 200);
+    alice.closes("banned");
+    from(&daemon, [127, 1, 0, 2]).login("mallory");
+}
+
+#[test]
 fn a_check_judges_the_lists_as_a_reload_would() {
     // 26, 113
     let folder = files("127.1.0.0/16\n", "");

@@ -170,6 +170,37 @@ fn a_newcomer_that_can_not_be_registered_and_a_wait_that_is_cut_short_cost_nobod
     daemon.line().fence();
 }
 
+#[test]
+fn a_call_that_holds_the_loop_up_is_nobodys_silence_and_is_told() {
+    // 84
+    let daemon = crate::admin::daemon("", "idle_timeout = \"1s\"");
+    let mut canary = daemon.line();
+    canary.fence();
+    let mut victim = daemon.line();
+    victim.fence();
+    let fault = "sendto,sendmsg,writev:delay_enter=1500000:when=1";
+    let Some(injection) = Injection::new(&daemon, fault) else {
+        return;
+    };
+    victim.say("ping");
+    // In the kernel while the loop hangs in the answer to the other.
+    canary.say("ping");
+    victim.hears("pong");
+    canary.hears("pong");
+    drop(injection);
+    let stats = daemon.http().json("/v1/stats");
+    let pace = &stats["loop"];
+    let longest = pace["longest_us"].as_u64().unwrap();
+    assert!(longest >= 1_500_000, "{pace}");
+    assert!(pace["stalled_ms"].as_u64().unwrap() >= 1_000, "{pace}");
+    assert_eq!(stats["closed"]["idle-timeout"], 0, "{stats}");
+    // A gap of one call is no load.
+    assert_eq!(stats["overload"]["step"], 0, "{stats}");
+    let began = std::time::Instant::now();
+    canary.closes("idle-timeout");
+    assert!(began.elapsed() >= std::time::Duration::from_millis(500));
+}
+
 /// A memory cgroup; removed when dropped.
 struct Cgroup {
     folder: PathBuf,

@@ -16,6 +16,7 @@ mod frames;
 mod lag;
 mod letters;
 mod many;
+mod overload;
 mod proxied;
 mod rates;
 mod readers;

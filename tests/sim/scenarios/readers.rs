@@ -372,17 +372,17 @@ fn over_the_output_budget_the_largest_outbox_goes() {
     let large = stage.connect_by(narrow(100));
     stage.ask(large, "login large\n");
     let text = "t".repeat(1_000);
-    stage
-        .server
-        .gate_mut()
-        .push(Target::User("small"), &Push::text(&text))
-        .ok();
+    // One without an ack would be dropped before it comes to that.
+    let push = Push {
+        ack: true,
+        ..Push::text(&text)
+    };
+    let send = |stage: &mut Stage, user| {
+        let _ = stage.server.gate_mut().push(Target::User(user), &push);
+    };
+    send(&mut stage, "small");
     for _ in 0..30 {
-        stage
-            .server
-            .gate_mut()
-            .push(Target::User("large"), &Push::text(&text))
-            .ok();
+        send(&mut stage, "large");
         stage.turn();
     }
     assert_eq!(stage.reason(large), Some(CloseReason::Overloaded));

@@ -9,7 +9,7 @@ mod sweep;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pulsegate::{CloseReason, ConnId, EndDetail, Gate, Settings, UserPolicy};
+use pulsegate::{CloseReason, ConnId, EndDetail, Gate, Settings, Step, UserPolicy};
 
 use super::agenda::{MILLI, Nanos, SECOND};
 use super::deadline::Deadline;
@@ -28,6 +28,8 @@ pub(crate) struct Judge {
     policy: UserPolicy,
     /// Whether a byte budget is so small that it may cost a connection.
     pub(crate) has_tight_budget: bool,
+    /// When the newest who have said nothing could be ended last.
+    trimmed: Option<Stamp>,
     /// The shutdown, once it has begun.
     pub(crate) drain: Option<Drain>,
     /// What is known of addresses, in worlds where they matter.
@@ -69,6 +71,7 @@ impl Judge {
             settings,
             policy,
             has_tight_budget: false,
+            trimmed: None,
             drain: None,
             guard: None,
             deaths: BTreeMap::new(),
@@ -94,6 +97,13 @@ impl Judge {
     pub(crate) fn retune(&mut self, settings: Vec<Settings>, clock: Stamp) {
         self.before = std::mem::replace(&mut self.settings, settings);
         self.retuned = Some(clock);
+    }
+
+    /// How far overload has led the gate in this turn.
+    pub(crate) fn note_step(&mut self, step: Step, clock: Stamp) {
+        if step >= Step::Handshakes {
+            self.trimmed = Some(clock);
+        }
     }
 
     /// Takes what the handler was told in one turn.
@@ -355,8 +365,12 @@ impl Judge {
                 assert!(is_reject || has_rate, "{conn}: no login can fail");
             }
             CloseReason::Overloaded => {
+                // Told as the turn's budgets allow.
+                let is_trimmed = self.trimmed.is_some_and(|last| {
+                    self.behind.is_some() || clock.at <= last.at + SECOND + clock.lag - last.lag
+                });
                 assert!(
-                    self.has_tight_budget,
+                    self.has_tight_budget || is_trimmed && !facts.is_logged_in,
                     "{conn}: overloaded with ample budgets"
                 );
             }

@@ -60,6 +60,10 @@ marks! {
     Rounds: "a deadline was longer than the wheel",
     Spread: "the goodbyes of a shutdown were spread",
     Lagged: "a newcomer waited because the loop lagged",
+    KeptOut: "a newcomer waited because too much output did",
+    Rests: "a connection rested because it took more than its share of an overloaded loop",
+    LowDropped: "a message without an ack was dropped in overload",
+    HandshakeEnded: "a newcomer was ended before it said anything, in overload",
     Administered: "an operator got what it asked for",
     Receipt: "an operator was told that its message was acknowledged",
     EventsLost: "a reader of events fell behind and was told so",
@@ -119,6 +123,8 @@ impl Marks {
         self.reach_if(letters.dropped > 0, Mark::LetterDropped);
         self.reach_if(stats.dropped_newest > 0, Mark::NewestDropped);
         self.reach_if(stats.refused > 0, Mark::Refused);
+        self.reach_if(stats.overload.pushes > 0, Mark::LowDropped);
+        self.reach_if(stats.overload.handshakes > 0, Mark::HandshakeEnded);
         self.reach_if(stats.requeued > 0, Mark::Requeued);
         self.reach_if(stats.stale_events > 0, Mark::Stale);
         self.reach_if(stats.foreign.iter().any(|&count| count > 0), Mark::Foreign);

@@ -8,6 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::daemon;
+use crate::client::Client;
 
 #[test]
 fn the_dashboard_asks_for_what_is_told() {
@@ -56,6 +57,33 @@ fn the_alerts_are_rules_of_prometheus() {
     };
     let said = String::from_utf8_lossy(&outcome.stderr);
     assert!(outcome.status.success(), "{said}");
+}
+
+#[test]
+fn strangers_names_and_addresses_add_no_series() {
+    // 63
+    let daemon = daemon("", "");
+    let series = || -> BTreeSet<String> {
+        let told = daemon.http().get("/metrics").text();
+        let samples = told.lines().filter(|line| !line.starts_with('#'));
+        let name = |line: &str| line.rsplit_once(' ').map(|(name, _)| name.to_owned());
+        samples.filter_map(name).collect()
+    };
+    let before = series();
+    assert!(before.len() > 100, "{}", before.len());
+    let mut crowd = Vec::new();
+    for number in 1..=100_u8 {
+        let mut client = Client::from([127, 5, 0, number].into(), daemon.addr("line"));
+        client.login(&format!("user{number}"));
+        client.asks(&format!("join topic{number}"), "ok");
+        client.fails(&format!("verb{number}"), "bad-request");
+        crowd.push(client);
+        let _ = daemon.http().get(&format!("/v1/users/none{number}"));
+        let mut other = daemon.line();
+        other.send("GET / HTTP/1.1\r\n\r\n");
+        other.gone();
+    }
+    assert_eq!(series(), before);
 }
 
 fn file(name: &str) -> PathBuf {
