@@ -58,11 +58,12 @@
 //!   2 the daemon may not start
 //!
 //! # Memory of the process
-//! The program brings its own allocator, mimalloc, which gives the pages of what was freed back
-//! within a moment of the next allocation; it reads `MIMALLOC_…` from the environment.
+//! The program brings its own allocator, mimalloc, which reads `MIMALLOC_…` from the environment.
 //!
-//! - `MIMALLOC_PURGE_DELAY` (10): milliseconds until freed pages are given back. *It bites when*:
-//!   `perf top` shows `madvise` and page faults in a load that comes and goes
+//! - `MIMALLOC_PURGE_DELAY` (10; the unit and the image set 0): milliseconds until freed pages are
+//!   given back, at the next occasion. *It bites when*: above 0: resident memory stays up after a
+//!   burst, see [`memory`](super::memory); 0: `perf top` shows `madvise` and page faults in a load
+//!   that comes and goes
 //! - `/sys/kernel/mm/transparent_hugepage/enabled`: leave it at `madvise`. *It bites when*:
 //!   `always`: `AnonHugePages` in `/proc/PID/smaps_rollup`, and more resident than reckoned
 //!
