@@ -10,7 +10,7 @@ const PAGE: &str = include_str!("page.html");
 /// The page's own script and style and no others, known by their hashes; nothing from elsewhere,
 /// nothing sent elsewhere, and no frame of somebody else's around it.
 const POLICY: &str = "default-src 'none'; \
-    script-src 'sha256-4VBEPoKOowfkRI14zBJgbB/UAja18os3KT2kEnU/M6k='; \
+    script-src 'sha256-OWz19DN7DcHD4IV8pVUiA5zZMEas3i7MWbGcb2v44EA='; \
     style-src 'sha256-3CuXzju2FjJCFh/XlSnnBOj4e0OUEgwTbZWXihCk/xc='; \
     img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
