@@ -179,7 +179,7 @@ fn what_the_image_is_made_of_is_there() {
                 assert_eq!(program, env!("CARGO_PKG_NAME"));
             }
             [
-                "WORKDIR" | "USER" | "EXPOSE" | "STOPSIGNAL" | "ENTRYPOINT" | "CMD",
+                "WORKDIR" | "ENV" | "USER" | "EXPOSE" | "STOPSIGNAL" | "ENTRYPOINT" | "CMD",
                 ..,
             ] => {}
             _ => panic!("{words:?}: say here what this needs"),
