@@ -64,6 +64,9 @@
 //! | mimalloc 2 | 5.0 | 45.8 | 21.0 | 10.9 |
 //! | mimalloc 2, `MIMALLOC_PURGE_DELAY=0` | 4.7 | 32.4 | 8.3 | 8.3 |
 //!
+//! It costs 0.1 MB at rest and 0.14 MB of the program, and nothing a connection: 15,000 silent ones
+//! take 227 bytes each beside 228 with glibc.
+//!
 //! The last one is what the unit in `tools/systemd/` and the image set: without the variable pages
 //! are given back when something near them is freed 10 ms later or more, so that what the last
 //! burst left may stay until the next one. The library leaves the allocator to its application.
