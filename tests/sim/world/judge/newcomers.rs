@@ -66,7 +66,10 @@ impl Judge {
             }
             socket.facts.verdict = Some(reason);
             self.orders.note_end(conn, reason);
-            if let Some(drain) = &mut self.drain {
+            // Who was never let in is no part of those who leave.
+            if reason == CloseReason::Shutdown
+                && let Some(drain) = &mut self.drain
+            {
                 drain.ends += 1;
             }
             let has_fin = socket.to_server.fin_arrived;
