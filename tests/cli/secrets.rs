@@ -52,7 +52,7 @@ fn a_token_is_told_to_nobody() {
         format!("GET /v1/stats HTTP/1.1\r\nAuthorization: Basic {TOKEN}\r\n"),
         format!("GET /v1/stats HTTP/9.9\r\n{bearer}"),
         format!("POST /v1/reload HTTP/1.1\r\n{bearer}Content-Length: x\r\n"),
-        bearer.clone(),
+        bearer,
     ] {
         let answer = ask(&daemon, &head);
         assert!(!answer.starts_with("HTTP/1.1 2"), "{head}: {answer}");
