@@ -60,8 +60,8 @@
 //! in `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"…"}]}`. A secret for HS256
 //! (`{"kty":"oct","k":"…"}`) makes tokens as well as it judges them: keep its file to the daemon.
 //! Tokens need `sub` (the user) and `exp`; `issuer` and `audience` say what `iss` and `aud` must
-//! be. To rotate, add the new key beside the old one, each with a `kid`, and take the old one out when
-//! its last token is over.
+//! be. To rotate, add the new key beside the old one, each with a `kid`, and take the old one out
+//! when its last token is over.
 //!
 //! Judging one costs a microsecond for `users`; for `jwt` 2 µs with HS256, 25 with RS256 of 2,048
 //! bits, 100 with 4,096, 60 with EdDSA, on the loop. A turn judges

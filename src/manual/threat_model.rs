@@ -74,8 +74,8 @@
 //!   chunks and double lengths, and has slots, bytes and time of its own.
 //! - Where logins are checked, a token is judged before anything else hears of it: by the algorithm
 //!   of the key, never of the token, one signature at most, so many a turn. Neither tokens nor
-//!   their hashes nor keys are shown by the log, a tap, `/v1` or `config`, and a refusal never says which
-//!   part was wrong.
+//!   their hashes nor keys are shown by the log, a tap, `/v1` or `config`, and a refusal never says
+//!   which part was wrong.
 //! - Lines of the log are escaped, cut and limited by the second.
 //! - Should foreign code run in it all the same, the daemon has little left to use: it is not root
 //!   where `user` is set, opens no file but its configuration and lists, makes no connection,
