@@ -204,7 +204,8 @@ fn every_key_is_taken_and_there_is_no_other() {
 
 #[test]
 fn every_listener_setting_is_one_of_the_defaults_too() {
-    let mut text = String::from("[limits]\ninput_budget = \"1MiB\"\n[defaults]\n");
+    let mut text = String::from("[limits]\ninput_budget = \"1MiB\"\n");
+    text += "[logins]\nkeys_file = \"keys.json\"\n[defaults]\n";
     for (key, value) in &LISTENER[2..] {
         let _ = writeln!(text, "{key} = {value}");
     }
