@@ -72,6 +72,7 @@
 //!   dropped with its last holder; the ledger's sums are therefore exact without a registry.
 //! - **No line where nobody waits.** Events of connections are looked at when they are served, not
 //!   marked and queued before: where the ready queue is empty, which it nearly always is, that
-//!   saves 50 of 480 instructions a heartbeat. Listeners, signals and other threads are marked first.
+//!   saves 50 of 480 instructions a heartbeat. Listeners, signals and other threads are marked
+//!   first.
 //! - **No spare descriptor.** The contract says that nothing is accepted while descriptors are out,
 //!   so there is nothing to spend a spare one on: the listener rests for 80 ms and tries again.

@@ -16,7 +16,7 @@ use crate::world::run::{Report, play};
 /// All kinds of faults.
 const FAULTS: u32 = (1 << 25) - 1;
 /// Runs that a shrinking may take.
-const RUNS_MAX: usize = 150;
+const RUNS_MAX: usize = 300;
 
 /// What a run with something left out complains of; nothing where it passes.
 pub(crate) fn complaint(seed: u64, cut: &Cut) -> Option<String> {
@@ -44,7 +44,9 @@ pub(crate) fn shrink(seed: u64, fails: impl Fn(&Cut) -> Option<String>) -> Cut {
         runs += 1;
         runs <= RUNS_MAX && fails(cut).is_some_and(|why| self::kind(&why) == kind)
     };
-    for _ in 0..2 {
+    // What could not be left out before may be dispensable once something else is gone.
+    loop {
+        let before = cut.clone();
         shorten(&mut cut, seed, &mut holds);
         cut = fewer_clients(cut, seed, &mut holds);
         cut = fewer_faults(cut, &mut holds);
@@ -55,8 +57,10 @@ pub(crate) fn shrink(seed: u64, fails: impl Fn(&Cut) -> Option<String>) -> Cut {
                 cut = less;
             }
         }
+        if cut == before {
+            return cut;
+        }
     }
-    cut
 }
 
 /// Halves the first act.
