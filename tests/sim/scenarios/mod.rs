@@ -140,6 +140,7 @@ impl Stage {
             over: nanos(over),
             most: u64::from(self.server.gate().connections()),
             ends: 0,
+            turned_away: 0,
             least: 0,
         });
     }

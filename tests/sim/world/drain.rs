@@ -17,6 +17,8 @@ pub(crate) struct Drain {
     /// Connections that there may be at most when it begins, and how many have ended since.
     pub(crate) most: u64,
     pub(crate) ends: u64,
+    /// Newcomers that were turned away meanwhile: the gate had counted them as here.
+    pub(crate) turned_away: u64,
     /// Connections that there are at least when it has begun.
     pub(crate) least: u64,
 }
@@ -45,7 +47,7 @@ impl Drain {
         let passed = clock.at.saturating_sub(self.began.at + excuse);
         let due = self.least * passed.min(self.over) / self.over.max(1);
         assert!(
-            self.ends + 1 >= due.min(self.least),
+            self.ends + self.turned_away + 1 >= due.min(self.least),
             "{} of {} have left after {passed} of {} ns",
             self.ends,
             self.least,

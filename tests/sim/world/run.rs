@@ -341,6 +341,7 @@ impl Run {
                 over: self.drain_over,
                 most: u64::from(self.server.gate().limits().connections),
                 ends: 0,
+                turned_away: 0,
                 least: 0,
             });
         }

@@ -67,10 +67,10 @@ impl Judge {
             socket.facts.verdict = Some(reason);
             self.orders.note_end(conn, reason);
             // Who was never let in is no part of those who leave.
-            if reason == CloseReason::Shutdown
-                && let Some(drain) = &mut self.drain
-            {
-                drain.ends += 1;
+            if let Some(drain) = &mut self.drain {
+                let is_told = reason == CloseReason::Shutdown;
+                drain.ends += u64::from(is_told);
+                drain.turned_away += u64::from(!is_told);
             }
             let has_fin = socket.to_server.fin_arrived;
             let (who, listener) = (socket.peer.owner, socket.listener);
