@@ -50,8 +50,10 @@ impl Run {
         for operator in &mut net.crowd.operators {
             operator.retire(kernel, house);
         }
-        if self.server.is_done() {
-            self.turn();
+        if self.server.gate().is_draining() {
+            // An operator may have asked for something in the last turn.
+            let done = self.until(20 * SECOND, TURNS_MAX, |run| run.server.is_done());
+            assert!(done, "the shutdown begins again");
             self.server.run().expect("nothing is left to do");
         }
     }
