@@ -346,13 +346,15 @@ impl Operator {
         let (status, body) = told;
         let text = String::from_utf8_lossy(&body).into_owned();
         let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        // Several may ask for it in one turn, before it has begun.
+        let may_drain = house.desk.is_draining || house.desk.wants_drain.is_some();
         let known: &[u16] = match asked {
             Asked::State(_) => &[200, 404],
             // During the shutdown both come too late, and never before.
             Asked::Reload | Asked::Drain if self.asked_late => &[409],
-            Asked::Reload if house.desk.is_draining => &[200, 400, 409, 503],
+            Asked::Reload if may_drain => &[200, 400, 409, 503],
             Asked::Reload => &[200, 400, 503],
-            Asked::Drain if house.desk.is_draining => &[200, 409],
+            Asked::Drain if may_drain => &[200, 409],
             Asked::Drain => &[200],
             Asked::Page => &[200, 429],
             Asked::Push { .. } | Asked::Ban => &[200, 503],
