@@ -224,13 +224,15 @@ impl Kernel {
                 }
                 self.edge(key);
             }
-            // What reaches a closed socket is answered by a reset.
-            Stage::Closed if socket.peer.is_open => {
+            // What reaches a closed socket is answered by a reset, and gone: a FIN behind it waits
+            // for it no more.
+            stage => {
                 socket.to_server.purge();
-                let at = socket.to_peer.arrival(now);
-                self.agenda.at(at, Deed::ResetAtPeer(key));
+                if stage == Stage::Closed && socket.peer.is_open {
+                    let at = socket.to_peer.arrival(now);
+                    self.agenda.at(at, Deed::ResetAtPeer(key));
+                }
             }
-            _ => {}
         }
         None
     }
