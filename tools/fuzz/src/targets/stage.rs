@@ -123,8 +123,9 @@ impl Stage {
         }
         let end = self.server.net().kernel.now() + 2 * self.longest + 60 * SECOND;
         self.net().horizon = end;
-        while self.server.gate().sockets() > 0 && self.server.net().kernel.now() < end {
-            if self.server.is_done() {
+        while self.server.net().kernel.now() < end {
+            let is_empty = self.server.gate().sockets() == 0;
+            if self.server.is_done() || is_empty && !self.net().kernel.has_newcomers() {
                 break;
             }
             self.turn();
