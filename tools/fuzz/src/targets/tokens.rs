@@ -112,8 +112,8 @@ fn judge_signed(header: &str, claims: &str) {
     assert!(judged.is_err(), "a forged one opens the name");
 }
 
-/// What a JSON object has under names that matter. What it has beside is nobody's business, not even
-/// where it is no text that could be read.
+/// What a JSON object has under names that matter. What it has beside is nobody's business, not
+/// even where it is no text that could be read.
 fn members(text: &str) -> Value {
     let all: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
     let read = |raw: &RawValue| serde_json::from_str(raw.get()).ok();
