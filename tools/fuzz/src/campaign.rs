@@ -1,5 +1,6 @@
 //! A campaign: so many seconds of mutations against each target, two targets at a time, each in a
-//! process of its own, so that even an abort or a hang is a finding with its input kept.
+//! process of its own, so that even an abort or a hang is a finding with its input kept. Seconds are
+//! those of a processor: a busy machine makes a campaign longer and not smaller.
 
 #![allow(clippy::print_stdout, reason = "a tool prints what it found")]
 
@@ -9,7 +10,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::coverage::{self, Seen};
 use crate::mutate::Mutator;
@@ -18,7 +22,7 @@ use crate::{TARGETS, Target, run};
 /// How a campaign is set up.
 #[derive(Clone, Debug)]
 pub struct Campaign {
-    /// For each target.
+    /// For each target, of a processor's time.
     pub span: Duration,
     /// What the mutations follow from.
     pub seed: u64,
@@ -26,7 +30,7 @@ pub struct Campaign {
     pub keeps: bool,
 }
 
-/// One input may take so long.
+/// One input may take so much of a processor.
 const HANG: Duration = Duration::from_secs(20);
 
 /// Where the inputs of a target's corpus lie.
@@ -71,7 +75,9 @@ pub fn conduct(campaign: &Campaign, names: &[String], at_once: usize) -> io::Res
         if !status.success() {
             held = false;
             let kept = findings().join(format!("{}.input", target.name));
-            fs::copy(current(target), &kept)?;
+            let input = current(target, child.id());
+            fs::copy(&input, &kept)?;
+            fs::remove_file(input)?;
             let place = kept.display();
             eprintln!("{}: FAILED ({status}); the input is {place}", target.name);
         }
@@ -96,22 +102,30 @@ fn start(campaign: &Campaign, target: &Target) -> io::Result<Child> {
 /// Where the corpus cannot be read, or a finding not be written.
 pub fn one(campaign: &Campaign, target: &'static Target) -> io::Result<bool> {
     fs::create_dir_all(findings())?;
+    let most = (campaign.span + 2 * HANG).as_secs();
+    // An input that never ends is ended by the kernel, and found by that.
+    let bound = Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    setrlimit(Resource::Cpu, bound)?;
     std::panic::set_hook(Box::new(|_| {}));
     let mut inputs: Vec<Vec<u8>> = corpus(target.name)?.into_iter().map(|one| one.1).collect();
     inputs.push(Vec::new());
     let mut mutator = Mutator::new(campaign.seed);
     let mut seen = Seen::default();
-    let (began, mut runs) = (Instant::now(), 0_u64);
-    let file = File::create(current(target))?;
+    let mut runs = 0_u64;
+    let place = current(target, std::process::id());
+    let file = File::create(&place)?;
     let mut queue: VecDeque<Vec<u8>> = inputs.iter().cloned().collect();
-    while began.elapsed() < campaign.span {
+    while used() < campaign.span {
         let (input, is_known) = match queue.pop_front() {
             Some(input) => (input, true),
             None => (mutator.make(&inputs, target.size_max), false),
         };
         coverage::clear();
         if let Err(why) = attempt(target, &input, &file)? {
-            report(target, input, &why)?;
+            fs::write(&place, report(target, input, &why))?;
             return Ok(false);
         }
         runs += 1;
@@ -122,37 +136,43 @@ pub fn one(campaign: &Campaign, target: &'static Target) -> io::Result<bool> {
             inputs.push(input);
         }
     }
-    fs::remove_file(current(target))?;
+    fs::remove_file(place)?;
     let (reached, of) = seen.share();
     let guided = match coverage::is_there() {
         true => format!(", {reached} of {of} edges, {} inputs", inputs.len()),
         false => String::new(),
     };
-    let rate = runs / began.elapsed().as_secs().max(1);
-    println!("{:<9} {runs} runs, {rate}/s{guided}", target.name);
+    let (seconds, name) = (used().as_secs(), target.name);
+    let rate = runs / seconds.max(1);
+    println!("{name:<9} {runs} runs in {seconds} s, {rate}/s{guided}");
     Ok(true)
+}
+
+/// How much of a processor this process has had.
+fn used() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
 /// One run; its input lies where it is found if the process ends with it.
 fn attempt(target: &'static Target, input: &[u8], file: &File) -> io::Result<Result<(), String>> {
     file.set_len(input.len() as u64)?;
     file.write_all_at(input, 0)?;
-    let began = Instant::now();
+    let before = used();
     let outcome = run(target, input);
+    let took = used().saturating_sub(before);
     Ok(match outcome {
-        Ok(()) if began.elapsed() > HANG => Err(format!("it took {:?}", began.elapsed())),
+        Ok(()) if took > HANG => Err(format!("it took {took:?}")),
         outcome => outcome,
     })
 }
 
-/// Makes a finding smaller, keeps it, and says what it is.
-fn report(target: &'static Target, input: Vec<u8>, why: &str) -> io::Result<()> {
+/// Makes a finding smaller, and says what it is.
+fn report(target: &'static Target, input: Vec<u8>, why: &str) -> Vec<u8> {
     let small = shrink(input, |input| run(target, input).is_err());
     let again = run(target, &small).err();
-    fs::write(current(target), &small)?;
     println!("{}: {}", target.name, again.as_deref().unwrap_or(why));
     println!("    {} bytes: {}", small.len(), small.escape_ascii());
-    Ok(())
+    small
 }
 
 /// Takes pieces out of an input for as long as it fails without them.
@@ -182,11 +202,11 @@ fn findings() -> PathBuf {
     root.join("target/fuzz")
 }
 
-/// The input that a target has in hand: in memory, where there is a place for it.
-fn current(target: &Target) -> PathBuf {
+/// The input that a process has in hand: in memory, where there is a place for it.
+fn current(target: &Target, process: u32) -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     let folder = if memory.is_dir() { memory } else { findings() };
-    folder.join(format!("pulsegate-fuzz-{}", target.name))
+    folder.join(format!("pulsegate-fuzz-{}-{process}", target.name))
 }
 
 #[cfg(test)]

@@ -29,10 +29,9 @@ impl Routes {
         let target = self.targets[number % self.targets.len()];
         let socket = Socket::new(
             Domain::for_address(target),
-            Type::STREAM,
+            Type::STREAM.nonblocking(),
             Some(Protocol::TCP),
         )?;
-        socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         if !self.sources.is_empty() {
             let source = self.sources[(number / self.targets.len()) % self.sources.len()];
