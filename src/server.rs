@@ -262,8 +262,6 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         self.gate.pace_wake(asleep, timeout);
         self.gate.stats.events += self.ready.len() as u64;
         self.gate.fanout_left = self.gate.limits.fanout;
-        let wall = self.gate.reads_wall().then(|| self.net.wall());
-        self.gate.begin_signatures(wall);
         self.gate.stats.turns += 1;
         Ok(())
     }
@@ -313,6 +311,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             self.stop();
         }
         self.gate.lower_bounds();
+        // Behind the tasks: one of them may have brought the first keys.
+        let wall = self.gate.reads_wall().then(|| self.net.wall());
+        self.gate.begin_signatures(wall);
     }
 
     fn obey_signals(&mut self) {

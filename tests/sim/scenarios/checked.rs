@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pulsegate::net::Net as _;
 use pulsegate::tokens::Tokens;
 use pulsegate::tokens::keys::Keys;
-use pulsegate::{CloseReason, Limits, Login, LoginCheck, Options, Settings};
+use pulsegate::{CloseReason, Gate, Limits, Login, LoginCheck, Options, Settings};
 use ring::hmac;
 
 use super::{Stage, s};
@@ -41,14 +41,17 @@ fn stage(signatures: u32) -> Stage {
     let mut stage = Stage::with(settings, options);
     // The judge knows of no login that fails.
     stage.is_judged = false;
+    stage.server.gate_mut().set_tokens(Some(tokens()));
+    stage
+}
+
+fn tokens() -> Box<Tokens> {
     let key = URL_SAFE_NO_PAD.encode(SECRET);
     let keys = format!("{{\"keys\":[{{\"kty\":\"oct\",\"k\":\"{key}\"}}]}}");
-    let tokens = Tokens {
+    Box::new(Tokens {
         users: None,
         keys: Some(Keys::read(&keys).expect("a JWK Set")),
-    };
-    stage.server.gate_mut().set_tokens(Some(Box::new(tokens)));
-    stage
+    })
 }
 
 /// What the wall clock shows in a minute.
@@ -165,4 +168,21 @@ fn where_there_is_nothing_to_check_by_nobody_logs_in() {
         assert!(heard.starts_with("error bad-credentials "), "{heard}");
     }
     assert_eq!(stage.reason(ann), Some(CloseReason::LoginFailed));
+}
+
+#[test]
+fn the_first_keys_judge_by_what_the_clock_shows_when_they_come() {
+    let mut stage = stage(16);
+    stage.server.gate_mut().set_tokens(None);
+    let token = token("ann", in_a_minute(&mut stage));
+    stage.pass(s(3_600));
+    let ann = stage.connect();
+    // Both are there in the same turn: the keys, and who shows a token that is long over.
+    stage.say(ann, &format!("login ann {token}\n"));
+    let task = |gate: &mut Gate, _: &mut _| drop(gate.set_tokens(Some(tokens())));
+    stage.server.remote().post(task).expect("the loop is there");
+    stage.settle();
+    let heard = stage.hear(ann);
+    assert!(heard.starts_with("error bad-credentials "), "{heard}");
+    assert_eq!(stage.server.gate().stats().logins_failed, 1);
 }
