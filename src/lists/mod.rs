@@ -119,7 +119,8 @@ impl Draft {
     /// not named. What follows `#` or `;` behind white space is a remark.
     ///
     /// # Errors
-    /// The first line that is none of those, and what is wrong with it.
+    /// The first line that is none of those, and what is wrong with it; nothing of it is repeated:
+    /// the file may be quite another one, with secrets in it.
     pub fn add_text(&mut self, text: &str, colour: Colour) -> Result<(), (usize, String)> {
         for (number, line) in text.lines().enumerate() {
             let added = self.add_line(line, colour);
@@ -138,7 +139,7 @@ impl Draft {
             (None, ..) => return Ok(()),
             (Some(text), None, _) => {
                 let network = text.parse::<Network>();
-                let network = network.map_err(|wrong| format!("{text:?} is {wrong}"))?;
+                let network = network.map_err(|wrong| format!("this is {wrong}"))?;
                 self.note(text, false, colour);
                 self.add_network(network, colour);
             }
@@ -149,11 +150,11 @@ impl Draft {
                 self.note("*", true, colour);
             }
             (Some("user"), Some(name), None) => {
-                check_user(name).map_err(|wrong| format!("{name:?}: {wrong}"))?;
+                check_user(name).map_err(|wrong| format!("user: {wrong}"))?;
                 self.note(name, true, colour);
                 self.add_user(name, colour);
             }
-            _ => return Err(format!("{line:?} is neither a network nor \"user NAME\"")),
+            _ => return Err(String::from("this is neither a network nor \"user NAME\"")),
         }
         if self.entries() > ENTRIES_MAX {
             return Err(format!("more than {ENTRIES_MAX} entries"));

@@ -88,6 +88,9 @@ fn what_is_no_entry_is_told_with_its_line() {
     ] {
         let (at, wrong) = Draft::new(KEY).add_text(text, Colour::Black).unwrap_err();
         assert_eq!(at, line, "{text}: {wrong}");
+        let words = text.split([' ', '\n']).filter(|word| word.len() > 4);
+        let told = words.filter(|word| wrong.contains(word)).count();
+        assert_eq!(told, 0, "{text}: {wrong}");
     }
     let empty = lists("", "\n  # nothing\n");
     assert_eq!((empty.entries(), says(&empty, "1.2.3.4")), (0, None));

@@ -53,8 +53,9 @@ impl Users {
     /// ```
     ///
     /// # Errors
-    /// The first line that is none, and what is wrong with it; what stands behind a name is never
-    /// repeated, since it may be a token.
+    /// The first line that is none, and what is wrong with it. Nothing of it is repeated: what
+    /// stands behind a name may be a token, what stands before it as well, and the file may be
+    /// quite another one.
     pub fn read(text: &str) -> Result<Self, (usize, String)> {
         let mut entries = Vec::new();
         for (number, line) in text.lines().enumerate() {
@@ -116,15 +117,15 @@ fn read_line(line: &str) -> Result<Option<Entry>, String> {
     let Some(name) = words.next() else {
         return Ok(None);
     };
-    check_user(name).map_err(|wrong| format!("{name:?}: {wrong}"))?;
+    check_user(name).map_err(|wrong| wrong.to_string())?;
     let shown = words.next().and_then(bytes_of);
     let Some(shown) = shown.filter(|_| words.next().is_none()) else {
-        return Err(format!(
-            "{name:?}: behind a name stand the 64 hexadecimal digits of a token's SHA-256"
+        return Err(String::from(
+            "behind a name stand the 64 hexadecimal digits of a token's SHA-256",
         ));
     };
     if shown == digest(&SHA256, b"").as_ref() {
-        return Err(format!("{name:?}: this is the SHA-256 of no token at all"));
+        return Err(String::from("this is the SHA-256 of no token at all"));
     }
     Ok(Some(Entry {
         name: SmolStr::new(name),
@@ -196,6 +197,10 @@ mod tests {
             (&format!("alice {}\u{e9}", &ABC[2..]), 1),
             (&format!("\n\na/b {ABC}"), 3),
             (&format!("alice {EMPTY}"), 1),
+            ("alice:sesame", 1),
+            ("sesame alice", 1),
+            (&format!("{ABC}  alice"), 1),
+            ("{\"keys\":[{\"kty\":\"oct\",\"k\":\"sesame/sesame\"}]}", 1),
         ] {
             let (number, wrong) = Users::read(text).unwrap_err();
             assert_eq!(number, line, "{text}");

@@ -166,7 +166,7 @@ fn files_are_read_again_whole_or_not_at_all_and_nobody_who_is_here_is_ended() {
     let told = http.post("/v1/reload", "");
     assert_eq!(told.status, 400);
     assert!(
-        told.text().contains("users:2: \\\"carol\\\": "),
+        told.text().contains("users:2: behind a name "),
         "{}",
         told.text()
     );
@@ -224,6 +224,20 @@ fn no_token_is_told_to_anybody_who_looks_on() {
         "/v1/users/alice",
     ] {
         heard.push_str(&http.get(path).text());
+    }
+    // Nor where a file is taken for another one.
+    write(
+        &folder,
+        "seal",
+        "{\"keys\":[{\"kty\":\"oct\",\"k\":\"sesame\"}]}",
+    );
+    for table in ["[lists]\nblack", "[lists]\nwhite", "[logins]\nusers_file"] {
+        let seal = folder.path().join("seal");
+        let config = format!("{table} = {seal:?}\n[[listener]]\nname = \"line\"\n");
+        let told = http.post("/v1/check", &config);
+        told.refuses(400, "bad-request");
+        assert!(told.text().contains("seal:1: "), "{}", told.text());
+        heard.push_str(&told.text());
     }
     eventually("the log tells of the refusal", || {
         let log = daemon.log_text();
