@@ -39,15 +39,24 @@ impl Step<'_> {
     /// Shows the frame to whoever taps its user.
     pub(crate) fn tap(&self, gate: &mut Gate, index: u32, bytes: &[u8]) {
         match self {
-            // Whoever looks on learns no token.
+            // Whoever looks on learns no token, wherever it stands in the frame.
             Step::Request(
                 _,
                 Parsed {
                     request: Ok(Request::Login { user, token }),
                     ..
                 },
-            ) if !token.is_empty() => {
-                gate.tell_frame(index, "in", format!("login {user} ***").as_bytes());
+            ) => {
+                let token = if token.is_empty() { "" } else { " ***" };
+                gate.tell_frame(index, "in", format!("login {user}{token}").as_bytes());
+            }
+            Step::Request(
+                count,
+                Parsed {
+                    request: Err(_), ..
+                },
+            ) if is_like_login(gate.rules_of(index).settings.framing, &bytes[..*count]) => {
+                gate.tell_frame(index, "in", b"login ***");
             }
             Step::Beat(count) | Step::Frame(count, _) | Step::Request(count, _) => {
                 gate.tell_frame(index, "in", &bytes[..*count]);
@@ -159,6 +168,22 @@ impl Session {
             },
         };
         Ok(Step::Request(consumed, parsed))
+    }
+}
+
+/// Whether a frame that is no request may have been meant as a login, and hold a token.
+fn is_like_login(framing: Framing, frame: &[u8]) -> bool {
+    let body = match framing.find(frame, 0, frame.len()) {
+        Ok(Found::Frame { body, .. }) => &frame[body],
+        _ => frame,
+    };
+    match framing {
+        Framing::Binary(_) => body.first() == Some(&3),
+        Framing::Raw | Framing::Line | Framing::LenHdr { .. } => {
+            let is_word =
+                |at: &[u8]| at.eq_ignore_ascii_case(b"login") || at.eq_ignore_ascii_case(b"token");
+            body.windows(5).any(is_word)
+        }
     }
 }
 

@@ -210,11 +210,22 @@ fn no_token_is_told_to_anybody_who_looks_on() {
     assert_eq!(tap.head().status, 200);
     alice.asks("login alice sesame-1", "ok heartbeat=20000 proto=1");
     alice.fails("login alice sesame-2", "bad-credentials");
+    // Not even of those who are out of practice.
+    for wrong in [
+        "login  sesame-3",
+        "Login alice sesame-4",
+        "login a/b sesame-5",
+    ] {
+        alice.fails(wrong, "bad-request");
+    }
+    alice.fails("jion news", "bad-request");
     let mut heard = String::new();
     while let Some(chunk) = tap.chunk() {
         heard.push_str(&String::from_utf8(chunk).unwrap());
     }
     assert!(heard.contains("login alice ***"), "{heard}");
+    assert_eq!(heard.matches("\"login ***\"").count(), 3, "{heard}");
+    assert!(heard.contains("jion news"), "{heard}");
     let mut http = daemon.http();
     for path in [
         "/v1/stats",
