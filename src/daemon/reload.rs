@@ -4,6 +4,9 @@
 //! Requests that came before the reading began share one reading, so a storm of signals costs no
 //! more than a few.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
@@ -19,6 +22,8 @@ use crate::remote::Remote;
 use crate::server::Options;
 use crate::tokens::Tokens;
 
+/// Bytes of a file at most: a device may never end.
+const READ_MAX: u64 = 1 << 30;
 /// Requests that may wait for the reader.
 const WAITING: usize = 16;
 /// Bytes of the items in a line of the log, which is cut at [`LINE_MAX`](crate::log::LINE_MAX).
@@ -80,6 +85,22 @@ impl Source {
         }
     }
 
+    /// Complains about pipes, the file itself included: they would keep the thread that reads, and
+    /// every reload after this one, until somebody writes.
+    fn flow<'a>(&'a self, files: impl Iterator<Item = &'a Path>) -> Result<(), Vec<String>> {
+        let is_pipe =
+            |file: &&Path| std::fs::metadata(file).is_ok_and(|found| found.file_type().is_fifo());
+        let pipes = self.path.as_deref().into_iter().chain(files);
+        let pipes = pipes.filter(is_pipe);
+        let pipes =
+            pipes.map(|file| format!("{}: a pipe is no file to read again", file.display()));
+        let pipes: Vec<String> = pipes.collect();
+        match pipes.is_empty() {
+            true => Ok(()),
+            false => Err(pipes),
+        }
+    }
+
     fn name(&self) -> String {
         let path = self.path.as_ref();
         path.map_or_else(
@@ -92,7 +113,12 @@ impl Source {
 /// The text of a file, or which file can not be read and why.
 pub(crate) fn read(path: &Path) -> Result<String, String> {
     let place = path.display();
-    let bytes = std::fs::read(path).map_err(|error| format!("{place}: {error}"))?;
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(READ_MAX + 1).read_to_end(&mut bytes));
+    let read = read.map_err(|error| format!("{place}: {error}"))?;
+    if read as u64 > READ_MAX {
+        return Err(format!("{place}: longer than {} MiB", READ_MAX >> 20));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = memchr::memchr_iter(b'\n', good).count() + 1;
@@ -351,6 +377,7 @@ impl Source {
                     let path = path.unwrap_or_else(|| Path::new("text"));
                     let config = self.judge(Some((path, &text))).and_then(|config| {
                         self.reach(&config)?;
+                        self.flow(config.files())?;
                         let imprint = lists::judge(&config.lists)?;
                         tokens::load(&config.logins)?;
                         Ok((config, imprint))
@@ -360,8 +387,10 @@ impl Source {
             }
         }
         let new = (!reloads.is_empty()).then(|| {
+            self.flow(std::iter::empty())?;
             let config = self.read()?;
             self.reach(&config)?;
+            self.flow(config.files())?;
             let lists = lists::load(&config.lists, key)?;
             let tokens = tokens::load(&config.logins)?;
             Ok(Loaded {

@@ -150,7 +150,8 @@
 //! the file, the loop takes over what holds at once. All or nothing: a file with a mistake, one
 //! that is half written or gone, changes nothing, and the log has every mistake by line. Flags and
 //! variables of the start still win. Requests that come while one is read share the next reading.
-//! While it shuts down nothing is reloaded.
+//! While it shuts down nothing is reloaded. A pipe in the place of a file is refused: it can be
+//! read once, and would keep every later reload waiting.
 //!
 //! - `[log] level`, `[loop]`, `[users]`, `[drain]`: at once
 //! - `[limits]` budgets, topics: at once; below what is in use they come down with the use, and

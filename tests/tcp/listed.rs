@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -103,6 +104,26 @@ fn a_reload_without_a_descriptor_changes_nothing_and_works_when_there_is_one() {
     assert_eq!(http.post("/v1/reload", "").status, 200);
     alice.closes("banned");
     from(&daemon, [127, 1, 0, 2]).login("mallory");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_list_is_refused_and_keeps_no_later_reload_waiting() {
+    // 57, 113
+    let folder = files("127.1.0.0/16\n", "");
+    let daemon = daemon(&top(folder.path()), "");
+    let mut http = daemon.http();
+    let black = folder.path().join("black");
+    std::fs::remove_file(&black).unwrap();
+    let mode = Mode::RUSR | Mode::WUSR;
+    mknodat(CWD, &black, FileType::Fifo, mode, 0).unwrap();
+    let told = http.post("/v1/reload", "");
+    told.refuses(400, "bad-request");
+    assert!(told.text().contains("black: a pipe"), "{}", told.text());
+    from(&daemon, [127, 1, 0, 1]).closes("banned");
+    std::fs::remove_file(&black).unwrap();
+    std::fs::write(&black, "127.2.0.0/16\n").unwrap();
+    assert_eq!(http.post("/v1/reload", "").status, 200);
+    from(&daemon, [127, 2, 0, 1]).closes("banned");
 }
 
 #[test]
