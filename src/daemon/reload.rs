@@ -119,11 +119,14 @@ pub(crate) fn read(path: &Path) -> Result<String, String> {
     if read as u64 > READ_MAX {
         return Err(format!("{place}: longer than {} MiB", READ_MAX >> 20));
     }
-    String::from_utf8(bytes).map_err(|error| {
+    let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = memchr::memchr_iter(b'\n', good).count() + 1;
         format!("{place}:{line}: not UTF-8")
-    })
+    })?;
+    // Some editors put a byte-order mark before it.
+    let marked = text.strip_prefix('\u{feff}').map(str::to_owned);
+    Ok(marked.unwrap_or(text))
 }
 
 /// The loop's end: what is in force, and what is to be read.

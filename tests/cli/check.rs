@@ -55,7 +55,8 @@ fn the_lists_that_a_file_names_are_judged_with_it() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].starts_with("pulsegate: black:2: this is not"));
     assert!(lines[1].starts_with("pulsegate: gone: "), "{lines:?}");
-    for (name, text) in [("black", "10.0.0.0/8\n"), ("gone", "")] {
+    // As an editor of another system leaves it.
+    for (name, text) in [("black", "\u{feff}10.0.0.0/8\r\n"), ("gone", "")] {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
     let says = "c.toml: good; 1 listener: clients on 127.0.0.1:0; 3 entries in lists";
