@@ -84,6 +84,11 @@ impl FromStr for Network {
             }
             Some(_) => return Err(NetworkError),
         };
+        // Who writes a mapped address means IPv4, of which a wider network would hold nothing.
+        let is_mapped = number(ip) >> 32 == 0xffff;
+        if is_mapped && ip.is_ipv6() && bits < MAPPED {
+            return Err(NetworkError);
+        }
         Self::new(ip, bits).ok_or(NetworkError)
     }
 }
@@ -126,6 +131,8 @@ mod tests {
             "10.0.0.0/+8",
             "a/8",
             "1/2/3",
+            "::ffff:10.0.0.0/8",
+            "::ffff:0:0/95",
         ] {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }

@@ -85,7 +85,10 @@
 //!   time is over, whoever is here by it alone has to go. The answer comes when all connections
 //!   were looked at, a slice a turn.
 //! - A list that can not be read, or has one wrong line, changes nothing: neither the lists nor
-//!   the rest of the configuration.
+//!   the rest of the configuration. The line is told by its number and never repeated: it may be
+//!   that of another file, with secrets in it.
+//! - A mapped address with a prefix that leaves the mapped ones, `::ffff:10.0.0.0/8`, is refused:
+//!   it would hold nothing of what it seems to.
 //!
 //! # Acknowledged messages
 //! - Messages that move to a newer connection of the user go through the mailbox; its limit does

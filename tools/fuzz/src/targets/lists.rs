@@ -67,7 +67,8 @@ fn network(text: &str) -> Option<Entry<'static>> {
         Some(_) => return None,
         None => most,
     };
-    if bits > most {
+    let is_mapped = ip.is_ipv6() && number(ip) >> 32 == 0xffff;
+    if bits > most || is_mapped && bits < 96 {
         return None;
     }
     let bits = before + bits;
