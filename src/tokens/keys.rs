@@ -43,6 +43,8 @@ pub struct Keys {
 struct Key {
     id: Option<String>,
     material: Material,
+    /// Whether the private half stands beside it.
+    is_private: bool,
 }
 
 enum Material {
@@ -72,6 +74,7 @@ struct Jwk<'a> {
     e: Option<Cow<'a, str>>,
     #[serde(borrow)]
     x: Option<Cow<'a, str>>,
+    d: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -181,10 +184,10 @@ impl Keys {
         self.keys.is_empty()
     }
 
-    /// Whether there is one that makes tokens as well: a secret.
+    /// Whether there is one that makes tokens as well: a secret, or a pair with its private half.
     #[must_use]
     pub fn has_secret(&self) -> bool {
-        let is_secret = |key: &Key| matches!(key.material, Material::Secret(_));
+        let is_secret = |key: &Key| key.is_private || matches!(key.material, Material::Secret(_));
         self.keys.iter().any(is_secret)
     }
 
@@ -316,7 +319,12 @@ fn key_of(jwk: &Jwk<'_>) -> Result<Option<Key>, String> {
         _ => return Ok(None),
     };
     let id = jwk.kid.as_ref().map(|id| id.clone().into_owned());
-    Ok(Some(Key { id, material }))
+    let is_private = jwk.d.is_some();
+    Ok(Some(Key {
+        id,
+        material,
+        is_private,
+    }))
 }
 
 /// A modulus that the arithmetic takes: odd, of 2,048 to 8,192 bits.

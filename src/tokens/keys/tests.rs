@@ -299,3 +299,13 @@ fn a_key_that_is_none_is_told_and_not_repeated() {
     }
     assert!(keys_of(&json!([])).unwrap_err().starts_with("no key"));
 }
+
+#[test]
+fn a_file_with_the_private_half_of_a_pair_holds_a_secret() {
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let mut pair = json!([{"kty": "OKP", "crv": "Ed25519", "x": x}]);
+    assert!(!keys_of(&pair).unwrap().has_secret());
+    pair[0]["d"] = json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A");
+    assert!(keys_of(&pair).unwrap().has_secret());
+    assert!(keys_of(&json!([secret()])).unwrap().has_secret());
+}
