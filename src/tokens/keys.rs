@@ -216,7 +216,7 @@ impl Keys {
     }
 
     fn find(&self, header: &[u8]) -> Result<&Key, Refusal> {
-        let header: Header<'_> = serde_json::from_slice(header).map_err(|_| Refusal::Malformed)?;
+        let header: Header<'_> = object(header)?;
         if header.crit.is_some() {
             return Err(Refusal::Malformed);
         }
@@ -239,7 +239,7 @@ impl Keys {
     }
 
     fn judge_claims(&self, user: &str, claims: &[u8], now: Duration) -> Result<(), Refusal> {
-        let claims: Claims<'_> = serde_json::from_slice(claims).map_err(|_| Refusal::Malformed)?;
+        let claims: Claims<'_> = object(claims)?;
         let (now, leeway) = (now.as_secs_f64(), LEEWAY.as_secs_f64());
         if !claims.exp.is_some_and(|end| now < end + leeway) {
             return Err(Refusal::Expired);
@@ -261,6 +261,14 @@ impl Keys {
             (Some(Audience::Several(all)), Some(wanted)) => all.contains(wanted),
         };
         is_ours.then_some(()).ok_or(Refusal::OtherAudience)
+    }
+}
+
+/// Reads a JSON object; `serde` would take an array of the values as well.
+fn object<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Refusal> {
+    match text.trim_ascii_start().first() {
+        Some(b'{') => serde_json::from_slice(text).map_err(|_| Refusal::Malformed),
+        _ => Err(Refusal::Malformed),
     }
 }
 

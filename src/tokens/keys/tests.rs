@@ -154,6 +154,7 @@ fn every_claim_that_is_asked_for_must_be_right() {
     for claims in [
         format!(r#"{{"sub":"bob","sub":"alice","exp":{}}}"#, now + 60),
         format!(r#"{{"sub":"alice","exp":{}}} {{}}"#, now + 60),
+        format!(r#"["alice",{},null,null,null]"#, now + 60),
         String::from("null"),
         String::new(),
     ] {
@@ -180,6 +181,7 @@ fn a_header_chooses_among_our_keys_and_nothing_else() {
         (r#"{"alg":"RS256"}"#, Err(Refusal::NoKey)),
         (r#"{"alg":"none","alg":"HS256"}"#, Err(Refusal::Malformed)),
         (r#"{"alg":["HS256"]}"#, Err(Refusal::Malformed)),
+        (r#"["HS256",null,null]"#, Err(Refusal::Malformed)),
         (
             r#"{"alg":"HS256","crit":["b64"],"b64":false}"#,
             Err(Refusal::Malformed),
