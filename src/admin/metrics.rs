@@ -40,6 +40,7 @@ fn hardening(gate: &Gate, page: &mut Exposition) {
     page.family("hardening_info", Kind::Gauge, text).labels(
         &[
             ("root", if hardened.uid == 0 { "yes" } else { "no" }),
+            ("capabilities", on(hardened.capabilities)),
             ("no_new_privs", on(hardened.no_new_privs)),
             ("landlock", hardened.landlock.word()),
             ("landlock_abi", &abi),

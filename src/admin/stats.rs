@@ -44,6 +44,7 @@ struct Told<'a> {
 #[derive(Serialize)]
 struct Hardening {
     uid: u32,
+    capabilities: bool,
     no_new_privs: bool,
     landlock: &'static str,
     landlock_abi: u32,
@@ -256,6 +257,7 @@ fn memory(gate: &Gate, facts: &Facts) -> Memory {
 fn hardening(hardened: &gate::Hardened) -> Hardening {
     Hardening {
         uid: hardened.uid,
+        capabilities: hardened.capabilities,
         no_new_privs: hardened.no_new_privs,
         landlock: hardened.landlock.word(),
         landlock_abi: hardened.landlock_abi,

@@ -99,9 +99,14 @@ fn hardening_line(told: &Value) -> String {
     let (landlock, seccomp) = (word(told, "landlock"), word(told, "seccomp"));
     let on = |key: &str| if told[key] == true { "on" } else { "off" };
     let (privs, dumps) = (on("no_new_privs"), on("core_dumps"));
+    let capabilities = match told["capabilities"].as_bool() {
+        Some(true) => "some",
+        Some(false) => "none",
+        None => "?",
+    };
     format!(
-        "uid {uid}, no-new-privs {privs}, landlock {landlock} (abi {abi}), seccomp {seccomp}, \
-         core dumps {dumps}"
+        "uid {uid}, capabilities {capabilities}, no-new-privs {privs}, landlock {landlock} \
+         (abi {abi}), seccomp {seccomp}, core dumps {dumps}"
     )
 }
 

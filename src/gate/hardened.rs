@@ -8,6 +8,8 @@ use super::Gate;
 pub(crate) struct Hardened {
     /// The number of the user it runs as.
     pub(crate) uid: u32,
+    /// It holds single rights of root's, or could take some up again.
+    pub(crate) capabilities: bool,
     /// No program that it could start would have more rights than it has.
     pub(crate) no_new_privs: bool,
     /// Files, ports and processes out of reach.

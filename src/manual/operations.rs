@@ -79,6 +79,8 @@
 //!   where any of it fails nothing runs. Take an account that nobody else has, not `nobody`. Who
 //!   stays root is warned, unless `user = "root"` says that it is meant. Under systemd leave it
 //!   out: `DynamicUser=` has seen to it.
+//! - **Capabilities** that it was lent without being root, as `CAP_NET_BIND_SERVICE` by
+//!   `AmbientCapabilities=`, once everything is bound. Who stays root keeps them.
 //! - **New privileges**: no program could get any for it (`no_new_privs`), in every mode.
 //! - **Files, ports, processes** (Landlock, since Linux 5.13): it reads below the folders that hold
 //!   the configuration and the lists, as they were named at start and as they really lie, and its

@@ -75,7 +75,7 @@ fn started_as_root_it_becomes_who_is_configured_and_keeps_nothing() {
     // What belongs to root here can be dumped and traced by nobody else.
     let memory = format!("/proc/{}/environ", daemon.id());
     assert_eq!(std::fs::metadata(memory).unwrap().uid(), 0);
-    daemon.logs("; hardened: uid=65534 landlock=on seccomp=on\n");
+    daemon.logs("; hardened: uid=65534 capabilities=none landlock=on seccomp=on\n");
     // Clients, operators, reloads and the end are as ever.
     let socket = std::fs::metadata(daemon.folder().join("adm.sock")).unwrap();
     assert_eq!((socket.uid(), socket.mode() & 0o777), (NOBODY_ID, 0o600));
@@ -119,6 +119,64 @@ fn a_port_of_root_s_is_bound_before_root_is_gone() {
     ));
     daemon.signal(Signal::HUP);
     daemon.logs("listener.late: none -> \"127.0.0.1:599\" (needs a restart)");
+}
+
+/// The program as nobody who has this right of root's, as a service manager would start it; from a
+/// copy, since nobody may not reach the folder that it was built in.
+fn lent(right: &str, place: &Path) -> Option<Command> {
+    let copy = place.join("copy");
+    std::fs::set_permissions(place, Permissions::from_mode(0o755)).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_pulsegate"), &copy).unwrap();
+    let rights = [
+        format!("--inh-caps=-all,+{right}"),
+        format!("--ambient-caps=-all,+{right}"),
+    ];
+    let setpriv = |program: &Path| {
+        let mut command = Command::new("setpriv");
+        let id = NOBODY_ID.to_string();
+        command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]);
+        command.args(&rights).arg(program);
+        command
+    };
+    let output = setpriv(Path::new("/bin/true")).output();
+    match output {
+        Ok(output) if output.status.success() => Some(setpriv(&copy)),
+        Ok(_) => skip("setpriv can not lend capabilities here"),
+        Err(_) => skip("setpriv is not installed"),
+    }
+}
+
+#[test]
+fn rights_that_were_lent_for_a_port_are_gone_once_it_is_bound() {
+    if !is_root() {
+        return;
+    }
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let Some(port) = (600..1_024).rev().find(is_free) else {
+        return skip("there is no free port below 1024").unwrap_or_default();
+    };
+    let place = tempfile::tempdir().unwrap();
+    let Some(command) = lent("net_bind_service", place.path()) else {
+        return;
+    };
+    let config = format!("[process]\n[[listener]]\nbind = \"127.0.0.1:{port}\"\n");
+    let daemon = Daemon::launch(command, &config, &[]);
+    let threads = format!("/proc/{}/task", daemon.id());
+    for thread in std::fs::read_dir(threads).unwrap() {
+        let told = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        let sets = told.lines().filter(|line| line.starts_with("Cap"));
+        // The fifth set is a bound of what it could get, and new rights are out of its reach.
+        let held: Vec<&str> = sets.filter(|line| !line.starts_with("CapBnd")).collect();
+        assert_eq!(held.len(), 4, "{told}");
+        assert!(
+            held.iter().all(|line| line.ends_with("\t0000000000000000")),
+            "{held:?}"
+        );
+    }
+    assert_eq!(status(&daemon, "NoNewPrivs:"), ["1"]);
+    daemon.logs("; hardened: uid=65534 capabilities=none landlock=");
+    assert!(!daemon.log().contains("WARN"), "{}", daemon.log());
+    daemon.client().fence();
 }
 
 #[test]

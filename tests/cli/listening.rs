@@ -30,7 +30,11 @@ fn reach(rest: &str) -> u32 {
     let words: Vec<&str> = hardened.split(' ').collect();
     let names = words.iter().filter_map(|word| word.split_once('='));
     let names: Vec<&str> = names.map(|(name, _)| name).collect();
-    assert_eq!(names, ["uid", "landlock", "seccomp"], "{hardened}");
+    assert_eq!(
+        names,
+        ["uid", "capabilities", "landlock", "seccomp"],
+        "{hardened}"
+    );
     let (connections, rest) = rest.split_once(" connections and ").unwrap();
     let (memory, rest) = rest.split_once(" MiB of memory (").unwrap();
     let memory = memory.parse::<u64>().unwrap();

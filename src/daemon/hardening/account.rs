@@ -8,6 +8,7 @@ use nix::unistd::{
 };
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use crate::config::Process;
 
@@ -108,10 +109,28 @@ impl Account {
             return false;
         }
         let root = Uid::from_raw(0);
-        let sets = rustix::thread::capabilities(None);
-        let is_able = sets.map_or(true, |sets| !sets.permitted.is_empty());
-        is_able || setresuid(root, root, root).is_ok()
+        has_capabilities() || setresuid(root, root, root).is_ok()
     }
+}
+
+/// Gives up single rights of root's, as that to bind a port below 1024, which a service manager may
+/// have lent: for this thread and those that it starts, in every set. What is ambient goes with
+/// what is inheritable.
+pub(super) fn drop_capabilities() -> rustix::io::Result<()> {
+    let none = CapabilitySet::empty();
+    let sets = CapabilitySets {
+        effective: none,
+        permitted: none,
+        inheritable: none,
+    };
+    set_capabilities(None, sets)
+}
+
+/// Whether there are any that it uses, could take up, or would hand on.
+pub(super) fn has_capabilities() -> bool {
+    capabilities(None).map_or(true, |sets| {
+        !(sets.effective | sets.permitted | sets.inheritable).is_empty()
+    })
 }
 
 /// For complaints.

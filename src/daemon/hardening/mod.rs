@@ -42,6 +42,12 @@ pub(super) fn settle(
         ),
         None => {}
     }
+    // Who stays root keeps what it asked for.
+    if !geteuid().is_root()
+        && let Err(error) = account::drop_capabilities()
+    {
+        warn!("capabilities can not be given up: {error}");
+    }
     if let Err(error) = rustix::thread::set_no_new_privs(true) {
         warn!("no-new-privs can not be set: {error}");
     }
@@ -58,6 +64,7 @@ pub(super) fn settle(
     };
     let hardened = Hardened {
         uid: geteuid().as_raw(),
+        capabilities: account::has_capabilities(),
         no_new_privs: rustix::thread::no_new_privs().unwrap_or(false),
         landlock,
         landlock_abi,
@@ -111,8 +118,13 @@ fn restrict(mode: Hardening) -> Guard {
 /// What holds, for the line that tells of the start.
 pub(super) fn brief(hardened: &Hardened) -> String {
     let Hardened { uid, .. } = hardened;
+    let capabilities = if hardened.capabilities {
+        "some"
+    } else {
+        "none"
+    };
     let (landlock, seccomp) = (hardened.landlock.word(), hardened.seccomp.word());
-    format!("uid={uid} landlock={landlock} seccomp={seccomp}")
+    format!("uid={uid} capabilities={capabilities} landlock={landlock} seccomp={seccomp}")
 }
 
 /// What an operator should know before such a start: an account that is not there, files that it
