@@ -126,6 +126,8 @@
 //! # Admin interface
 //! - A `Host` is ours where it is `localhost`, a loopback address, or the address that is bound;
 //!   any address where all are bound. Its port may be any. Another one is refused with 403.
+//! - `/healthz` says `ok` and a line end, whatever holds: it is open to everybody and has no room
+//!   for more. What the process has given up is told by `/v1/stats`, under `hardening`.
 //! - Chunked bodies, an absolute target and two lengths are refused with 400, and the connection
 //!   ends. Every POST and DELETE must say `Content-Type: application/json`.
 //! - Of 16 connections one makes room for a newcomer: the one whose head has been awaited for

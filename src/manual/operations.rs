@@ -95,8 +95,9 @@
 //! `[process] hardening = "off"` leaves the last three out, for a debugger or a core dump; `"log"`
 //! lets every call through and has the kernel's audit tell of those that are not on the list. What
 //! is in force stands at the end of the line that tells of the start (`-v` has all of it), in
-//! `status`, in `/v1/stats` under `hardening` and in the metric `pulsegate_hardening_info`. What
-//! the kernel lacks is `missing` there, and warned about; the daemon runs all the same.
+//! `status`, in `/v1/stats` under `hardening` and in the metric `pulsegate_hardening_info`; not in
+//! `/healthz`, which strangers may ask and whose whole body is `ok`, by contract. What the kernel
+//! lacks is `missing` there, and warned about; the daemon runs all the same.
 //!
 //! What it means for later:
 //! - a reload reads as the new user: the folder and the files must be readable for it. `check`, run

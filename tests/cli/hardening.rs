@@ -3,8 +3,10 @@
 //! Most of it takes root, and some takes strace: without, a test says so and does nothing.
 
 use std::fs::Permissions;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +15,7 @@ use rustix::process::{Signal, geteuid};
 
 use crate::commands::row;
 use crate::daemon::{Daemon, LINE};
-use crate::program::{eventually, folder, outcome, program, run_in, shell};
+use crate::program::{PATIENCE, eventually, folder, outcome, program, run_in, shell};
 use crate::skip::skip;
 
 /// Becomes nobody.
@@ -177,6 +179,36 @@ fn rights_that_were_lent_for_a_port_are_gone_once_it_is_bound() {
     daemon.logs("; hardened: uid=65534 capabilities=none landlock=");
     assert!(!daemon.log().contains("WARN"), "{}", daemon.log());
     daemon.client().fence();
+}
+
+#[test]
+fn what_is_in_force_is_told_by_status_as_by_the_log_and_health_says_ok_alone() {
+    let daemon = Daemon::start_with(LINE, &ADMIN);
+    let log = daemon.log();
+    let (_, brief) = log.split_once("; hardened: ").unwrap();
+    let stats: serde_json::Value =
+        serde_json::from_str(&told(&daemon, &["status", "--json"])).unwrap();
+    let stands = &stats["hardening"];
+    for word in brief.lines().next().unwrap().split(' ') {
+        let (key, value) = word.split_once('=').unwrap();
+        let stands = match &stands[key] {
+            serde_json::Value::Bool(true) => "some".to_owned(),
+            serde_json::Value::Bool(false) => "none".to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            stands => stands.to_string(),
+        };
+        assert_eq!(stands, value, "{key}");
+    }
+    assert_eq!(stands["no_new_privs"], true);
+    // The contract has its body, whatever holds.
+    let mut http = UnixStream::connect(daemon.folder().join("adm.sock")).unwrap();
+    http.set_read_timeout(Some(PATIENCE)).unwrap();
+    http.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    http.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
 }
 
 #[test]
