@@ -12,7 +12,7 @@ use super::page::push;
 use super::work::{Left, Work};
 use crate::codec::name::check_user;
 use crate::gate::{Banned, Gate};
-use crate::lists::Colour;
+use crate::lists::{Colour, Part};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +46,15 @@ struct Row<'a> {
     allow: bool,
 }
 
-/// The list, being told.
+/// A file of the black or white lists.
+#[derive(Serialize)]
+struct File<'a> {
+    file: &'a str,
+    allow: bool,
+    entries: usize,
+}
+
+/// The bans, being told, and the lists after them.
 #[derive(Debug, Default)]
 struct List {
     after: Option<Banned>,
@@ -157,8 +165,24 @@ impl Work for List {
             last = Some(banned.clone());
             push(&row(banned, colour, left), out);
         }
-        out.extend_from_slice(b"]}\n");
+        out.push(b']');
+        let parts = gate.list_parts();
+        if !parts.is_empty() {
+            // There are as many as the configuration names: few.
+            let files: Vec<File<'_>> = parts.iter().map(file).collect();
+            out.extend_from_slice(b",\"lists\":");
+            push(&files, out);
+        }
+        out.extend_from_slice(b"}\n");
         Left::Nothing
+    }
+}
+
+fn file(part: &Part) -> File<'_> {
+    File {
+        file: &part.name,
+        allow: part.colour == Colour::White,
+        entries: part.entries,
     }
 }
 

@@ -182,30 +182,53 @@ pub(super) fn ban(session: &Session<'_>) -> Result<(), Problem> {
 fn bans(session: &Session<'_>) -> Result<(), Problem> {
     let told = session.admin.get("/v1/bans")?;
     session.print(&told, || {
-        let bans = rows(&told.json, "bans");
-        if bans.is_empty() {
-            return String::from("nobody is banned\n");
+        let (bans, lists) = (rows(&told.json, "bans"), rows(&told.json, "lists"));
+        let mut text = match bans {
+            [] => String::from("nobody is banned\n"),
+            bans => ban_table(bans),
+        };
+        if !lists.is_empty() {
+            text += "\nthe files of [lists] decide besides:\n\n";
+            text += &list_table(lists);
         }
-        let mut table = Table::new(&["KIND", "WHOM", ">LEFT"]);
-        for ban in bans {
-            let kind = if ban["user"].is_null() {
-                "cidr"
-            } else {
-                "user"
-            };
-            let left = ban["ttl_ms"].as_u64();
-            let left = left.map_or_else(|| String::from("for ever"), shown_span);
-            table.row([
-                kind.to_owned(),
-                word(ban, kind),
-                match ban["allow"].as_bool() {
-                    Some(true) => format!("{left}, let in"),
-                    _ => left,
-                },
-            ]);
-        }
-        table.text()
+        text
     })
+}
+
+fn ban_table(bans: &[Value]) -> String {
+    let mut table = Table::new(&["KIND", "WHOM", ">LEFT"]);
+    for ban in bans {
+        let kind = if ban["user"].is_null() {
+            "cidr"
+        } else {
+            "user"
+        };
+        let left = ban["ttl_ms"].as_u64();
+        let left = left.map_or_else(|| String::from("for ever"), shown_span);
+        table.row([
+            kind.to_owned(),
+            word(ban, kind),
+            match ban["allow"].as_bool() {
+                Some(true) => format!("{left}, let in"),
+                _ => left,
+            },
+        ]);
+    }
+    table.text()
+}
+
+/// The files that keep somebody out or let him in, and how much each holds.
+fn list_table(lists: &[Value]) -> String {
+    let mut table = Table::new(&["LIST", "FILE", ">ENTRIES"]);
+    for list in lists {
+        let is_white = list["allow"] == true;
+        table.row([
+            if is_white { "white" } else { "black" }.to_owned(),
+            word(list, "file"),
+            word(list, "entries"),
+        ]);
+    }
+    table.text()
 }
 
 pub(super) fn drain(session: &Session<'_>) -> Result<(), Problem> {

@@ -30,7 +30,7 @@ fn draft(files: &ListFiles, key: (u64, u64)) -> Result<Draft, Vec<String>> {
     let mut wrong = Vec::new();
     for (path, colour) in black.chain(white) {
         let added = read(path).and_then(|text| {
-            let added = draft.add_text(&text, colour);
+            let added = draft.add_part(&path.to_string_lossy(), &text, colour);
             added.map_err(|(line, what)| format!("{}:{line}: {what}", path.display()))
         });
         wrong.extend(added.err());

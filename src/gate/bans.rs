@@ -20,7 +20,7 @@ use super::Gate;
 use super::conn::{Flags, NONE};
 use super::end::{End, EndDetail};
 use super::timers::TimerKind;
-use crate::lists::{Colour, Imprint, Lists};
+use crate::lists::{Colour, Imprint, Lists, Part};
 use crate::network::{MAPPED, Network, number};
 use crate::reason::{CloseReason, ErrorCode};
 use crate::time::{SPAN_MAX, Span};
@@ -237,6 +237,12 @@ impl Gate {
     #[must_use]
     pub fn listed(&self) -> usize {
         self.list_imprint().entries
+    }
+
+    /// The files that the lists were made of.
+    pub(crate) fn list_parts(&self) -> &[Part] {
+        let lists = self.bans.lists.as_deref();
+        lists.map_or(&[], Lists::parts)
     }
 
     /// A key for the hashes of names in lists.

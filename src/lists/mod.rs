@@ -38,6 +38,17 @@ pub struct Imprint {
     sum: u64,
 }
 
+/// A text that lists were made of: for those who ask who keeps whom out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// What it is called: a file.
+    pub name: String,
+    /// Whether its entries keep out or let in.
+    pub colour: Colour,
+    /// How many entries it gave.
+    pub entries: usize,
+}
+
 /// Lists as they are read.
 #[derive(Debug, Default)]
 pub struct Draft {
@@ -46,6 +57,7 @@ pub struct Draft {
     everybody: Option<Colour>,
     sum: u64,
     key: (u64, u64),
+    parts: Vec<Part>,
 }
 
 /// Lists that are looked up.
@@ -58,6 +70,7 @@ pub struct Lists {
     everybody: Option<Colour>,
     key: (u64, u64),
     imprint: Imprint,
+    parts: Vec<Part>,
 }
 
 /// Addresses from `start` on, as far as a network goes and no other range begins.
@@ -129,6 +142,26 @@ impl Draft {
         Ok(())
     }
 
+    /// The same of a text that has a name, which is remembered.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn add_part(
+        &mut self,
+        name: &str,
+        text: &str,
+        colour: Colour,
+    ) -> Result<(), (usize, String)> {
+        let before = self.entries();
+        self.add_text(text, colour)?;
+        self.parts.push(Part {
+            name: name.to_owned(),
+            colour,
+            entries: self.entries() - before,
+        });
+        Ok(())
+    }
+
     fn add_line(&mut self, line: &str, colour: Colour) -> Result<(), String> {
         let mut words = line.split_ascii_whitespace();
         let is_remark = |word: &&str| !word.starts_with(['#', ';']);
@@ -181,6 +214,7 @@ impl Draft {
             everybody: self.everybody,
             key: self.key,
             imprint,
+            parts: self.parts,
         }
     }
 }
@@ -325,6 +359,12 @@ impl Lists {
     #[must_use]
     pub fn imprint(&self) -> Imprint {
         self.imprint
+    }
+
+    /// The named texts that they were made of, in their order.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// Memory in use.

@@ -84,6 +84,8 @@
 //! - `POST /v1/bans` takes `"allow":true`, which lets in whom something wider keeps out. When its
 //!   time is over, whoever is here by it alone has to go. The answer comes when all connections
 //!   were looked at, a slice a turn.
+//! - `GET /v1/bans` has `lists` after the bans where files are in force: each `file`, whether it
+//!   lets in (`allow`), and its `entries`.
 //! - A list that can not be read, or has one wrong line, changes nothing: neither the lists nor
 //!   the rest of the configuration. The line is told by its number and never repeated: it may be
 //!   that of another file, with secrets in it.

@@ -308,6 +308,41 @@ fn bans_are_made_listed_and_taken_back() {
 }
 
 #[test]
+fn the_list_of_bans_names_the_files_that_keep_somebody_out_as_well() {
+    let daemon = daemon(LINE);
+    let file = |name: &str, text: &str| std::fs::write(daemon.folder().join(name), text).unwrap();
+    file("black.txt", "192.0.2.0/24\nuser mallory # and\nuser eve\n");
+    file("white.txt", "192.0.2.7\n");
+    let lists = "[lists]\nblack = \"black.txt\"\nwhite = \"white.txt\"\n";
+    daemon.rewrite(&format!("{lists}{LINE}"));
+    told(&daemon, &["reload"]);
+    daemon.logs("lists are in force, entries=4");
+    let text = told(&daemon, &["ban", "--list"]);
+    let begins = "nobody is banned\n\nthe files of [lists] decide besides:\n\n";
+    assert!(text.starts_with(begins), "{text}");
+    let path = |name: &str| {
+        let path = row(&text, name)[1];
+        assert!(path.ends_with(&format!("{name}.txt")), "{text}");
+        path
+    };
+    assert_eq!(row(&text, "black"), ["black", path("black"), "3"]);
+    assert_eq!(row(&text, "white"), ["white", path("white"), "1"]);
+    told(&daemon, &["ban", "--user", "alice"]);
+    let text = told(&daemon, &["ban", "--list"]);
+    assert_eq!(row(&text, "user")[1], "alice");
+    assert_eq!(row(&text, "black")[2], "3");
+    let told_all = json(&daemon, &["ban", "--list"]);
+    assert_eq!(told_all["lists"][1]["allow"], true);
+    assert_eq!(told_all["lists"][0]["entries"], 3);
+    // Without files nothing is said of them.
+    daemon.rewrite(LINE);
+    told(&daemon, &["reload"]);
+    told(&daemon, &["ban", "--remove", "--user", "alice"]);
+    assert_eq!(told(&daemon, &["ban", "--list"]), "nobody is banned\n");
+    assert!(json(&daemon, &["ban", "--list"])["lists"].is_null());
+}
+
+#[test]
 fn a_drain_begins_the_shutdown() {
     let mut daemon = daemon(LINE);
     let alice = login(&daemon, "alice");
