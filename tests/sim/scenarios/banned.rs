@@ -1,7 +1,7 @@
 //! Who may come in changes while connections live: for everybody, and never for all in one turn.
 
 use pulsegate::lists::{Colour, Draft};
-use pulsegate::{CloseReason, Limits, Options, Settings};
+use pulsegate::{CloseReason, Limits};
 
 use super::{Stage, ms};
 use crate::world::Path;
@@ -11,11 +11,7 @@ const MANY: usize = 3_000;
 const SLICE: u32 = 100;
 
 fn crowd(limits: Limits) -> (Stage, Vec<Key>) {
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(Settings::default(), options);
+    let mut stage = Stage::within(limits);
     stage.is_judged = false;
     stage.checks = false;
     let keys = (0..MANY).map(|_| stage.dial(Path::default())).collect();
@@ -73,11 +69,7 @@ fn nobody_is_passed_over_where_the_table_grows_in_the_midst_of_the_walk() {
         expiries: 1,
         ..Limits::default()
     };
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(Settings::default(), options);
+    let mut stage = Stage::within(limits);
     stage.is_judged = false;
     let mut keys: Vec<Key> = (0..10).map(|_| stage.connect()).collect();
     // The first walk ends behind the tenth, where the next one begins.

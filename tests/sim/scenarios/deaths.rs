@@ -64,11 +64,7 @@ fn a_record_names_who_asked_for_the_end_and_what_the_reason_stands_for() {
         connections: 1,
         ..Limits::default()
     };
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(Settings::default(), options);
+    let mut stage = Stage::within(limits);
     let newest = |stage: &Stage| {
         let death = stage.server.gate().deaths().next().expect("there is one");
         (death.reason, death.by, death.detail)

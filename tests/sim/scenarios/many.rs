@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pulsegate::codec::framing::Guess;
-use pulsegate::{CloseReason, ErrorCode, Limits, Options, Push, Settings, Target};
+use pulsegate::{CloseReason, ErrorCode, Limits, Push, Target};
 use rustix::io::Errno;
 
 use super::{Stage, ms, s};
@@ -13,11 +13,7 @@ use crate::world::dice::Rate;
 use crate::world::socket::Key;
 
 fn stage(limits: Limits) -> Stage {
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    Stage::with(Settings::default(), options)
+    Stage::within(limits)
 }
 
 fn crowd(stage: &mut Stage, count: usize, down_window: usize) -> Vec<Key> {

@@ -28,7 +28,7 @@ mod timers;
 use std::time::Duration;
 
 use pulsegate::net::Signal;
-use pulsegate::{CloseReason, ConnId, Options, Server, Settings};
+use pulsegate::{CloseReason, ConnId, Limits, Options, Server, Settings};
 
 use crate::world::agenda::{MILLI, Nanos, nanos};
 use crate::world::drain::Drain;
@@ -54,6 +54,15 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(settings: Settings) -> Self {
         Self::with(settings, Options::default())
+    }
+
+    /// One listener as it comes, within other limits.
+    pub(crate) fn within(limits: Limits) -> Self {
+        let options = Options {
+            limits,
+            ..Options::default()
+        };
+        Self::with(Settings::default(), options)
     }
 
     pub(crate) fn with(settings: Settings, options: Options) -> Self {

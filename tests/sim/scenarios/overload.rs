@@ -107,11 +107,7 @@ fn who_takes_a_whole_share_of_a_turn_rests_and_nobody_else() {
         frames: 4,
         ..Limits::default()
     };
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(Settings::default(), options);
+    let mut stage = Stage::within(limits);
     let peers = crowd(&mut stage);
     let talker = stage.connect();
     stage.say(talker, &"ping\n".repeat(6));
@@ -173,11 +169,7 @@ fn of_those_who_have_said_nothing_the_newest_end() {
         handshakes_kept: 2,
         ..Limits::default()
     };
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(Settings::default(), options);
+    let mut stage = Stage::within(limits);
     let peers = crowd(&mut stage);
     beat(&mut stage, &peers);
     slow(&mut stage, &peers, 94, Step::Handshakes);
@@ -292,11 +284,7 @@ fn half_frames_of_strangers_lead_no_further_than_to_rests() {
         input_budget: 10_000,
         ..Limits::default()
     };
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(Settings::default(), options);
+    let mut stage = Stage::within(limits);
     let half = format!("data {}", "h".repeat(900));
     let strangers: Vec<Key> = (0..9)
         .map(|_| {
