@@ -350,3 +350,101 @@ impl Users {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: (u64, u64) = (0x0123_4567_89ab_cdef, 0x0f1e_2d3c_4b5a_6978);
+
+    /// A hash without a key, as some standard libraries had it for texts: `Aa` and `BB` are one.
+    fn unkeyed(name: &str) -> u64 {
+        let hash = |hash: u64, byte: u8| hash.wrapping_mul(31).wrapping_add(byte.into());
+        name.bytes().fold(0, hash)
+    }
+
+    /// A name of pairs that are one to it, by the bits of a number.
+    fn chosen(number: usize) -> String {
+        let pair = |bit: u32| if (number >> bit) & 1 == 0 { "Aa" } else { "BB" };
+        (0..17).map(pair).collect()
+    }
+
+    /// A name by chance.
+    fn any(number: usize) -> String {
+        let [one, two] = [number, !number].map(|part| hash((7, 11), &part.to_string()));
+        format!("{one:016x}{two:016x}{:02x}", number & 0xff)
+    }
+
+    /// How many names a search through such a table compares with that one.
+    fn compared(names: &HashTable<u32>, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> u64 {
+        let mut compared = 0;
+        let found = names.find(hash, |&entry| {
+            compared += 1;
+            is_it(entry)
+        });
+        assert!(found.is_some());
+        compared
+    }
+
+    /// How many names are compared on the way to each of so many users.
+    fn to_find(count: usize, name: impl Fn(usize) -> String) -> u64 {
+        let mut users = Users::new(KEY, 0);
+        for number in 0..count {
+            assert_eq!(users.find_or_make(&name(number)) as usize, number);
+        }
+        let of = |number| {
+            let name = name(number);
+            compared(&users.names, hash(users.key, &name), |user| {
+                users.at(user).name == name
+            })
+        };
+        (0..count).map(of).sum()
+    }
+
+    /// The same for a table whose hash has no key.
+    fn to_find_unkeyed(count: u32, name: impl Fn(usize) -> String) -> u64 {
+        let names: Vec<String> = (0..count).map(|number| name(number as usize)).collect();
+        let hash = |number: u32| unkeyed(&names[number as usize]);
+        let mut table = HashTable::new();
+        for number in 0..count {
+            table.insert_unique(hash(number), number, |&other| hash(other));
+        }
+        let of = |number| compared(&table, hash(number), |other| other == number);
+        (0..count).map(of).sum()
+    }
+
+    #[test]
+    fn names_that_were_chosen_to_collide_cost_no_more_than_any_others() {
+        // What such names do to a table without a key: each is compared with half of the others.
+        assert!(to_find_unkeyed(2_000, chosen) > 1_000 * 1_000);
+        assert!(to_find_unkeyed(2_000, any) < 2_000 * 2);
+        let (chosen, any) = (to_find(100_000, chosen), to_find(100_000, any));
+        assert!(any < 100_000 * 2, "{any}");
+        assert!(chosen <= 2 * any, "{chosen} {any}");
+    }
+
+    #[test]
+    fn names_that_collide_under_one_key_are_like_any_others_under_another() {
+        const NAMES: usize = 1_000;
+        // All in one bucket of a table of this size, for whoever knows the key.
+        let room = HashTable::<u32>::with_capacity(NAMES).capacity() as u64;
+        let buckets = (room + 1).next_power_of_two();
+        let meet = |name: &String| hash(KEY, name) % buckets == 0;
+        let names: Vec<String> = (0..).map(any).filter(meet).take(NAMES).collect();
+        let all = |key| {
+            let mut users = Users::new(key, NAMES);
+            for name in &names {
+                users.find_or_make(name);
+            }
+            let of = |name: &String| {
+                compared(&users.names, hash(key, name), |user| {
+                    users.at(user).name == *name
+                })
+            };
+            names.iter().map(of).sum::<u64>()
+        };
+        let (known, another) = (all(KEY), all((KEY.0, KEY.1 ^ 1)));
+        assert!(another < NAMES as u64 * 3 / 2, "{another}");
+        assert!(known > 2 * another, "{known} {another}");
+    }
+}

@@ -43,6 +43,19 @@ fn without_descriptors_accept_says_so_and_the_backlog_waits_without_an_edge() {
 }
 
 #[test]
+fn what_hash_keys_are_made_of_never_comes_twice() {
+    let mut nets = [(); 2].map(|()| MioNet::new(8).unwrap());
+    let drawn = (0..1_000).map(|number: usize| nets[number % 2].entropy());
+    let drawn: std::collections::BTreeSet<u64> = drawn.collect();
+    assert_eq!(drawn.len(), 1_000);
+    // All bits of them are used.
+    let (any, all) = drawn
+        .iter()
+        .fold((0, u64::MAX), |(any, all), one| (any | one, all & one));
+    assert_eq!((any, all), (u64::MAX, 0));
+}
+
+#[test]
 fn signals_are_told_only_where_they_were_asked_for() {
     child::run("kernel::process::signals_are_told_only_where_they_were_asked_for");
     if !child::is_one() {
