@@ -100,6 +100,22 @@ impl CloseReason {
         }
     }
 
+    /// Whether it is what the peer did, or failed to do, that ended it.
+    pub(crate) fn is_peers_fault(self) -> bool {
+        matches!(
+            self,
+            Self::IdleTimeout
+                | Self::LoginTimeout
+                | Self::LoginFailed
+                | Self::FrameTimeout
+                | Self::WriteTimeout
+                | Self::SlowConsumer
+                | Self::Protocol
+                | Self::Banned
+                | Self::RateLimited
+        )
+    }
+
     /// Whether the peer is gone already, so that no goodbye can reach it.
     #[must_use]
     pub fn is_peer_gone(self) -> bool {

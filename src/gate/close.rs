@@ -163,8 +163,22 @@ impl Gate {
             .lingered
             .saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         if conn.lingered > self.limits.linger_bytes {
-            self.leave_socket(index, Phase::Gone);
+            self.end_linger(index);
         }
+    }
+
+    /// The peer had its time to read the goodbye, and has not closed its side.
+    ///
+    /// Where its end is its own fault, a reset throws away what the kernel still holds for it:
+    /// else whoever reads nothing leaves a socket without an owner behind, for minutes, and a
+    /// crowd of them as many.
+    pub(crate) fn end_linger(&mut self, index: u32) {
+        let reason = self.conns.at(index).reason;
+        let phase = match reason.is_some_and(CloseReason::is_peers_fault) {
+            true => Phase::Cut,
+            false => Phase::Gone,
+        };
+        self.leave_socket(index, phase);
     }
 
     /// The socket can be closed.

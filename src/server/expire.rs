@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::codec::reply::Reply;
-use crate::gate::conn::{Flags, Phase};
+use crate::gate::conn::Flags;
 use crate::gate::deadline::Cause;
 use crate::gate::timers::TimerKind;
 use crate::handler::Handler;
@@ -106,7 +106,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             }
             Cause::Ack => self.gate.resend(index),
             Cause::Goodbye => self.gate.cut_at(index, CloseReason::WriteTimeout),
-            Cause::Linger => self.gate.leave_socket(index, Phase::Gone),
+            Cause::Linger => self.gate.end_linger(index),
         }
     }
 }
