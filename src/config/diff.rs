@@ -75,6 +75,7 @@ const AT_BIND: &[&str] = &[
     "user_timeout",
     "send_buffer",
     "receive_buffer",
+    "unsent_max",
 ];
 
 /// Settings of a listener that are no limit on anybody.

@@ -102,6 +102,8 @@ pub(crate) const LISTENER: &[Key<Settings>] = &[
     "bytes of the kernel's send buffer, or auto" },
     key! { "receive_buffer", "", Size, socket.receive_buffer, read_buffer, show_buffer,
     "bytes of the kernel's receive buffer, or auto" },
+    key! { "unsent_max", "", Size, socket.unsent_max, read_buffer, show_buffer,
+    "bytes that the kernel takes before it has sent them, or auto" },
 ];
 
 /// Positions in an outbox are compared on a circle of 2^32: what waits must stay below half of it,

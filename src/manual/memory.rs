@@ -29,7 +29,7 @@
 //! The sizes are asserted where the types are defined, the sums in `benches/idle.rs`. The tables
 //! for `limits.connections` are reserved at start: pages that are not touched cost address space
 //! only, and no table ever moves in the middle of a turn. The kernel's memory for a socket comes
-//! on top and is not ours to choose (`send_buffer`, `receive_buffer`).
+//! on top; what it may hold of output is bounded by `unsent_max`, and by `send_buffer`.
 //!
 //! Buffers exist while bytes wait and are given back: half frames to the allocator, outboxes to a
 //! pool of [`Limits::spare_outboxes`](crate::Limits::spare_outboxes).

@@ -52,6 +52,11 @@
 //! - `send_buffer`, `receive_buffer` of a listener: the same for its connections alone, and
 //!   fixed: the kernel doubles what is set and stops tuning it. *It bites when*: `slow-consumer`
 //!   and `write-timeout` where the path is long and fast
+//! - `unsent_max` of a listener (128 KiB): of what was not sent yet the kernel takes no more, be
+//!   the buffer as large as it may, so that what a slow reader leaves waits in its outbox, where
+//!   it has a budget. One packet of up to 64 KiB may go beyond. *It bites when*: a single
+//!   connection with much to say over a long path is slower than with `"auto"`; `notsent` in
+//!   `ss -ti`
 //! - `net.core.rmem_max`, `wmem_max`: the most that the two above can be. *It bites when*: what
 //!   is set is cut silently; `ss -tm`: `rb`, `tb`
 //! - `vm.overcommit_memory` (0 or 1): tables are reserved as address space. *It bites when*: with
@@ -70,8 +75,8 @@
 //! # The dead
 //! - `net.ipv4.tcp_max_orphans`: closed sockets that still have bytes to deliver. *It bites
 //!   when*: the kernel logs `too many orphaned sockets`; goodbyes end in resets; `orphan` in
-//!   `/proc/net/sockstat`. Only who is ended for our reasons, at a shutdown say, can leave one:
-//!   the others are reset after their `linger`
+//!   `/proc/net/sockstat`. Those who leave by themselves or are ended for our reasons, at a
+//!   shutdown say, can leave one; who is told a goodbye for what it did is reset after `linger`
 //! - `net.ipv4.tcp_keepalive_time`, `_intvl`, `_probes`: only sockets with `keepalive` set; the
 //!   listener's own value is the first of the three. *It bites when*: the daemon's own
 //!   `idle_timeout` is the one that is kept to the tick; keepalive holds paths open below it

@@ -362,6 +362,11 @@ fn tune(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
     if let Some(bytes) = options.receive_buffer {
         socket.set_recv_buffer_size(bytes)?;
     }
+    if let Some(bytes) = options.unsent_max {
+        // What is beyond the bound is still in flight, and each of its acknowledgements makes the
+        // kernel look again: no edge is lost, however small the bound.
+        socket.set_tcp_notsent_lowat(u32::try_from(bytes).unwrap_or(u32::MAX))?;
+    }
     Ok(())
 }
 

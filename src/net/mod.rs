@@ -240,6 +240,9 @@ pub struct SocketOptions {
     pub send_buffer: Option<usize>,
     /// `SO_RCVBUF` in bytes; `None` leaves it to the kernel.
     pub receive_buffer: Option<usize>,
+    /// `TCP_NOTSENT_LOWAT` in bytes: with so many that it could not send yet the kernel takes no
+    /// more, and there is room again below half of it. `None` leaves it to the system.
+    pub unsent_max: Option<usize>,
 }
 
 impl Default for SocketOptions {
@@ -250,6 +253,7 @@ impl Default for SocketOptions {
             user_timeout: None,
             send_buffer: None,
             receive_buffer: None,
+            unsent_max: Some(128 << 10),
         }
     }
 }

@@ -161,6 +161,7 @@ const LISTENER: &[(&str, &str)] = &[
     ("user_timeout", "\"20s\""),
     ("send_buffer", "\"16KiB\""),
     ("receive_buffer", "\"8KiB\""),
+    ("unsent_max", "\"16KiB\""),
 ];
 
 fn every_key() -> String {
@@ -264,6 +265,7 @@ const WAYS: &[(&str, &str, &str)] = &[
     ("frame_max", "\"2KiB\"", "\"2KiB\""),
     ("frame_max", "\"2kB\"", "2000"),
     ("send_buffer", "\"auto\"", "\"auto\""),
+    ("unsent_max", "\"auto\"", "\"auto\""),
     ("allow", "[]", "[]"),
     ("allow", "\"pub\"", "[\"pub\"]"),
     ("allow", "\"pub,send\"", "[\"send\", \"pub\"]"),

@@ -1,10 +1,13 @@
 //! Who does not read, or not fast enough.
 
 use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::client::{Client, Framing, eventually};
 use crate::daemon::Daemon;
+use crate::skip::skip;
 
 /// A member of a topic that does not read.
 pub struct Stuck {
@@ -247,4 +250,77 @@ fn what_the_kernel_holds_for_those_who_do_not_read_is_bounded_by_a_setting() {
     assert!(small <= most(10), "{small}");
     assert!(large <= most(100), "{large}");
     assert!(large > small, "{large} {small}: the setting has no effect");
+}
+
+/// What the kernel holds of output for each connection of a listener: with its own book-keeping,
+/// and those bytes of it that were not sent yet. `None` where this machine does not tell.
+fn queued(listener: SocketAddr) -> Option<Vec<(u64, u64)>> {
+    let filter = format!("( sport = :{} )", listener.port());
+    let mut ss = Command::new("ss");
+    ss.args(["-tnmiOH", "state", "connected", &filter]);
+    let Ok(output) = ss.output() else {
+        return skip("the tool `ss` is not installed");
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    // A line ends in "skmem:(r0,rb131072,t0,tb2626560,f1024,w0,o0,bl0,d0) … notsent:64000 …".
+    let number = |text: &str| text.parse().unwrap();
+    let of = |line: &str| {
+        let skmem = line.split_once("skmem:(").unwrap().1;
+        let held = skmem.split(',').find_map(|part| part.strip_prefix('w'));
+        let mut words = line.split_whitespace();
+        let unsent = words.find_map(|word| word.strip_prefix("notsent:"));
+        (number(held.unwrap()), unsent.map_or(0, number))
+    };
+    Some(text.lines().map(of).collect())
+}
+
+#[test]
+fn what_the_kernel_holds_of_what_it_could_not_send_is_bounded_by_default() {
+    const READERS: usize = 20;
+    let held = |more: &str| {
+        let daemon = Daemon::new(&format!(
+            "outbox_max = \"64MiB\"\noutbox_soft = \"64MiB\"\nwrite_timeout = \"1m\"\n\
+             output_age = \"1m\"\n{more}"
+        ));
+        let mut alice = daemon.user("alice");
+        let mut readers: Vec<_> = (0..READERS)
+            .map(|number| {
+                let mut reader = daemon.user(&format!("reader{number}"));
+                let socket = socket2::SockRef::from(reader.socket());
+                socket.set_recv_buffer_size(256 << 10).unwrap();
+                reader.asks("join flood", "ok");
+                reader
+            })
+            .collect();
+        let body = "x".repeat(60_000);
+        for _ in 0..60 {
+            alice.asks(&format!("pub flood {body}"), "ok queued=20");
+        }
+        alice.fence();
+        let queued = queued(daemon.addr("line"));
+        // They were no more than slow: all of it comes.
+        for reader in &mut readers {
+            for _ in 0..60 {
+                assert_eq!(reader.message().body, body);
+            }
+        }
+        queued
+    };
+    let most = |held: &[(u64, u64)]| {
+        let unsent = held.iter().map(|(_, unsent)| *unsent).max();
+        (unsent, held.iter().map(|(held, _)| held).sum::<u64>())
+    };
+    let Some(bounded) = held("") else {
+        return;
+    };
+    let (unsent, sum) = most(&bounded);
+    assert_eq!(bounded.len(), READERS + 1);
+    assert!(
+        unsent <= Some((128 + 64) << 10),
+        "{unsent:?}: a packet beyond the bound"
+    );
+    assert!(sum <= (READERS as u64) << 20, "{sum}");
+    let (unsent, others) = most(&held("unsent_max = \"auto\"").unwrap());
+    assert!(unsent > Some(1 << 20), "{unsent:?}: nothing to bound");
+    assert!(others > 2 * sum, "{others} {sum}");
 }

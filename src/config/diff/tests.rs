@@ -75,6 +75,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("listener.user_timeout", "\"60s\""),
     ("listener.send_buffer", "\"16KiB\""),
     ("listener.receive_buffer", "\"16KiB\""),
+    ("listener.unsent_max", "\"16KiB\""),
 ];
 
 fn parse(text: &str) -> Config {

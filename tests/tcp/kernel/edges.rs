@@ -98,6 +98,38 @@ fn room_is_told_after_a_write_would_block() {
 }
 
 #[test]
+fn room_is_told_however_little_may_be_unsent() {
+    for most in [1, 4 << 10, 128 << 10] {
+        let mut world = World::with(&SocketOptions {
+            unsent_max: Some(most),
+            ..SocketOptions::default()
+        });
+        let (mut client, mut stream) = world.registered();
+        let block = vec![7_u8; 300_000];
+        let mut buffer = vec![0; 1 << 16];
+        let (mut written, mut read, mut blocked) = (0, 0, 0);
+        while blocked < 100 {
+            match world.net.write(&mut stream, &[IoSlice::new(&block)]) {
+                Ok(taken) => {
+                    written += taken;
+                    if taken == block.len() {
+                        continue;
+                    }
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            blocked += 1;
+            // All of it is read, or nearly all.
+            let left = blocked % 3 * 1_000;
+            while read + left < written {
+                read += client.read(&mut buffer).unwrap();
+            }
+            world.until(CONN, |ready| ready.writable);
+        }
+    }
+}
+
+#[test]
 fn slices_arrive_in_order_and_too_many_are_taken_in_part() {
     let mut world = World::new();
     let (mut client, mut stream) = world.registered();

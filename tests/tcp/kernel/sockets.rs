@@ -21,6 +21,7 @@ fn accepted_sockets_inherit_every_option_of_the_listener() {
         user_timeout: Some(Duration::from_millis(12_345)),
         send_buffer: Some(16 << 10),
         receive_buffer: Some(24 << 10),
+        unsent_max: Some(20 << 10),
     });
     let (_client, stream) = world.pair();
     let socket = SockRef::from(&stream);
@@ -36,15 +37,20 @@ fn accepted_sockets_inherit_every_option_of_the_listener() {
     // The kernel doubles what was asked for, to pay for its own book-keeping.
     assert_eq!(socket.send_buffer_size().unwrap(), 32 << 10);
     assert_eq!(socket.recv_buffer_size().unwrap(), 48 << 10);
+    assert_eq!(socket.tcp_notsent_lowat().unwrap(), 20 << 10);
     let flags = rustix::io::fcntl_getfd(stream.as_fd()).unwrap();
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
 }
 
 #[test]
 fn options_that_are_off_stay_off() {
-    let mut world = World::new();
+    let mut world = World::with(&SocketOptions {
+        unsent_max: None,
+        ..SocketOptions::default()
+    });
     let (_client, stream) = world.pair();
     let socket = SockRef::from(&stream);
+    assert_eq!(socket.tcp_notsent_lowat().unwrap(), 0, "the system's own");
     assert!(!socket.keepalive().unwrap());
     assert_eq!(socket.tcp_user_timeout().unwrap(), None);
     assert!(socket.tcp_nodelay().unwrap());
