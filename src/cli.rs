@@ -59,16 +59,17 @@ enum Failure {
     Output(io::Error),
 }
 
-/// Runs the program with the arguments and variables of the process.
+/// Runs the program with the arguments and variables of the process. The daemon calls `give_back`
+/// after work: it makes the program's allocator give back to the system what is free.
 #[must_use]
-pub fn main() -> ExitCode {
-    match run() {
+pub fn main(give_back: fn()) -> ExitCode {
+    match run(give_back) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),
     }
 }
 
-fn run() -> Result<(), Failure> {
+fn run(give_back: fn()) -> Result<(), Failure> {
     let matches = command().try_get_matches().map_err(Failure::Usage)?;
     match matches.subcommand() {
         Some(("check", check_matches)) => check(&matches, check_matches),
@@ -76,13 +77,13 @@ fn run() -> Result<(), Failure> {
             let (config, _) = load(&[&matches, config_matches])?;
             print(&config.show())
         }
-        Some(("serve", serve_matches)) => serve(&[&matches, serve_matches]),
+        Some(("serve", serve_matches)) => serve(&[&matches, serve_matches], give_back),
         Some((name, of_command)) => {
             leave_settings_out(&matches, name, "speaks to a daemon that runs")?;
             let done = commands::run(name, of_command, token());
             done.map_or(Ok(()), |done| done.map_err(Failure::from))
         }
-        None => serve(&[&matches]),
+        None => serve(&[&matches], give_back),
     }
 }
 
@@ -345,13 +346,17 @@ fn load(levels: &[&ArgMatches]) -> Result<(Config, Source), Failure> {
     Ok((config, source))
 }
 
-fn serve(levels: &[&ArgMatches]) -> Result<(), Failure> {
+fn serve(levels: &[&ArgMatches], give_back: fn()) -> Result<(), Failure> {
     let (config, source) = load(levels)?;
     crate::log::start(config.log);
     for (variable, meant) in strays() {
         warn!("variable {variable} means nothing; did you mean {meant}?");
     }
-    daemon::run(config, source, surroundings()).map_err(|error| Failure::Run(error.to_string()))
+    let surroundings = Surroundings {
+        give_back: Some(give_back),
+        ..surroundings()
+    };
+    daemon::run(config, source, surroundings).map_err(|error| Failure::Run(error.to_string()))
 }
 
 /// What a service manager has put into the environment.
@@ -378,6 +383,7 @@ fn surroundings() -> Surroundings {
         watchdog: usec.map(Duration::from_micros),
         inherited,
         program: std::env::current_exe().ok(),
+        give_back: None,
     }
 }
 

@@ -5,8 +5,13 @@ use std::process::ExitCode;
 /// Gives the pages of what was freed back to the system, wherever they lie: see the manual, memory.
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: pulsegate_allocator::Allocator = pulsegate_allocator::Allocator;
+
+#[cfg(feature = "mimalloc")]
+const GIVE_BACK: fn() = pulsegate_allocator::give_back;
+#[cfg(not(feature = "mimalloc"))]
+const GIVE_BACK: fn() = || {};
 
 fn main() -> ExitCode {
-    pulsegate::cli::main()
+    pulsegate::cli::main(GIVE_BACK)
 }

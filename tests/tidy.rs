@@ -104,6 +104,7 @@ const RULES: &[Rule] = &[
             ),
             ("tests/wire/allocation.rs", "a counting allocator, again"),
             ("tools/fuzz/src/", "counters of memory and of branches"),
+            ("tools/allocator/src/", "a call that no crate wraps"),
             ("tools/load/src/sockopt.rs", "an option that no crate wraps"),
         ],
         advice: "find the safe call (rustix, socket2), or make a case for a room of its own",

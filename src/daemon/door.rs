@@ -7,6 +7,7 @@ use log::debug;
 
 use super::reload::Desk;
 use super::service::Service;
+use super::sweep::Sweep;
 use crate::gate::{Configure, Gate, Ticket, TimerId};
 use crate::handler::Handler;
 use crate::id::ConnId;
@@ -20,6 +21,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 pub(crate) struct Door {
     pub(super) desk: Desk,
     pub(super) service: Service,
+    pub(super) sweep: Sweep,
 }
 
 impl Handler for Door {
@@ -39,7 +41,9 @@ impl Handler for Door {
     }
 
     fn on_timer(&mut self, gate: &mut Gate, timer: TimerId) {
-        self.service.on_timer(gate, timer);
+        if !self.service.on_timer(gate, timer) {
+            self.sweep.on_timer(gate, timer);
+        }
     }
 
     fn on_configure(&mut self, gate: &mut Gate, ticket: Ticket, what: Configure) {

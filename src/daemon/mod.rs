@@ -7,6 +7,7 @@ mod hardening;
 mod lists;
 mod reload;
 mod service;
+mod sweep;
 mod tokens;
 
 use std::io;
@@ -19,6 +20,7 @@ use self::door::Door;
 use self::hardening::Account;
 use self::reload::{Desk, options};
 use self::service::Service;
+use self::sweep::Sweep;
 use crate::codec::framing::Framing;
 use crate::config::{AdminBind, Config};
 use crate::net::mio::MioNet;
@@ -115,7 +117,12 @@ pub fn run(
     let adopted = service::adopt(&mut config.listeners, surroundings.inherited);
     let net = MioNet::new(options.limits.events)?;
     let net = net.with_signals()?.with_status().with_listeners(adopted);
-    let mut server = Server::new(net, Door { desk, service }, options)?;
+    let door = Door {
+        desk,
+        service,
+        sweep: Sweep::new(surroundings.give_back),
+    };
+    let mut server = Server::new(net, door, options)?;
     let remote = server.remote();
     server.handler_mut().desk.connect(remote);
     let lists = lists::load(&config.lists, server.gate().list_key());
@@ -145,6 +152,7 @@ pub fn run(
     announce(&places, &server);
     let (gate, door) = server.both_mut();
     door.service.ready(gate);
+    door.sweep.begin(gate);
     server.run()?;
     info!("done");
     Ok(())

@@ -16,7 +16,7 @@ use log::{debug, warn};
 use crate::gate::{Gate, TimerId, Verdict};
 use crate::settings::Settings;
 
-/// What the environment says of the service manager.
+/// What the environment says of the service manager, and what the program brings along.
 #[derive(Debug, Default)]
 pub struct Surroundings {
     /// `NOTIFY_SOCKET`: a path, or an abstract name behind `@`.
@@ -27,6 +27,8 @@ pub struct Surroundings {
     pub(crate) inherited: Vec<(String, TcpListener)>,
     /// The file that this program is run from.
     pub(crate) program: Option<PathBuf>,
+    /// Makes the program's allocator give back what is free.
+    pub(crate) give_back: Option<fn()>,
 }
 
 /// The service manager, where there is one.

@@ -154,7 +154,8 @@ impl Tables {
         Self {
             spare_outboxes: limits.spare_outboxes.into(),
             deaths: limits.deaths.into(),
-            topics: limits.topics.into(),
+            // Each has a member.
+            topics: u64::from(limits.topics).min(slots * u64::from(limits.topics_per_connection)),
             push_targets: limits.push_targets.into(),
             timers: limits.timers.into(),
             receipts: limits.receipts.into(),

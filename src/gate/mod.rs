@@ -51,6 +51,7 @@ mod rests;
 mod rivals;
 mod rules;
 mod sources;
+mod spare;
 mod stats;
 pub(crate) mod timers;
 mod tokens;

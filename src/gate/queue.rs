@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use smol_str::SmolStr;
 
 use super::conn::{Conns, Flags};
+use super::spare::trim;
 use crate::id::ConnId;
 
 /// The queues of a turn.
@@ -49,6 +50,14 @@ impl Queues {
 
     pub(crate) fn pop_dirty(&mut self, conns: &mut Conns) -> Option<u32> {
         self.dirty.pop(conns, Flags::ON_DIRTY)
+    }
+
+    /// Gives up most of the room that nothing needs.
+    pub(crate) fn trim(&mut self) {
+        trim(&mut self.ready.0);
+        trim(&mut self.dirty.0);
+        trim(&mut self.farewells);
+        trim(&mut self.gone);
     }
 
     /// Whether nothing is left to do before the next event.

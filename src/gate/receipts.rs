@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use super::Gate;
 use super::offline::Letter;
 use super::push::{Push, Receipt, Target};
+use super::spare::{is_roomy, trim};
 use crate::reason::ErrorCode;
 
 /// A message on its way to its receivers, under one id.
@@ -95,8 +96,9 @@ impl std::hash::Hasher for IdHasher {
     }
 }
 
-/// Memory of one that is remembered.
-pub(crate) const FATES_COST: usize = 2 * (size_of::<Fates>() + 2 * size_of::<u64>());
+/// Memory of one that is remembered, and of its message, whose body alone goes with its last holder.
+pub(crate) const FATES_COST: usize =
+    2 * (size_of::<Fates>() + 2 * size_of::<u64>()) + size_of::<Letter>() + 16;
 
 impl Fates {
     /// Receivers of whom nothing is known yet.
@@ -204,6 +206,16 @@ impl Gate {
         if let Some(id) = self.receipts.order.pop_front() {
             self.receipts.fates.remove(&id);
         }
+    }
+
+    /// Forgets those whose time is over, and gives up most of the room that the rest do not need.
+    pub(crate) fn trim_receipts(&mut self) {
+        self.forget_receipts();
+        let Receipts { fates, order } = &mut self.receipts;
+        if is_roomy(fates.len(), fates.capacity()) {
+            fates.shrink_to(2 * fates.len());
+        }
+        trim(order);
     }
 
     /// What became of a message.

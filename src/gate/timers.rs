@@ -5,6 +5,7 @@
 use slab::Slab;
 
 use super::Gate;
+use super::spare::is_roomy;
 use crate::id::ListenerId;
 use crate::time::{Span, Tick};
 use crate::wheel::Wheel;
@@ -57,6 +58,20 @@ pub(crate) struct Timers {
 impl Timers {
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Entries for which there is room.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.entries.capacity()
+    }
+
+    /// Gives up the room behind the last timer, where most is empty. What is set next is set far in
+    /// front.
+    pub(crate) fn trim(&mut self) {
+        if is_roomy(self.entries.len(), self.entries.capacity()) {
+            self.entries.shrink_to_fit();
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, TimerKind)> {

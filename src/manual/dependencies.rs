@@ -9,7 +9,7 @@
 //! | hashbrown | tables of users and topics that hold an index, not the name twice |
 //! | log, simple_logger | the log facade, and the printer behind our own front that never blocks |
 //! | memchr | line ends |
-//! | mimalloc | the program's allocator; the library has none of its own (feature `mimalloc`) |
+//! | pulsegate-allocator | mimalloc for the program; in `tools/`, with an `unsafe` for one call |
 //! | httparse | heads of requests to the admin interface |
 //! | siphasher | keyed hashing of names chosen by strangers; the key comes from the net |
 //! | smol_str | names of at most 23 bytes without an allocation, cloned for nothing |
