@@ -64,11 +64,11 @@
 //!
 //! # Memory of the process
 //! The program brings its own allocator, mimalloc, which reads `MIMALLOC_…` from the environment.
+//! It needs no such variable: every five seconds in which there was work the daemon asks it to give
+//! back what is free, see [`memory`](super::memory).
 //!
-//! - `MIMALLOC_PURGE_DELAY` (10; the unit and the image set 0): milliseconds until freed pages are
-//!   given back, at the next occasion. *It bites when*: above 0: resident memory stays up after a
-//!   burst, see [`memory`](super::memory); 0: `perf top` shows `madvise` and page faults in a load
-//!   that comes and goes
+//! - `MIMALLOC_PURGE_DELAY` (10): milliseconds that freed pages are kept in a load that comes and
+//!   goes. *It bites when*: `perf top` shows `madvise` and page faults: more; 0 gives back at once
 //! - `/sys/kernel/mm/transparent_hugepage/enabled`: leave it at `madvise`. *It bites when*:
 //!   `always`: `AnonHugePages` in `/proc/PID/smaps_rollup`, and more resident than reckoned
 //!

@@ -200,6 +200,21 @@ pub fn attack(daemon: &Daemon) -> u64 {
     daemon.memory("VmHWM")
 }
 
+/// Names that come and go, each with a letter that nobody fetches.
+fn passers_by(boss: &mut Client) {
+    for some in (0..20_000).collect::<Vec<_>>().chunks(100) {
+        let pass = |&n: &usize| {
+            let name = name('u', n);
+            [
+                format!("login {name}\n"),
+                format!("asend {name} {}\n", "l".repeat(n % 200)),
+            ]
+        };
+        say_all(boss, some.iter().flat_map(pass));
+    }
+    boss.login("boss");
+}
+
 /// The ceiling that its log names, in bytes.
 pub fn printed(daemon: &Daemon) -> u64 {
     announced(daemon).0
@@ -222,4 +237,24 @@ fn all_budgets_attacked_at_once_stay_below_the_ceiling_and_are_used_again() {
         "{first}, then {second}"
     );
     daemon.line().fence();
+}
+
+#[test]
+fn what_an_attack_has_taken_is_given_back_by_the_program_itself() {
+    let config = SMALL.replace("[defaults]\n", "[defaults]\noffline_ttl = \"1s\"\n");
+    let daemon = Daemon::start(&config);
+    let base = daemon.memory("VmRSS");
+    let mut boss = daemon.user("boss");
+    let crowd = crowd(&daemon);
+    passers_by(&mut boss);
+    flood(&mut boss);
+    drop(crowd);
+    drop(boss);
+    let most = daemon.memory("VmHWM");
+    assert!(most > base + 20 * MIB, "that was no attack: {most}");
+    // What is still in use: records of deaths, tables for a crowd, what lies about in pages.
+    let allowed = base + base / 10 + 8 * MIB;
+    eventually("its memory is given back", || {
+        (daemon.memory("VmRSS") <= allowed).then_some(())
+    });
 }
