@@ -429,7 +429,7 @@ mod tests {
         // All in one bucket of a table of this size, for whoever knows the key.
         let room = HashTable::<u32>::with_capacity(NAMES).capacity() as u64;
         let buckets = (room + 1).next_power_of_two();
-        let meet = |name: &String| hash(KEY, name) % buckets == 0;
+        let meet = |name: &String| hash(KEY, name).is_multiple_of(buckets);
         let names: Vec<String> = (0..).map(any).filter(meet).take(NAMES).collect();
         let all = |key| {
             let mut users = Users::new(key, NAMES);
