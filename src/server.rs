@@ -11,11 +11,13 @@ mod drain;
 mod expire;
 mod flush;
 mod lag;
+pub(crate) mod pulse;
 mod serve;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use log::{info, warn};
@@ -25,6 +27,7 @@ use self::accept::Door;
 use self::admin::Office;
 use self::drain::Drain;
 use self::lag::Alarm;
+use self::pulse::{At, Pulse};
 use crate::gate::conn::Phase;
 use crate::gate::tune::Course;
 use crate::gate::{Birth, Configure, Gate};
@@ -69,6 +72,8 @@ pub struct Server<N: Net, H: Handler> {
     rest_warned: Option<u32>,
     /// What is said of the loop's lag.
     alarm: Alarm,
+    /// Where the loop is, for whoever looks at it from outside.
+    pulse: Arc<Pulse>,
     drain: Drain,
     stopping: Stopping,
     /// The admin interface, where there is one.
@@ -150,6 +155,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             has_tasks: false,
             rest_warned: None,
             alarm: Alarm::default(),
+            pulse: Arc::default(),
             drain: Drain::default(),
             stopping: Stopping::No,
             office: None,
@@ -243,6 +249,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 
     fn wait(&mut self) -> io::Result<()> {
         self.refresh();
+        self.pulse.rest(self.gate.connections());
         let mut timeout = self.gate.sleep_max();
         self.gate.pace_turn();
         let is_asked = self.gate.is_stop_asked || self.gate.is_configure_asked();
@@ -285,6 +292,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     fn mark(&mut self) {
+        self.pulse.enter(At::Mark);
         for at in 0..self.ready.len() {
             let ready = self.ready[at];
             match ready.token {
@@ -341,6 +349,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     fn reap(&mut self) {
+        self.pulse.enter(At::Reap);
         let budget = self.gate.limits.reaps;
         for _ in 0..budget {
             let Some(farewell) = self.gate.queues.farewells.pop_front() else {
@@ -418,6 +427,11 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     /// The gate and the handler, to change both between turns.
     pub fn both_mut(&mut self) -> (&mut Gate, &mut H) {
         (&mut self.gate, &mut self.handler)
+    }
+
+    /// Where the loop is, for a thread that looks; nothing once the server is gone.
+    pub(crate) fn pulse(&self) -> Weak<Pulse> {
+        Arc::downgrade(&self.pulse)
     }
 
     /// A way into the loop for other threads.

@@ -61,6 +61,8 @@ const AT_START: &[(&str, &str)] = &[
     ("process", "user"),
     ("process", "group"),
     ("process", "hardening"),
+    ("process", "hang_warn"),
+    ("process", "hang_abort"),
 ];
 
 /// Settings of a listener that hold from the next start on: its sockets are bound and tuned with

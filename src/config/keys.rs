@@ -288,8 +288,14 @@ const PROCESS: &[Key<Config>] = &[
     "the group instead of that of the user" },
     word! { "hardening", "", process.hardening, HARDENINGS,
     "files and system calls that it has no use for: on (refused), log (calls are told), off" },
+    off_span! { "hang_warn", process.hang_warn, HANG_MIN, value::SPAN_END,
+    "told of in the log when a turn of the loop takes so long, while it does" },
+    off_span! { "hang_abort", process.hang_abort, HANG_MIN, value::SPAN_END,
+    "the process is aborted when a turn takes so long, with what is known" },
 ];
 
+/// Turns that are shorter are those of a loop with much to do.
+const HANG_MIN: Duration = Duration::from_millis(200);
 /// More than any machine has: sums of budgets must not overflow.
 const BUDGET_MAX: usize = 1 << 50;
 /// A loop that rests longer is no longer one that answers.

@@ -177,6 +177,10 @@ pub struct Process {
     pub group: Option<String>,
     /// What happens to what it has no use for.
     pub hardening: Hardening,
+    /// A turn of the loop that takes so long is told of while it does.
+    pub hang_warn: Option<Duration>,
+    /// A turn that takes so long is the end of the process, by an abort.
+    pub hang_abort: Option<Duration>,
 }
 
 /// What happens to a system call or a file that the daemon has no use for.

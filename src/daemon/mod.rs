@@ -9,6 +9,7 @@ mod reload;
 mod service;
 mod sweep;
 mod tokens;
+mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use self::hardening::Account;
 use self::reload::{Desk, options};
 use self::service::Service;
 use self::sweep::Sweep;
+use self::watch::Watch;
 use crate::codec::framing::Framing;
 use crate::config::{AdminBind, Config};
 use crate::net::mio::MioNet;
@@ -145,11 +147,15 @@ pub fn run(
     if let (AdminBind::Unix(socket), Some(account)) = (&config.admin.bind, &account) {
         account.give(socket).map_err(DaemonError::Account)?;
     }
+    let watch = Watch::new(&config.process);
     let program = surroundings.program;
     let (hardened, fence) = hardening::settle(&config, account.as_ref(), path.as_deref(), program)?;
     server.gate_mut().set_hardened(hardened);
     server.handler_mut().desk.fence(fence);
     announce(&places, &server);
+    if let Some(watch) = watch {
+        watch.begin(server.pulse());
+    }
     let (gate, door) = server.both_mut();
     door.service.ready(gate);
     door.sweep.begin(gate);

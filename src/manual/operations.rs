@@ -116,6 +116,11 @@
 //!   every half of `WatchdogSec=`: no thread beside it can say so in its place. The manager counts
 //!   without the time that the machine is suspended, the loop with it: after a suspension the sign
 //!   comes early, never late.
+//!   Without a manager, or to know where it hangs, there is a thread that looks on: with
+//!   `[process] hang_warn = "1s"` a turn that takes so long is told of while it does, with what the
+//!   loop is at, the state of its thread and the number of its system call; with `hang_abort =
+//!   "15s"` that is the end of the process, by SIGABRT, for whoever started it to begin it again.
+//!   Both are off by default: beside a second thread every system call of the loop costs more.
 //! - **May newcomers be sent here?** Not any more once the shutdown has begun
 //!   ([`Gate::is_draining`](crate::Gate::is_draining)): that is the first thing it does, before
 //!   anybody is told.
@@ -246,6 +251,10 @@
 //! prints ten lines a second at most, and counts the rest.
 //!
 //! - `listening on …; at most N connections and M MiB of memory (…); hardened: …`: it is ready
+//! - `the loop hangs: at=… turn=… for=…ms connections=… state=… call=…`: `hang_warn`; `at` is what
+//!   the loop does (`mark`, `accept`, `serve`, `administer`, `expire`, `flush`, `reap`), `state`
+//!   the kernel's letter for its thread, `call` the number of a system call, or `running`. Then
+//!   `the loop turns again`, or `the loop is given up`, `the process was: …`: `hang_abort`
 //! - `it runs as root: set user in [process] …`: see above
 //! - `this kernel has no Landlock …`, `this kernel takes no seccomp filter …`: or a container does
 //!   not let it; it runs without

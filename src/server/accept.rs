@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use log::warn;
 
+use super::pulse::At;
 use super::{Server, Stopping};
 use crate::gate::RestCause;
 use crate::gate::conn::Flags;
@@ -92,6 +93,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     }
 
     pub(super) fn accept(&mut self) {
+        self.pulse.enter(At::Accept);
         self.gate.trim_handshakes();
         if self.rests_for_load() {
             return;

@@ -13,6 +13,7 @@ use log::warn;
 use slab::Slab;
 
 use super::Server;
+use super::pulse::At;
 use crate::admin::desk::Facts;
 use crate::admin::peer::{Next, Peer};
 use crate::admin::{AdminAccess, AdminLimits};
@@ -136,6 +137,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 
     /// Does its share of the turn.
     pub(super) fn administer(&mut self) {
+        self.pulse.enter(At::Administer);
         if self.office.is_some() {
             self.gate.go_round();
         }

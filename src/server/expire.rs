@@ -1,6 +1,7 @@
 //! Deadlines: the wheel says whom to ask, the facts say whether it is time.
 
 use super::Server;
+use super::pulse::At;
 use crate::codec::reply::Reply;
 use crate::gate::conn::Flags;
 use crate::gate::deadline::Cause;
@@ -12,6 +13,7 @@ use crate::wheel::Wheel;
 
 impl<N: Net, H: Handler + 'static> Server<N, H> {
     pub(super) fn expire(&mut self) {
+        self.pulse.enter(At::Expire);
         self.gate.go_on_retuning();
         let mut due = std::mem::take(&mut self.due);
         let now = self.gate.clock.real();

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 
 use super::Server;
+use super::pulse::At;
 use crate::gate::conn::{Flags, Phase};
 use crate::gate::outbox::SLICES_MAX;
 use crate::handler::Handler;
@@ -10,6 +11,7 @@ use crate::net::Net;
 
 impl<N: Net, H: Handler + 'static> Server<N, H> {
     pub(super) fn flush(&mut self) {
+        self.pulse.enter(At::Flush);
         self.gate.fan();
         let queued = self
             .gate

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use log::debug;
 
 use super::Server;
+use super::pulse::At;
 use crate::gate::Gate;
 use crate::gate::conn::{Flags, Phase};
 use crate::gate::end::{End, EndDetail};
@@ -42,6 +43,7 @@ struct Rest {
 
 impl<N: Net, H: Handler + 'static> Server<N, H> {
     pub(super) fn serve(&mut self) {
+        self.pulse.enter(At::Serve);
         let budget = self.gate.limits.reads as usize;
         // Where nobody waits from before, nobody has to wait in line.
         let is_idle = self.gate.queues.ready.len() == 0;

@@ -117,6 +117,8 @@ const KEYS: &[(&str, &[(&str, &str)])] = &[
             ("user", "\"root\""),
             ("group", "\"0\""),
             ("hardening", "\"log\""),
+            ("hang_warn", "\"1s\""),
+            ("hang_abort", "\"15s\""),
         ],
     ),
 ];

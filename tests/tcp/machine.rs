@@ -4,9 +4,11 @@
 //! Both take a tool or a right that a machine may lack: then the tests say so and do nothing.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
@@ -91,7 +93,7 @@ fn whatever_accept_fails_with_the_newcomer_is_taken_later_and_nobody_else_notice
         canary.fence();
     }
     let used = daemon.cpu_ticks();
-    canary.quiet(std::time::Duration::from_millis(500));
+    canary.quiet(Duration::from_millis(500));
     let used = daemon.cpu_ticks() - used;
     assert!(used <= 5, "the loop spins: {used} ticks in half a second");
 }
@@ -198,7 +200,66 @@ fn a_call_that_holds_the_loop_up_is_nobodys_silence_and_is_told() {
     assert_eq!(stats["overload"]["step"], 0, "{stats}");
     let began = std::time::Instant::now();
     canary.closes("idle-timeout");
-    assert!(began.elapsed() >= std::time::Duration::from_millis(500));
+    assert!(began.elapsed() >= Duration::from_millis(500));
+}
+
+/// A daemon with these settings of its process, under hardening.
+fn watched(process: &str) -> Daemon {
+    Daemon::start(&format!(
+        "[process]\n{process}\n[[listener]]\nname = \"line\"\nbind = \"127.0.0.1:0\"\n"
+    ))
+}
+
+#[test]
+fn a_loop_that_hangs_is_told_of_while_it_hangs_and_when_it_turns_again() {
+    // 84
+    let daemon = watched("hang_warn = \"200ms\"\nhang_abort = \"1m\"");
+    let mut canary = daemon.line();
+    canary.fence();
+    // A loop that has nothing to do does not hang, and nor does a process that is stopped.
+    canary.quiet(Duration::from_millis(500));
+    daemon.signal(Signal::STOP);
+    canary.quiet(Duration::from_millis(500));
+    daemon.signal(Signal::CONT);
+    canary.fence();
+    assert!(!daemon.log_text().contains("hangs"));
+    let fault = "sendto,sendmsg,writev:delay_enter=2000000:when=1";
+    let Some(injection) = Injection::new(&daemon, fault) else {
+        return;
+    };
+    canary.say("ping");
+    daemon.logs("the loop hangs: at=serve turn=");
+    let text = daemon.log_text();
+    assert!(!text.contains("turns again"), "it is told in time: {text}");
+    assert!(text.contains(" connections=1 state="), "{text}");
+    canary.hears("pong");
+    daemon.logs("the loop turns again: it hung for ");
+    drop(injection);
+    canary.fence();
+    assert_eq!(daemon.log_text().matches("the loop hangs").count(), 1);
+}
+
+#[test]
+fn a_loop_that_hangs_for_too_long_is_given_up_with_what_is_known_of_it() {
+    // 84
+    let mut daemon = watched("hang_abort = \"500ms\"");
+    let mut canary = daemon.line();
+    canary.fence();
+    let fault = "sendto,sendmsg,writev:delay_enter=60000000:when=1";
+    let Some(injection) = Injection::new(&daemon, fault) else {
+        return;
+    };
+    canary.say("ping");
+    daemon.logs("the loop is given up: at=serve turn=");
+    daemon.logs("the process was: ");
+    // As long as somebody traces it, nobody else is told of its end.
+    drop(injection);
+    let status = daemon.exit();
+    assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{status}");
+    let text = daemon.log_text();
+    assert!(!text.contains("the loop hangs"), "nobody asked: {text}");
+    assert!(text.contains("VmRSS:"), "{text}");
+    canary.rest();
 }
 
 /// A memory cgroup; removed when dropped.

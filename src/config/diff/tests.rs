@@ -36,6 +36,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("process.user", "\"nobody\""),
     ("process.group", "\"nogroup\""),
     ("process.hardening", "\"log\""),
+    ("process.hang_warn", "\"1s\""),
+    ("process.hang_abort", "\"15s\""),
     ("listener.bind", "\"127.0.0.1:7399\""),
     ("listener.framing", "\"lenhdr\""),
     ("listener.dialect", "\"echo\""),
