@@ -171,7 +171,7 @@ impl Gate {
     ///
     /// Where its end is its own fault, a reset throws away what the kernel still holds for it:
     /// else whoever reads nothing leaves a socket without an owner behind, for minutes, and a
-    /// crowd of them as many.
+    /// crowd of them as many. A goodbye that has arrived can be read after it as before.
     pub(crate) fn end_linger(&mut self, index: u32) {
         let reason = self.conns.at(index).reason;
         let phase = match reason.is_some_and(CloseReason::is_peers_fault) {

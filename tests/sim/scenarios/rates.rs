@@ -80,7 +80,7 @@ fn who_is_above_the_rate_in_interval_after_interval_is_closed() {
         stage.net().kernel.say(key, "ping\n".repeat(100).as_bytes()),
         500
     );
-    stage.pass(s(3));
+    stage.pass(ms(2_500));
     let heard = stage.hear(key);
     let wanted = "pong\n".repeat(30) + "close rate-limited 1000\n";
     assert_eq!(heard, wanted);
