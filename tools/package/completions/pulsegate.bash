@@ -65,7 +65,7 @@ _pulsegate() {
 
     case "${cmd}" in
         pulsegate)
-            opts="-c -v -q -h -V --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help --version serve check config status users why push kick ban drain reload tap top connect"
+            opts="-c -v -q -h -V --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --hang-warn --hang-abort --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --unsent-max --help --version serve check config status users why push kick ban drain reload tap top connect"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -199,6 +199,14 @@ _pulsegate() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --hang-warn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hang-abort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -359,6 +367,10 @@ _pulsegate() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unsent-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -423,7 +435,7 @@ _pulsegate() {
             return 0
             ;;
         pulsegate__subcmd__config)
-            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help"
+            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --hang-warn --hang-abort --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --unsent-max --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -557,6 +569,14 @@ _pulsegate() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --hang-warn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hang-abort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -714,6 +734,10 @@ _pulsegate() {
                     return 0
                     ;;
                 --receive-buffer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unsent-max)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -875,7 +899,7 @@ _pulsegate() {
             return 0
             ;;
         pulsegate__subcmd__serve)
-            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --help"
+            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --hang-warn --hang-abort --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --unsent-max --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1006,6 +1030,14 @@ _pulsegate() {
                     return 0
                     ;;
                 --hardening)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hang-warn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hang-abort)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1166,6 +1198,10 @@ _pulsegate() {
                     return 0
                     ;;
                 --receive-buffer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unsent-max)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_pulsegate_global_optspecs
-    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= connections-per-address= accept-rate= accept-rate-per-address= login-rate= login-rate-per-address= login-rate-per-user= takeover-rate-per-user= coalesce= user-policy= login-users-file= login-keys-file= login-issuer= login-audience= black-lists= white-lists= admin-bind= admin-token-file= admin-hosts= drain-over= drain-timeout= user= group= hardening= name= bind= framing= dialect= login= login-check= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= linger= reconnect= message-rate= byte-rate= rate-interval= rate-strikes= trusted-proxies= proxy-timeout= backlog= keepalive= user-timeout= send-buffer= receive-buffer= h/help V/version
+    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= connections-per-address= accept-rate= accept-rate-per-address= login-rate= login-rate-per-address= login-rate-per-user= takeover-rate-per-user= coalesce= user-policy= login-users-file= login-keys-file= login-issuer= login-audience= black-lists= white-lists= admin-bind= admin-token-file= admin-hosts= drain-over= drain-timeout= user= group= hardening= hang-warn= hang-abort= name= bind= framing= dialect= login= login-check= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= linger= reconnect= message-rate= byte-rate= rate-interval= rate-strikes= trusted-proxies= proxy-timeout= backlog= keepalive= user-timeout= send-buffer= receive-buffer= unsent-max= h/help V/version
 end
 
 function __fish_pulsegate_needs_command
@@ -55,6 +55,8 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l drain-timeout -d 'w
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l user -d 'whom it runs as once everything is bound, where it is started as root' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l group -d 'the group instead of that of the user' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l hardening -d 'files and system calls that it has no use for: on (refused), log (calls are told), off [default: on]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l hang-warn -d 'told of in the log when a turn of the loop takes so long, while it does [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l hang-abort -d 'the process is aborted when a turn takes so long, with what is known [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l name -d 'the name in logs and metrics [default: clients]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l bind -d 'where the only listener listens: ADDR:PORT, several with commas [default: 127.0.0.1:7373]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l framing -d 'how bytes become frames: raw, line, lenhdr, binary, or a table with options [default: line]' -r
@@ -95,6 +97,7 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l keepalive -d 'TCP k
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l user-timeout -d 'how long sent bytes may stay unacknowledged by the peer\'s kernel [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l send-buffer -d 'bytes of the kernel\'s send buffer, or auto [default: auto]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l receive-buffer -d 'bytes of the kernel\'s receive buffer, or auto [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l unsent-max -d 'bytes that the kernel takes before it has sent them, or auto [default: 128KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -s v -l verbose -d 'log more: -v debug, -vv trace'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -s q -l quiet -d 'log less: -q warnings, -qq errors'
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -144,6 +147,8 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l drain-time
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l user -d 'whom it runs as once everything is bound, where it is started as root' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l group -d 'the group instead of that of the user' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l hardening -d 'files and system calls that it has no use for: on (refused), log (calls are told), off [default: on]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l hang-warn -d 'told of in the log when a turn of the loop takes so long, while it does [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l hang-abort -d 'the process is aborted when a turn takes so long, with what is known [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l name -d 'the name in logs and metrics [default: clients]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l bind -d 'where the only listener listens: ADDR:PORT, several with commas [default: 127.0.0.1:7373]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l framing -d 'how bytes become frames: raw, line, lenhdr, binary, or a table with options [default: line]' -r
@@ -184,6 +189,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l keepalive 
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l user-timeout -d 'how long sent bytes may stay unacknowledged by the peer\'s kernel [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l send-buffer -d 'bytes of the kernel\'s send buffer, or auto [default: auto]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l receive-buffer -d 'bytes of the kernel\'s receive buffer, or auto [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l unsent-max -d 'bytes that the kernel takes before it has sent them, or auto [default: 128KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s v -l verbose -d 'log more: -v debug, -vv trace'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s q -l quiet -d 'log less: -q warnings, -qq errors'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -222,6 +228,8 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l drain-tim
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l user -d 'whom it runs as once everything is bound, where it is started as root' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l group -d 'the group instead of that of the user' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l hardening -d 'files and system calls that it has no use for: on (refused), log (calls are told), off [default: on]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l hang-warn -d 'told of in the log when a turn of the loop takes so long, while it does [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l hang-abort -d 'the process is aborted when a turn takes so long, with what is known [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l name -d 'the name in logs and metrics [default: clients]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l bind -d 'where the only listener listens: ADDR:PORT, several with commas [default: 127.0.0.1:7373]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l framing -d 'how bytes become frames: raw, line, lenhdr, binary, or a table with options [default: line]' -r
@@ -262,6 +270,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l keepalive
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l user-timeout -d 'how long sent bytes may stay unacknowledged by the peer\'s kernel [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l send-buffer -d 'bytes of the kernel\'s send buffer, or auto [default: auto]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l receive-buffer -d 'bytes of the kernel\'s receive buffer, or auto [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l unsent-max -d 'bytes that the kernel takes before it has sent them, or auto [default: 128KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s v -l verbose -d 'log more: -v debug, -vv trace'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s q -l quiet -d 'log less: -q warnings, -qq errors'
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
