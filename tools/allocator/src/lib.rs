@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn what_was_freed_is_given_back() {
-        let sizes = || (0..40_000).map(|number| 16 << (number % 12));
+        let sizes = || (0..12_000).map(|number| 16 << (number % 12));
         let blocks: Vec<Vec<u8>> = sizes().map(|size| vec![1; size]).collect();
         let most = resident();
         drop(blocks);
