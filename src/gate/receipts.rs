@@ -96,7 +96,7 @@ impl std::hash::Hasher for IdHasher {
     }
 }
 
-/// Memory of one that is remembered, and of its message, whose body alone goes with its last holder.
+/// Memory of one that is remembered, and of its message: its body alone goes with its last holder.
 pub(crate) const FATES_COST: usize =
     2 * (size_of::<Fates>() + 2 * size_of::<u64>()) + size_of::<Letter>() + 16;
 
