@@ -136,6 +136,26 @@ fn lag_for(step: Step, limit: Duration) -> Duration {
     }
 }
 
+/// The step that such a lag calls for.
+fn step_by_lag(mean: Duration, is_over: bool, limit: Duration) -> Step {
+    if is_over {
+        return Step::Accepts;
+    }
+    let steps = [Step::Handshakes, Step::Pushes, Step::Readers];
+    let mut reached = steps
+        .into_iter()
+        .filter(|step| mean > lag_for(*step, limit));
+    reached.next().unwrap_or_default()
+}
+
+/// Whether what led to a step by lag has not receded far enough.
+fn keeps_lag(step: Step, mean: Duration, is_over: bool, limit: Duration) -> bool {
+    match step {
+        Step::Accepts => is_over,
+        step => mean >= lag_for(step, limit) / 2,
+    }
+}
+
 impl Gate {
     /// How far the gate has gone to bear its load.
     #[must_use]
@@ -169,20 +189,9 @@ impl Gate {
     #[cold]
     fn weigh_load(&mut self, mean: Duration) {
         let now = self.clock.elapsed();
-        let (lag, limit) = (&self.pace.lag, self.limits.lag);
-        let steps = [Step::Readers, Step::Pushes, Step::Handshakes];
-        let wanted = match lag.is_over() {
-            true => Step::Accepts,
-            false => highest(
-                steps
-                    .into_iter()
-                    .filter(|step| mean > lag_for(*step, limit)),
-            ),
-        };
-        let is_kept = match self.overload.lag.step {
-            Step::Accepts => lag.is_over(),
-            step => mean >= lag_for(step, limit) / 2,
-        };
+        let (is_over, limit) = (self.pace.lag.is_over(), self.limits.lag);
+        let wanted = step_by_lag(mean, is_over, limit);
+        let is_kept = keeps_lag(self.overload.lag.step, mean, is_over, limit);
         self.overload.lag.weigh(wanted, is_kept, now);
         let is_kept = self.keeps_bytes(self.overload.bytes.step);
         let wanted = self.step_by_bytes();
@@ -373,6 +382,5 @@ fn is_over(bytes: usize, share: usize, budget: usize) -> bool {
     bytes.saturating_mul(16) > budget.saturating_mul(share)
 }
 
-fn highest(steps: impl Iterator<Item = Step>) -> Step {
-    steps.max().unwrap_or_default()
-}
+#[cfg(test)]
+mod tests;
