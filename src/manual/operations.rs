@@ -216,8 +216,9 @@
 //! - `strangers`: who connects to a listener of proxies and is none. *Do*: keep the port inside
 //! - `logins_refused`: somebody tries passwords, or everybody comes back at once. *Do*: look at
 //!   the addresses in `/v1/closes?reason=login-failed`, and ban
-//! - `logins_failed`: tokens that do not open a name. *Do*: a few are expired ones; at `debug` the
-//!   log says why each was refused. Very many: somebody guesses; set `login_rate_per_address`
+//! - `logins_failed`: tokens that do not open a name; above one a second there is an alert. *Do*: a
+//!   few are expired ones; at `debug` the log says why each was refused. Very many: somebody
+//!   guesses; set `login_rate_per_address`
 //! - closes for `rate-limited` with `takeover_rate_per_user`: devices that oust each other. *Do*:
 //!   `why USER` tells from where; give each a name of its own, or allow `{ devices = N }`
 //! - `throttled`: connections above `message_rate` or `byte_rate`. *Do*: `frames_per_interval` in

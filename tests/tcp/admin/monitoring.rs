@@ -45,9 +45,20 @@ fn the_alerts_watch_what_is_told() {
 
 #[test]
 fn the_alerts_are_rules_of_prometheus() {
+    promtool(&["check", "rules"], "alerts.yml");
+}
+
+#[test]
+fn the_alerts_come_and_go_as_their_examples_say() {
+    promtool(&["test", "rules"], "alerts.test.yml");
+}
+
+/// Demands that the tool of Prometheus is content with a file, where it is installed.
+#[track_caller]
+fn promtool(arguments: &[&str], name: &str) {
     let outcome = Command::new("promtool")
-        .args(["check", "rules"])
-        .arg(file("alerts.yml"))
+        .args(arguments)
+        .arg(file(name))
         .output();
     let Ok(outcome) = outcome else {
         let may_skip = std::env::var_os("PULSEGATE_NO_SKIP").is_none();
@@ -55,7 +66,8 @@ fn the_alerts_are_rules_of_prometheus() {
         eprintln!("skipped: promtool is not installed, so the rules are not judged");
         return;
     };
-    let said = String::from_utf8_lossy(&outcome.stderr);
+    let said = [outcome.stdout, outcome.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
     assert!(outcome.status.success(), "{said}");
 }
 
