@@ -316,8 +316,13 @@ impl Gate {
         let expires = letter
             .expires
             .unwrap_or_else(|| now.after(self.rules[listener].offline));
-        let Err(place) = self.place_of(user, letter.id) else {
-            return;
+        let place = match self.place_of(user, letter.id) {
+            Err(place) => place,
+            Ok(place) => {
+                return self
+                    .offline
+                    .give_up(self.users.mailbox(user)[place], &gave_up);
+            }
         };
         if expires.is_due(now) {
             self.stats.letters.expired += 1;
@@ -376,7 +381,7 @@ impl Gate {
             };
             let letter = Arc::clone(&self.offline.at(key).letter);
             match self.deliver_parked(index, &letter) {
-                Fate::Queued => {}
+                Fate::Queued => self.inherit(index, key),
                 Fate::Refused => break,
                 // It would keep those behind it waiting for ever.
                 Fate::Unfit => {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use slab::Slab;
 use smol_str::SmolStr;
 
+use super::Gate;
 use super::conn::NONE;
 use super::ledger::Charge;
 use crate::codec::message::Body;
@@ -165,6 +166,16 @@ impl Offline {
         parked
     }
 
+    /// A letter that is parked already was sent often enough on a connection of its user.
+    pub(crate) fn give_up(&mut self, key: u32, gave_up: &[ConnId]) {
+        let parked = &mut self.entries[key as usize];
+        let is_new = |conn: &&ConnId| !parked.gave_up.contains(conn);
+        let more: Vec<ConnId> = gave_up.iter().filter(is_new).copied().collect();
+        if !more.is_empty() {
+            parked.gave_up = [&parked.gave_up[..], &more].concat().into();
+        }
+    }
+
     pub(crate) fn at(&self, key: u32) -> &Parked {
         &self.entries[key as usize]
     }
@@ -201,5 +212,22 @@ impl Offline {
             (self.entries.len(), self.newest),
             "all are listed"
         );
+    }
+}
+
+impl Gate {
+    /// A connection has collected a parked letter: where somebody who is still here had his share
+    /// of copies, what it leaves of it is not for him.
+    pub(crate) fn inherit(&mut self, index: u32, key: u32) {
+        let Parked {
+            letter, gave_up, ..
+        } = self.offline.at(key);
+        let (id, mut others) = (letter.id, gave_up.iter());
+        if others.any(|conn| self.conns.find_open(*conn).is_some()) {
+            let mut unacked = self.conns.at_mut(index).unacked_mut();
+            if let Some(sent) = unacked.find(|sent| sent.letter.id == id) {
+                sent.was_given_up = true;
+            }
+        }
     }
 }

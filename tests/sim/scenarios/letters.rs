@@ -17,7 +17,7 @@ fn stage() -> Stage {
     })
 }
 
-fn push(stage: &mut Stage, user: &str, text: &str) -> Result<Receipt, ErrorCode> {
+pub(super) fn push(stage: &mut Stage, user: &str, text: &str) -> Result<Receipt, ErrorCode> {
     let body = Body::Text(Cow::Borrowed(text));
     let push = Push {
         from: None,
@@ -29,7 +29,7 @@ fn push(stage: &mut Stage, user: &str, text: &str) -> Result<Receipt, ErrorCode>
 }
 
 /// The texts of the `msga` lines that a peer has got, with their ids.
-fn letters(stage: &mut Stage, peer: Key) -> Vec<(u64, String)> {
+pub(super) fn letters(stage: &mut Stage, peer: Key) -> Vec<(u64, String)> {
     let heard = stage.hear(peer);
     let lines = heard.lines().filter_map(|line| line.strip_prefix("msga "));
     lines
@@ -41,7 +41,7 @@ fn letters(stage: &mut Stage, peer: Key) -> Vec<(u64, String)> {
         .collect()
 }
 
-fn texts(stage: &mut Stage, peer: Key) -> Vec<String> {
+pub(super) fn texts(stage: &mut Stage, peer: Key) -> Vec<String> {
     letters(stage, peer)
         .into_iter()
         .map(|(_, text)| text)

@@ -9,6 +9,7 @@ mod checked;
 mod client;
 mod deaths;
 mod descriptors;
+mod devices;
 mod drain;
 mod duplicates;
 mod errors;
