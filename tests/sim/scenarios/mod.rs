@@ -34,6 +34,7 @@ use pulsegate::{CloseReason, ConnId, Limits, Options, Server, Settings};
 use crate::world::agenda::{MILLI, Nanos, nanos};
 use crate::world::drain::Drain;
 use crate::world::judge::Judge;
+use crate::world::quarrels::Quarrels;
 use crate::world::socket::{Heard, Key};
 use crate::world::watch::{Event, Watch};
 use crate::world::{Path, SimNet};
@@ -71,6 +72,7 @@ impl Stage {
         net.capacity = options.limits.events as usize;
         let mut judge = Judge::new(vec![settings.clone()], options.users);
         judge.has_tight_budget = true;
+        judge.quarrels = Quarrels::new(options.limits.user_takeover_rate, options.users);
         let drain_over = options.drain_over;
         let mut server = Server::new(net, Watch::default(), options).expect("begins");
         server.listen(settings).expect("listens");

@@ -19,10 +19,7 @@ fn stage(users: UserPolicy) -> Stage {
         users,
         ..Options::default()
     };
-    let mut stage = Stage::with(Settings::default(), options);
-    // He takes every login for one that is good.
-    stage.is_judged = false;
-    stage
+    Stage::with(Settings::default(), options)
 }
 
 /// When to come back, as a goodbye says.
@@ -162,7 +159,8 @@ fn a_connection_that_was_somebody_else_leaves_nothing_behind_where_it_has_to_res
     assert!(!gate.is_online("ann") && gate.is_online("bob"));
     let deaths = gate.stats().closed(CloseReason::RateLimited);
     assert_eq!(deaths, 1);
-    // Others of that name are not held where it is switched off.
+    // Others of that name are not held where it is switched off, which the judge is not told.
+    stage.is_judged = false;
     let options = Options {
         limits: Limits {
             user_takeover_rate: None,

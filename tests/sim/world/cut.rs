@@ -25,7 +25,9 @@ pub(crate) struct Cut {
 }
 
 /// What a world does besides its clients and its faults.
-pub(crate) const HABITS: [&str; 5] = ["meddling", "storms", "slowness", "shutdown", "crowding"];
+pub(crate) const HABITS: [&str; 6] = [
+    "meddling", "storms", "slowness", "shutdown", "crowding", "quarrels",
+];
 
 impl Cut {
     /// A seed and its cut, in the words of [`show`](Self::show).
@@ -105,6 +107,9 @@ impl Cut {
         plan.ends_by_shutdown &= !lacks("shutdown");
         if lacks("crowding") {
             plan.fd_limit = usize::MAX;
+        }
+        if lacks("quarrels") {
+            plan.options.limits.user_takeover_rate = None;
         }
         if let Some(seconds) = self.seconds {
             plan.play = plan.play.min(seconds * SECOND);

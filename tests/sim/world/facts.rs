@@ -66,6 +66,10 @@ pub(crate) struct Facts {
     pub(crate) verdict: Option<CloseReason>,
     /// How the server told the peer that it ended.
     pub(crate) told: Option<CloseReason>,
+    /// When it was told to come back, in milliseconds.
+    pub(crate) told_ms: u64,
+    /// The same, at least and at most, where a quarrel for its name says it.
+    pub(crate) rest: Option<(Nanos, Nanos)>,
     /// Whether the peer has heard the server's FIN, and so all that came before it.
     pub(crate) fin_heard: bool,
     /// When the peer entered the backlog.

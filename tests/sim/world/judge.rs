@@ -3,6 +3,8 @@
 //! It keeps a model of who is here under which name, fed by the handler's diary, and compares it
 //! with the gate and with the kernel after each turn.
 
+mod contests;
+mod deadlines;
 mod newcomers;
 mod sweep;
 
@@ -12,13 +14,13 @@ use std::time::Duration;
 use pulsegate::{CloseReason, ConnId, EndDetail, Gate, Settings, Step, UserPolicy};
 
 use super::agenda::{MILLI, Nanos, SECOND};
-use super::deadline::Deadline;
 use super::desk::Orders;
 use super::drain::Drain;
 use super::facts::{Facts, Stamp};
-use super::guard::{Guard, judge_strikes, may_be_held_back};
+use super::guard::{Guard, judge_strikes};
 use super::kernel::Kernel;
 use super::marks::Mark;
+use super::quarrels::Quarrels;
 use super::watch::Event;
 
 /// What the judge holds against the server.
@@ -51,6 +53,8 @@ pub(crate) struct Judge {
     sources: BTreeMap<ConnId, (u128, Stamp)>,
     /// Who is open, and under which name.
     open: BTreeMap<ConnId, Option<String>>,
+    /// Who replaces whom too often.
+    pub(crate) quarrels: Quarrels,
     /// The connections of each name, oldest login first.
     owners: BTreeMap<String, Vec<ConnId>>,
     /// Who has seen a newer login under its own name, even if that one has moved on since.
@@ -83,6 +87,7 @@ impl Judge {
             slack: 10 * MILLI,
             sources: BTreeMap::new(),
             open: BTreeMap::new(),
+            quarrels: Quarrels::new(None, policy),
             owners: BTreeMap::new(),
             outdone: BTreeSet::new(),
             behind: None,
@@ -113,6 +118,7 @@ impl Judge {
         for event in events.drain(..) {
             match event {
                 Event::Opened(conn) => self.on_open(conn, kernel, gate),
+                Event::Contested(contest) => self.on_contest(&contest, kernel),
                 Event::LoggedIn(conn, user) => self.on_login(conn, user, kernel),
                 Event::Closed(conn, reason) => self.on_close(conn, reason, kernel),
                 Event::Waits(conn) => {
@@ -218,6 +224,10 @@ impl Judge {
         if is_order && self.orders.excuse(reason, name.as_deref()) {
             return;
         }
+        if self.quarrels.end(conn) {
+            assert_eq!(reason, CloseReason::RateLimited, "{conn} was sent away");
+            return;
+        }
         let settings = &self.rules_of(socket.listener, clock);
         let has_fin = socket.to_server.fin_arrived;
         self.judge(
@@ -269,69 +279,6 @@ impl Judge {
             }
             CloseReason::PeerClosed => assert!(has_fin, "{conn}: no FIN came"),
             _ => self.judge_cause(conn, reason, facts, settings, clock),
-        }
-    }
-
-    /// A deadline: neither early nor late.
-    fn judge_deadline(
-        &self,
-        conn: ConnId,
-        reason: CloseReason,
-        facts: &Facts,
-        settings: &Settings,
-        clock: Stamp,
-    ) {
-        let deadline = self.deadline(conn, reason, facts, clock);
-        let window = |span, since, exact| deadline.judge(span, since, exact);
-        let is_plain = !facts.was_blocked && !may_be_held_back(facts, settings);
-        match reason {
-            CloseReason::IdleTimeout => {
-                // Also while we do not listen: silence does not count then, and after it the
-                // input is read before time goes on.
-                let decided = self.behind.unwrap_or(clock);
-                let waiting = facts.waiting.filter(|stamp| stamp.at < decided.at);
-                assert!(
-                    waiting.is_none(),
-                    "{conn}: idle, and input waits since {waiting:?}"
-                );
-                window(settings.idle_timeout, facts.heard, is_plain);
-            }
-            CloseReason::LoginTimeout => {
-                window(settings.login_timeout, facts.accepted, is_plain);
-            }
-            CloseReason::FrameTimeout if facts.is_wild => {
-                window(settings.frame_timeout, facts.accepted, false);
-            }
-            CloseReason::FrameTimeout => {
-                let began = facts
-                    .frame_began
-                    .unwrap_or_else(|| panic!("{conn}: no half frame"));
-                window(settings.frame_timeout, began, is_plain);
-            }
-            CloseReason::Lifetime => window(settings.lifetime, facts.accepted, true),
-            // The system's own verdict that the peer takes nothing.
-            CloseReason::WriteTimeout if facts.causes.has(reason) => {}
-            CloseReason::WriteTimeout => {
-                assert!(facts.was_blocked, "{conn}: write-timeout, never blocked");
-                window(settings.write_timeout, facts.gave, false);
-                window(
-                    settings.write_timeout,
-                    facts.blocked.unwrap_or(facts.gave),
-                    true,
-                );
-            }
-            _ => panic!("{conn}: {reason} is no deadline"),
-        }
-    }
-
-    fn deadline(&self, conn: ConnId, reason: CloseReason, facts: &Facts, clock: Stamp) -> Deadline {
-        Deadline {
-            conn,
-            reason,
-            clock,
-            waited: facts.waited,
-            retuned: self.retuned,
-            slack: self.slack,
         }
     }
 
@@ -437,6 +384,7 @@ impl Judge {
                 "the peer was told {:?}, the handler {verdict:?}",
                 facts.told,
             );
+            contests::judge_rest(facts);
             let Some(settings) = self.settings.get(usize::from(socket.listener)) else {
                 continue;
             };

@@ -77,6 +77,8 @@ marks! {
     Crowded: "an address had its connections",
     Hurried: "an address came too fast",
     LoginHurried: "a login was tried too soon after others",
+    Held: "a login was held, for the connections of its user replaced each other",
+    HeldLong: "a name rested for eight seconds and more for that",
     Throttled: "a connection was held back for its rate",
     RateRested: "newcomers waited for their rate",
     Listed: "lists kept somebody out who was known by his address",

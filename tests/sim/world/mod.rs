@@ -35,6 +35,7 @@ pub(crate) mod net;
 mod peer_end;
 pub(crate) mod pipe;
 pub(crate) mod plan;
+pub(crate) mod quarrels;
 pub(crate) mod run;
 mod server_end;
 pub(crate) mod socket;

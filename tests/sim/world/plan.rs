@@ -108,16 +108,46 @@ impl Plan {
             leaves_early: None,
             lister: None,
         };
-        // Last, so that the rest of a seed is what it was before there were operators.
+        plan.add(&mut dice);
+        plan
+    }
+
+    /// What came to be drawn later: last, so that the rest of a seed is what it was before.
+    fn add(&mut self, dice: &mut Dice) {
         let mut own = dice.fork(7);
         if own.one_in(2) {
-            plan.employ(&mut own);
+            self.employ(&mut own);
         }
         let mut own = dice.fork(9);
         if own.one_in(2) {
-            plan.guard(&mut own);
+            self.guard(&mut own);
         }
-        plan
+        let mut own = dice.fork(11);
+        if own.one_in(2) {
+            self.quarrel(&mut own);
+        }
+    }
+
+    /// Connections of one user may not replace each other for ever, and some want the same name.
+    fn quarrel(&mut self, dice: &mut Dice) {
+        let (count, per) = (dice.between(1, 5) as u32, dice.between(5, 60));
+        let per = Duration::from_secs(per);
+        self.options.limits.user_takeover_rate = Some(pulsegate::Rate { count, per });
+        let settings = &self.settings;
+        let can_log_in = |client: &&Client| {
+            let settings = &settings[usize::from(client.listener)];
+            settings.dialect == Dialect::Gate && settings.login != Login::None
+        };
+        let clients = &mut self.population.clients;
+        let Some(wanted) = clients.iter().find(can_log_in) else {
+            return;
+        };
+        let name = wanted.names[0].clone();
+        for client in clients {
+            if !client.persona.is_good && dice.one_in(2) {
+                client.names[0].clone_from(&name);
+            }
+        }
     }
 
     /// It matters where clients come from: some come through proxies, addresses and rates are
@@ -276,7 +306,6 @@ fn limits(dice: &mut Dice, has_tight_budget: bool) -> Limits {
             per: Duration::from_secs(3_600),
         }),
         sources: 3,
-        // The judge takes every login for one that may replace another.
         user_takeover_rate: None,
         admin: AdminLimits::default(),
         ..Limits::default()

@@ -22,6 +22,7 @@ use super::judge::Judge;
 use super::lister::Lister;
 use super::marks::{Mark, Marks};
 use super::plan::Plan;
+use super::quarrels::Quarrels;
 use super::watch::{Changing, Event, Watch};
 
 /// What a run was like.
@@ -89,6 +90,7 @@ pub(crate) fn play(seed: u64, cut: &Cut, is_verbose: bool) -> Report {
     let mut judge = Judge::new(plan.settings.clone(), plan.options.users);
     judge.has_tight_budget = plan.has_tight_budget;
     judge.guard = guard_of(&plan);
+    judge.quarrels = Quarrels::new(plan.options.limits.user_takeover_rate, plan.options.users);
     let watch = watch_of(&plan, seed);
     let mut net = SimNet::new(seed, plan.population);
     net.trace.is_verbose = is_verbose;

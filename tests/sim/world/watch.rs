@@ -18,6 +18,8 @@ use super::dice::Dice;
 pub(crate) enum Event {
     Opened(ConnId),
     LoggedIn(ConnId, String),
+    /// It has got somebody's name, or left one, or was sent away for a while.
+    Contested(Contest),
     /// Its answer comes later.
     Waits(ConnId),
     /// The answer that it waited for was given.
@@ -31,6 +33,21 @@ pub(crate) enum Event {
     Relimited(Option<u32>),
     /// They do not, and nothing has changed.
     RetuneRefused,
+}
+
+/// A login under a name that may be somebody's.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Contest {
+    pub(crate) conn: ConnId,
+    pub(crate) user: String,
+    /// Who it was before.
+    pub(crate) was: Option<String>,
+    /// Who had the name until then, oldest login first.
+    pub(crate) owners: Vec<ConnId>,
+    /// Whether it was sent away.
+    pub(crate) is_held: bool,
+    /// When, since the loop began, stops included.
+    pub(crate) at: Duration,
 }
 
 /// A handler that writes everything down.
@@ -120,10 +137,29 @@ impl Watch {
         gate.configured(ticket, Ok(Vec::new()));
     }
 
-    fn note_login(&mut self, conn: ConnId, user: &str, answer: &Answer) {
-        if matches!(answer, Answer::Ok(_)) {
+    fn login(&mut self, gate: &mut Gate, conn: ConnId, user: &str) -> Answer {
+        let was = gate.user(conn).map(str::to_owned);
+        let owners: Vec<ConnId> = gate.connections_of(user).collect();
+        let refused = gate.stats().logins_refused;
+        let answer = gate.login(conn, user);
+        let is_held = gate.stats().logins_refused > refused;
+        let is_done = matches!(answer, Answer::Ok(_));
+        let is_same = was.as_deref() == Some(user);
+        let is_contest = !owners.is_empty() || was.is_some();
+        if (is_done || is_held) && is_contest && !is_same {
+            self.events.push(Event::Contested(Contest {
+                conn,
+                user: user.to_owned(),
+                was,
+                owners,
+                is_held,
+                at: gate.now() + gate.stalled(),
+            }));
+        }
+        if is_done {
             self.events.push(Event::LoggedIn(conn, user.to_owned()));
         }
+        answer
     }
 }
 
@@ -136,11 +172,10 @@ impl Handler for Watch {
         if self.puts_off(gate, conn, message) {
             return Answer::Later;
         }
-        let answer = gate.obey(conn, message);
-        if let Message::Login { user, .. } = message {
-            self.note_login(conn, user, &answer);
+        match message {
+            Message::Login { user, .. } => self.login(gate, conn, user),
+            message => gate.obey(conn, message),
         }
-        answer
     }
 
     fn on_close(&mut self, _gate: &mut Gate, conn: ConnId, reason: CloseReason) {
@@ -166,11 +201,7 @@ impl Handler for Watch {
             .swap_remove(place.expect("no timer that was not set"));
         let answer = match &owed.user {
             None => Answer::Ok(Fields::NONE.with("queued", 1)),
-            Some(user) => {
-                let answer = gate.login(owed.conn, user);
-                self.note_login(owed.conn, user, &answer);
-                answer
-            }
+            Some(user) => self.login(gate, owed.conn, user),
         };
         let is_told = gate.answer(owed.conn, answer);
         self.events.push(match is_told {

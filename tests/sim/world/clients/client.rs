@@ -315,6 +315,7 @@ impl Client {
         let reason = reason.unwrap_or_else(|| panic!("no reason of the protocol: {goodbye}"));
         if let Some(socket) = kernel.get_mut(link.key) {
             socket.facts.told = Some(reason);
+            socket.facts.told_ms = link.ear.goodbye_ms;
         }
     }
 

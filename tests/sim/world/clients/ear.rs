@@ -31,6 +31,8 @@ pub(crate) struct Ear {
     pub(crate) user: Option<String>,
     /// The goodbye, once it was heard.
     pub(crate) goodbye: Option<String>,
+    /// When to come back, as it says.
+    pub(crate) goodbye_ms: u64,
     /// Whether it has sent what is no protocol: then answers are not counted.
     pub(crate) is_wild: bool,
     /// Whether messages and answers may be missing: slow consumers of `drop-newest`.
@@ -94,6 +96,7 @@ impl Ear {
             ids: BTreeSet::new(),
             user: None,
             goodbye: None,
+            goodbye_ms: 0,
             is_wild: false,
             may_miss: false,
             may_hurry: false,
@@ -176,7 +179,10 @@ impl Ear {
         assert!(self.goodbye.is_none(), "{word:?} came after the goodbye");
         match word {
             Word::Ping => news.push(News::Ping),
-            Word::Close { reason, .. } => self.goodbye = Some(reason),
+            Word::Close {
+                reason,
+                reconnect_ms,
+            } => (self.goodbye, self.goodbye_ms) = (Some(reason), reconnect_ms),
             Word::Message {
                 id,
                 from,
