@@ -164,9 +164,10 @@ impl Default for Limits {
             login_rate: None,
             address_login_rate: None,
             user_login_rate: None,
+            // Hundreds in a row are somebody who tries it out; a quarrel has them within minutes.
             user_takeover_rate: Some(Rate {
-                count: 30,
-                per: Duration::from_secs(600),
+                count: 300,
+                per: Duration::from_secs(3_600),
             }),
             sources: 65_536,
             bans: 10_000,

@@ -29,7 +29,11 @@
 //!   is kept to again. Who was replaced is told `close replaced MS`; who comes before that is over
 //!   is told `close rate-limited MS`, in the place of an answer, and the owner is left alone. A
 //!   connection that had another name is closed as well. Under `{ devices = N }` the same holds for
-//!   those beyond N.
+//!   those beyond N. The default, `300/1h`, is wide for a reason: a login under `replace` is
+//!   answered `ok`, and who tries that fifty or two hundred times in a row must not be told
+//!   otherwise, nor somebody whose network drops him every quarter of a minute. Two devices that
+//!   oust each other four times a second are held for the first time after 77 s, those that do it
+//!   once a second after five and a half minutes; in the long run one in 12 s is let through.
 //!
 //! # Login checks
 //! - `login_check` of a listener is `none`, `users` or `jwt`; it goes with any `login` but `none`,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pulsegate::{CloseReason, Limits, Options, Rate, Settings, UserPolicy};
 
 use super::{Stage, ms, s};
-use crate::world::agenda::{MILLI, SECOND};
+use crate::world::agenda::{MILLI, SECOND, nanos};
 
 fn stage(users: UserPolicy) -> Stage {
     let options = Options {
@@ -86,6 +86,43 @@ fn two_devices_that_oust_each_other_rest_longer_and_longer() {
     assert_eq!(stats.logins_refused, refused);
     assert_eq!(stage.reason(other), None);
     stage.server.gate().check();
+}
+
+#[test]
+fn the_default_holds_nobody_who_tries_it_out_and_breaks_a_quarrel_in_minutes() {
+    // 86
+    let mut stage = Stage::new(Settings::default());
+    stage.login("bob");
+    for number in 0..250 {
+        let heard = stage.ask_newcomer("bob");
+        assert!(heard.starts_with("ok "), "{number}: {heard}");
+    }
+    // How long devices that come back after so long go on, and how often then in ten minutes.
+    for (pause, broken, most) in [(ms(250), s(85), 60), (s(1), s(340), 60), (s(15), s(0), 40)] {
+        let mut stage = Stage::new(Settings {
+            idle_timeout: None,
+            ..Settings::default()
+        });
+        stage.checks = false;
+        stage.login("bob");
+        let began = stage.now();
+        let mut held = None;
+        while stage.now() < began + 20 * 60 * SECOND && held.is_none() {
+            stage.pass(pause);
+            let heard = stage.ask_newcomer("bob");
+            held = heard.starts_with("close ").then(|| stage.now());
+        }
+        let after = held.map_or(0, |held| held - began);
+        assert!(after <= nanos(broken), "{pause:?}: {after} ns");
+        assert_eq!(held.is_some(), pause < s(12), "{pause:?}");
+        let began = stage.now();
+        let mut taken = 0;
+        while stage.now() < began + 600 * SECOND {
+            stage.pass(pause);
+            taken += usize::from(stage.ask_newcomer("bob").starts_with("ok "));
+        }
+        assert!(taken <= most, "{pause:?}: {taken} in ten minutes");
+    }
 }
 
 #[test]

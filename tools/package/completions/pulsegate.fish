@@ -38,7 +38,7 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l accept-rate-per-add
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-rate -d 'logins tried, all together; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-rate-per-address -d 'logins tried from one address; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-rate-per-user -d 'logins tried under one name; one more is refused [default: off]' -r
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -l takeover-rate-per-user -d 'logins that replace a connection of their user; one more waits, each twice as long [default: 30/10m]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l takeover-rate-per-user -d 'logins that replace a connection of their user; one more waits, each twice as long [default: 300/1h]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-users-file -d 'the file of users with the SHA-256 of their tokens, where login_check is users' -r
@@ -130,7 +130,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l accept-rat
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-rate -d 'logins tried, all together; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-rate-per-address -d 'logins tried from one address; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-rate-per-user -d 'logins tried under one name; one more is refused [default: off]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l takeover-rate-per-user -d 'logins that replace a connection of their user; one more waits, each twice as long [default: 30/10m]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l takeover-rate-per-user -d 'logins that replace a connection of their user; one more waits, each twice as long [default: 300/1h]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-users-file -d 'the file of users with the SHA-256 of their tokens, where login_check is users' -r
@@ -211,7 +211,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l accept-ra
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-rate -d 'logins tried, all together; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-rate-per-address -d 'logins tried from one address; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-rate-per-user -d 'logins tried under one name; one more is refused [default: off]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l takeover-rate-per-user -d 'logins that replace a connection of their user; one more waits, each twice as long [default: 30/10m]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l takeover-rate-per-user -d 'logins that replace a connection of their user; one more waits, each twice as long [default: 300/1h]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l coalesce -d 'a latency budget: with little ready the loop rests so long between turns [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l user-policy -d 'a user\'s second login: replace, reject, { devices = N } [default: replace]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-users-file -d 'the file of users with the SHA-256 of their tokens, where login_check is users' -r
