@@ -179,6 +179,8 @@ pub struct Gate {
     rates: Rates,
     /// Connections that may be held at once, those that are refused included.
     slots: u32,
+    /// The slot that is looked at next where somebody has to make room.
+    room_from: u32,
     next_id: u64,
     hardened: Option<Hardened>,
 }
@@ -244,6 +246,7 @@ impl Gate {
             meters: Vec::new(),
             rates: Rates::default(),
             slots: limits.connections + limits.refusals,
+            room_from: 0,
             next_id: first_id(birth.wall),
             hardened: None,
             clock,

@@ -4,12 +4,58 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::Gate;
-use super::conn::Flags;
+use super::conn::{Flags, Phase};
 use super::end::{End, EndDetail};
 use crate::id::{ConnId, ListenerId};
 use crate::reason::CloseReason;
+use crate::time::Span;
+
+/// So many slots are looked at in a turn where somebody has to make room.
+const LOOKS: u32 = 1_024;
+
+/// Who has not taken its goodbye for so long makes room as well: a second.
+const GOODBYE: Span = Span(500);
 
 impl Gate {
+    /// Every place is taken, but not by who is open: some whose goodbye is behind them leave for
+    /// good with the end of this turn. Whether anybody does, or may in the next one.
+    ///
+    /// Else a single address could keep all the others out, whatever limit it is under: with
+    /// connections that are turned away, or end at once, and linger.
+    pub(crate) fn make_room(&mut self) -> bool {
+        if self.conns.open_count() >= self.limits.connections {
+            return false;
+        }
+        let (now, slots) = (self.clock.live(), self.conns.len());
+        let most = self.limits.refusals.max(1);
+        let (mut left, mut are_leaving) = (most, false);
+        for _ in 0..slots.min(LOOKS) {
+            let index = self.room_from % slots;
+            self.room_from = index + 1;
+            let conn = self.conns.at(index);
+            let phase = match conn.phase {
+                // What it was told has left.
+                Phase::Lingering => Phase::Gone,
+                // It is told in this turn.
+                Phase::Closing if conn.flags.has(Flags::ON_DIRTY) => {
+                    are_leaving = true;
+                    continue;
+                }
+                Phase::Closing if now.since(conn.since) >= GOODBYE => {
+                    self.drop_output(index);
+                    Phase::Cut
+                }
+                _ => continue,
+            };
+            self.leave_socket(index, phase);
+            left -= 1;
+            if left == 0 {
+                break;
+            }
+        }
+        left < most || are_leaving
+    }
+
     /// Takes a new connection into its slot. One too many is told so, and ends.
     pub(crate) fn open(&mut self, index: u32, listener: ListenerId, peer: SocketAddr) -> ConnId {
         let is_full = self.conns.open_count() >= self.limits.connections;

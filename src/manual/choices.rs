@@ -55,6 +55,8 @@
 //!   IPv4, and a network of IPv6 holds none of those however wide it is. One connection too many
 //!   of an address is told `close overloaded MS`, one too soon `close rate-limited MS`. Newcomers
 //!   above `accept_rate` are not accepted yet: they wait in the backlog.
+//! - Where places run out and connections that have ended take some of them, those whose goodbye
+//!   is behind them linger no longer: who is turned away in crowds keeps nobody else out.
 //! - A rate `N/TIME` is N at once and N more in each TIME, one after the other. A login above one
 //!   is answered `error rate-limited` and counts as failed. Good logins count as well: whether a
 //!   token is right is not known before it is tried. Tables of addresses and of names remember

@@ -114,7 +114,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     fn accept_one(&mut self, door: usize) -> bool {
         let limits = &self.gate.limits;
         if self.sockets.len() >= (limits.connections + limits.refusals) as usize {
-            self.hold(door, RestCause::Places);
+            // Where somebody makes room the next turn goes on here.
+            if !self.gate.make_room() {
+                self.hold(door, RestCause::Places);
+            }
             return false;
         }
         // Whoever has connected by the end is let in at once, to be told of it.

@@ -201,6 +201,43 @@ fn newcomers_above_the_rate_wait_in_the_backlog_and_all_come_in() {
 }
 
 #[test]
+fn who_is_turned_away_or_lingers_keeps_no_place_from_others() {
+    // 55, 54
+    let limits = Limits {
+        connections: 40,
+        refusals: 8,
+        address_connections: Some(5),
+        ..Limits::default()
+    };
+    let mut stage = stage(Settings::default(), limits);
+    let from = |last: u8| Path {
+        from: Some([10, 0, 0, last].into()),
+        ..Path::default()
+    };
+    // Nobody of them reads or closes: each lingers for a second.
+    let crowd: Vec<Key> = (0..200).map(|_| stage.dial(from(1))).collect();
+    let other = stage.dial(from(2));
+    stage.pass(ms(50));
+    assert_eq!(ask(&mut stage, other, "ping\n"), "pong\n");
+    assert_eq!(stage.server.gate().connections(), 6);
+    assert_eq!(stage.hear(crowd[199]), "close overloaded 1000\n");
+    // Nor do those whose end is their own doing: they are counted no more.
+    for _ in 0..30 {
+        let keys = [(); 4].map(|()| stage.dial(from(3)));
+        stage.settle();
+        for key in keys {
+            stage.net().kernel.say(key, b"\xff\n");
+        }
+        stage.settle();
+    }
+    let other = stage.connect_by(from(4));
+    assert_eq!(ask(&mut stage, other, "ping\n"), "pong\n");
+    let turns = stage.server.gate().stats().turns;
+    assert!(turns < 1_000, "{turns} turns: nobody spins");
+    stage.server.gate().check();
+}
+
+#[test]
 fn newcomers_of_one_address_above_its_rate_are_refused() {
     // 61, 25
     let limits = Limits {
