@@ -42,6 +42,10 @@ pub struct Limits {
 
     /// Signed tokens judged per turn; who comes next with one waits for the next turn.
     pub signatures: u32,
+    /// Logins that a handler has yet to decide ([`Answer::Later`](crate::Answer::Later)): it owes
+    /// an answer to each for as long as its connection is there. One more is told `error
+    /// overloaded`, and may try again.
+    pub undecided_logins: u32,
     /// Connections that rest at once because they took more than their share of an overloaded loop.
     pub resting: u32,
     /// The latest newcomers that are remembered, for ending the newest of them in overload.
@@ -140,6 +144,7 @@ impl Default for Limits {
             tasks: 256,
             lag: Duration::from_millis(100),
             signatures: 16,
+            undecided_logins: 4_096,
             resting: 1_024,
             handshakes: 1_024,
             handshakes_kept: 64,

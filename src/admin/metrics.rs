@@ -104,7 +104,7 @@ fn connections(gate: &Gate, page: &mut Exposition) {
             "protocol",
             Guess::ALL.map(|guess| (guess.word(), stats.foreign[guess as usize])),
         );
-    let text = "Logins that were refused because too many were tried.";
+    let text = "Logins that were refused because too many were tried, or yet undecided.";
     page.counter("logins_refused_total", text, stats.logins_refused);
     let text = "Logins whose token did not open the name.";
     page.counter("logins_failed_total", text, stats.logins_failed);

@@ -21,13 +21,15 @@ impl Gate {
         self.pushes.check();
         self.check_input();
         self.check_queues();
-        let (mut live, mut open, mut output, mut high) = (0, 0, 0, 0);
+        let (mut live, mut open, mut output, mut high, mut undecided) = (0, 0, 0, 0, 0);
         for (index, conn) in self.conns.iter() {
             live += 1;
             open += u32::from(conn.is_open());
             output += conn.outbox.as_ref().map_or(0, |outbox| outbox.cost());
             let since = conn.outbox.as_ref().and_then(|outbox| outbox.soft_since);
             high += u32::from(since.is_some());
+            let pending = conn.extra.as_ref().and_then(|extra| extra.pending.as_ref());
+            undecided += u32::from(pending.is_some_and(|pending| pending.is_login));
             self.check_conn(index, conn);
         }
         assert_eq!(
@@ -41,6 +43,7 @@ impl Gate {
         );
         assert_eq!(output, self.ledger.output, "the ledger counts the output");
         assert_eq!(high, self.ledger.high, "slow readers recounted");
+        assert_eq!(undecided, self.undecided, "undecided logins recounted");
         assert!(
             self.ledger.output() <= self.limits.output_budget,
             "output stays under budget"

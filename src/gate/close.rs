@@ -114,7 +114,7 @@ impl Gate {
         let conn = self.conns.at_mut(index);
         conn.flags
             .clear(Flags::THROTTLED | Flags::RESTING | Flags::VEILED);
-        conn.extra = None;
+        let pending = conn.extra.take().and_then(|extra| extra.pending);
         conn.since = now;
         let passing = Flags::CHOKED | Flags::AWAITING | Flags::BUFFERED | Flags::HALF_FRAME;
         conn.flags.clear(passing | Flags::TRACKS | Flags::COLLECTS);
@@ -122,6 +122,7 @@ impl Gate {
             let conn = self.conns.id(index);
             self.queues.farewells.push_back(Farewell { conn, user });
         }
+        self.undecided -= u32::from(pending.is_some_and(|pending| pending.is_login));
         true
     }
 

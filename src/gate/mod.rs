@@ -126,6 +126,8 @@ pub struct Gate {
     pub(crate) pushes: Pushes,
     /// Deliveries that this turn may still make.
     pub(crate) fanout_left: u32,
+    /// Logins that the handler has yet to decide.
+    pub(crate) undecided: u32,
     /// The connection whose request is in hand: what it causes to itself follows the answer.
     pub(crate) answering: u32,
     /// Whose end the handler is being told, and whose connection it was.
@@ -210,6 +212,7 @@ impl Gate {
             timers: Timers::default(),
             pushes: Pushes::default(),
             fanout_left: limits.fanout,
+            undecided: 0,
             answering: NONE,
             leaving: None,
             is_stop_asked: false,

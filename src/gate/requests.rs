@@ -148,15 +148,8 @@ impl Gate {
             Request::Ack { id } => self.acknowledge(index, *id),
             Request::Quit => self.close_at(index, CloseReason::Quit),
             Request::Login { user, token } => {
-                if self.sources.is_some() && !self.may_log_in(index, user) {
-                    self.stats.logins_refused += 1;
-                    let text = "too many logins are tried, try again later";
-                    self.refuse_login(index, seq, ErrorCode::RateLimited, text);
-                } else if self.is_genuine(index, user, token) {
+                if self.admits_login(index, user, token, seq) {
                     return Demand::Ask(Message::Login { user, token });
-                } else {
-                    let text = "this token does not open this name";
-                    self.refuse_login(index, seq, ErrorCode::BadCredentials, text);
                 }
             }
             Request::Send { to, body, ack } => {
@@ -174,6 +167,29 @@ impl Gate {
             Request::Data { body } => return Demand::Ask(Message::Data { body }),
         }
         Demand::Done
+    }
+
+    /// Whether the handler is to be asked about a login; else it is refused.
+    fn admits_login(&mut self, index: u32, user: &str, token: &str, seq: Option<&Seq<'_>>) -> bool {
+        if self.sources.is_some() && !self.may_log_in(index, user) {
+            self.stats.logins_refused += 1;
+            let text = "too many logins are tried, try again later";
+            self.refuse_login(index, seq, ErrorCode::RateLimited, text);
+            return false;
+        }
+        if self.undecided >= self.limits.undecided_logins {
+            self.stats.logins_refused += 1;
+            // No fault of its own, and so no failure that counts.
+            let text = "too many logins are to be decided, try again later";
+            self.reply(index, &Reply::Error(ErrorCode::Overloaded, text), seq);
+            return false;
+        }
+        if !self.is_genuine(index, user, token) {
+            let text = "this token does not open this name";
+            self.refuse_login(index, seq, ErrorCode::BadCredentials, text);
+            return false;
+        }
+        true
     }
 
     /// Whether the listener's rules allow the request.
@@ -241,6 +257,7 @@ impl Gate {
         let pending = slot.extra.as_mut().and_then(|extra| extra.pending.take());
         slot.trim_extra();
         let (seq, is_login) = pending.map_or((None, false), |held| (held.seq, held.is_login));
+        self.undecided -= u32::from(is_login);
         self.give(index, answer, seq.as_ref(), is_login);
         self.resume(index, Flags::AWAITING);
         true
@@ -280,6 +297,7 @@ impl Gate {
             Seq::Number(number) => Seq::Number(*number),
         });
         self.conns.at_mut(index).extra().pending = Some(Pending { seq, is_login });
+        self.undecided += u32::from(is_login);
         self.pause(index, Flags::AWAITING);
         self.release_held(index);
     }

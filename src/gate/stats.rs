@@ -17,7 +17,7 @@ pub struct Stats {
     pub hurried: u64,
     /// Newcomers that were refused because they are no trusted proxy.
     pub strangers: u64,
-    /// Logins that were refused because too many were tried.
+    /// Logins that were refused because too many were tried, or were yet to be decided.
     pub logins_refused: u64,
     /// Logins whose token did not open the name.
     pub logins_failed: u64,

@@ -1,6 +1,6 @@
 //! What somebody costs who has not logged in.
 
-use pulsegate::{CloseReason, Login, Settings};
+use pulsegate::{CloseReason, Limits, Login, Options, Settings};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -83,4 +83,63 @@ fn a_frame_longer_than_a_login_ends_a_stranger_before_its_end_has_come() {
     stage.net().kernel.say(user, said.as_bytes());
     stage.settle();
     assert_eq!(stage.reason(user), None);
+}
+
+#[test]
+fn logins_that_nobody_decides_are_so_many_at_most() {
+    // 19
+    let settings = Settings {
+        login: Login::Required,
+        ..Settings::default()
+    };
+    let limits = Limits {
+        undecided_logins: 2,
+        ..Limits::default()
+    };
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    let mut stage = Stage::with(settings, options);
+    stage.server.handler_mut().is_undecided = true;
+    // The judge knows of no logins that stay undecided.
+    stage.is_judged = false;
+    let peers: Vec<_> = (0..4).map(|_| stage.connect()).collect();
+    for (number, &peer) in peers.iter().enumerate() {
+        stage.say(peer, &format!("login u{number}\n"));
+    }
+    stage.settle();
+    let heard: Vec<String> = peers.iter().map(|&peer| stage.hear(peer)).collect();
+    let refused = "error overloaded too many logins are to be decided, try again later\n";
+    assert_eq!(heard, ["", "", refused, refused]);
+    // It is no failure of theirs, however often they try.
+    for _ in 0..10 {
+        assert_eq!(stage.ask(peers[2], "login u2\n"), refused);
+    }
+    assert_eq!(stage.ask(peers[2], "ping\n"), "pong\n");
+    let stats = stage.server.gate().stats();
+    assert_eq!((stats.logins_refused, stats.logins_failed), (12, 0));
+    // Who leaves makes room, and so does who is decided.
+    stage.net().kernel.reset(peers[0]);
+    stage.settle();
+    assert_eq!(stage.ask(peers[2], "login u2\n"), "");
+    assert_eq!(stage.ask(peers[3], "login u3\n"), refused);
+    let decided = stage.conn(peers[1]);
+    let gate = stage.server.gate_mut();
+    let answer = gate.login(decided, "u1");
+    assert!(gate.answer(decided, answer));
+    stage.settle();
+    assert!(stage.hear(peers[1]).starts_with("ok "));
+    assert_eq!(stage.ask(peers[3], "login u3\n"), "");
+    // An answer is owed for as long as they are there; no more than so many wait for one.
+    stage.pass(s(6));
+    for &peer in &peers[2..] {
+        assert_eq!(stage.reason(peer), None);
+        stage.net().kernel.reset(peer);
+    }
+    stage.settle();
+    let newcomers = [(); 3].map(|()| stage.connect());
+    let heard = newcomers.map(|peer| stage.ask(peer, "login v\n"));
+    assert_eq!(heard, ["", "", refused]);
+    assert_eq!(stage.server.gate().users(), 1);
 }

@@ -56,6 +56,8 @@ pub(crate) struct Watch {
     pub(crate) events: Vec<Event>,
     /// Where it is slow, by chance.
     pub(crate) dice: Option<Dice>,
+    /// Whether it never decides a login by itself.
+    pub(crate) is_undecided: bool,
     owed: Vec<Owed>,
     /// Where the configuration may be read again: what is in force, and chance.
     pub(crate) desk: Option<(Vec<Settings>, Dice)>,
@@ -87,6 +89,9 @@ impl Watch {
             Message::Data { .. } => None,
             _ => return false,
         };
+        if self.is_undecided && user.is_some() {
+            return true;
+        }
         let Some(dice) = &mut self.dice else {
             return false;
         };
