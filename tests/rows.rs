@@ -85,6 +85,7 @@ fn every_test_that_a_row_names_exists() {
     assert!(missing.is_empty(), "\n{}\n", missing.join("\n"));
     assert!(!exists("tcp::framing::no_such_test"));
     assert!(!exists("tcp::framing::conversation"), "a helper is no test");
+    assert!(!exists("load::ports::no_such_test"));
     assert!(!exists(
         "tcp::no_such_file::torn_at_any_byte_the_result_is_the_same"
     ));
@@ -146,9 +147,11 @@ fn exists(test: &str) -> bool {
 /// The files in which a module may stand.
 fn places(module: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = match module.strip_prefix("src::") {
-        Some(inside) => root.join("src").join(inside.replace("::", "/")),
-        None => root.join("tests").join(module.replace("::", "/")),
+    let path = module.replace("::", "/");
+    let path = match module.split("::").next() {
+        Some("src") => root.join(path),
+        Some("load") => root.join("tools/load/tests").join(path),
+        _ => root.join("tests").join(path),
     };
     // Unit tests stand at the end of the file they are about, or beside it.
     let about = path.ends_with("tests").then(|| path.with_file_name(""));

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::tool::{count, read};
 
@@ -19,7 +20,9 @@ impl Narrow {
         if !rustix::process::geteuid().is_root() {
             return skip("making a network namespace takes root");
         }
-        let name = format!("pulsegate-load-{}", std::process::id());
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("pulsegate-load-{}-{number}", std::process::id());
         let made = Command::new("ip").args(["netns", "add", &name]).output();
         match made {
             Err(_) => return skip("the tool `ip` is not installed"),
@@ -57,6 +60,14 @@ impl Narrow {
         lines.read_line(&mut target).unwrap();
         self.sinks.push(child);
         target.trim_end().to_owned()
+    }
+
+    /// Has the kernel give out only so many of the ports; nobody else knows.
+    fn leave(&self, ports: u32) {
+        let path = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+        let set = format!("echo {}-40099 > {path}", 40_000 + ports);
+        let done = self.command("sh").args(["-c", &set]).status().unwrap();
+        assert!(done.success());
     }
 
     /// Holds so many connections in it.
@@ -112,4 +123,39 @@ fn connections_beyond_the_ports_of_a_source_come_from_others_and_share_ports_bet
         "{}",
         refused.stderr
     );
+}
+
+#[test]
+fn ports_that_run_out_on_the_way_are_the_tools_own_limit_and_no_failure_of_the_server() {
+    let Some(mut narrow) = Narrow::new() else {
+        return;
+    };
+    let target = narrow.sink();
+    // By the range there are enough.
+    narrow.leave(50);
+    let held = narrow.hold(&[&target], "80", &["--source", "127.0.0.5"]);
+    assert_eq!(held.code, Some(3), "{}{}", held.stdout, held.stderr);
+    let report = read(&held);
+    assert_eq!(report["verdict"]["outcome"], "invalid");
+    let reasons = report["verdict"]["reasons"].to_string();
+    assert!(reasons.contains("no port was free: give more addresses with --source"));
+    // The sink's own port may be one of them.
+    let opened = count(&report, "opened");
+    assert!((49..=50).contains(&opened), "{opened}");
+    let tried = count(&report, "no_ports");
+    assert!(tried >= 30, "{tried}");
+    let refused = [
+        "connect_refused",
+        "connect_timeout",
+        "connect_reset",
+        "lost",
+    ];
+    for what in refused {
+        assert_eq!(count(&report, what), 0, "{what}");
+    }
+    // Where not one is free there is no run at all.
+    narrow.leave(0);
+    let none = narrow.hold(&[&target], "10", &["--source", "127.0.0.6"]);
+    assert_eq!(none.code, Some(4), "{}{}", none.stdout, none.stderr);
+    assert!(none.stderr.contains("no port was free"), "{}", none.stderr);
 }
