@@ -70,7 +70,7 @@ pub enum EndDetail {
     RateStrikes,
     /// It is none of `trusted_proxies`.
     TrustedProxies,
-    /// The system had no room for one more socket.
+    /// The system had no room for one more socket, or no memory for what it sent.
     Resources,
     /// `limits.input_budget` was used up, and its input had waited longest.
     InputBudget,

@@ -66,7 +66,7 @@ impl Gate {
     /// Keeps bytes for when the connection is read again.
     pub(crate) fn put_by(&mut self, index: u32, bytes: &[u8]) {
         if self.conns.at(index).input.is_none() {
-            return self.keep_input(index, bytes.to_vec(), 0, false);
+            return self.keep_copy(index, bytes, 0, false);
         }
         self.conns.at_mut(index).flags.set(Flags::BUFFERED);
         self.extend_input(index, bytes);
@@ -117,9 +117,28 @@ impl Gate {
         let conn = self.conns.at_mut(index);
         let Some(input) = &mut conn.input else { return };
         let before = input.bytes.capacity();
+        if input.bytes.try_reserve(bytes.len()).is_err() {
+            return self.starve(index);
+        }
         input.bytes.extend_from_slice(bytes);
         self.ledger.input = self.ledger.input + input.bytes.capacity() - before;
         self.relieve_input();
+    }
+
+    /// Keeps a copy of what is left of the input.
+    pub(crate) fn keep_copy(&mut self, index: u32, bytes: &[u8], scanned: usize, half: bool) {
+        let mut copy = Vec::new();
+        if copy.try_reserve_exact(bytes.len()).is_err() {
+            return self.starve(index);
+        }
+        copy.extend_from_slice(bytes);
+        self.keep_input(index, copy, scanned, half);
+    }
+
+    /// The system has no memory for what a connection has sent: that one ends.
+    fn starve(&mut self, index: u32) {
+        let end = End::over(CloseReason::Overloaded, EndDetail::Resources);
+        self.close_at(index, end);
     }
 
     /// Keeps what is left of the input: the front of a frame, or frames for the next turn.

@@ -219,8 +219,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         let left = &bytes[rest.taken..];
         if !left.is_empty() && self.gate.conns.at(index).is_open() {
             let scanned = if rest.is_half { left.len() } else { 0 };
-            self.gate
-                .keep_input(index, left.to_vec(), scanned, rest.is_half);
+            self.gate.keep_copy(index, left, scanned, rest.is_half);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout as Block, System};
 use std::cell::Cell;
 use std::hint::black_box;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -32,12 +32,17 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
     /// Bytes allocated and not given back.
     static BYTES: Cell<i64> = const { Cell::new(0) };
+    /// What is larger is refused.
+    static LARGEST: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
 #[allow(unsafe_code, reason = "an allocator can not be written without")]
 // SAFETY: every call is passed on as it is; the counter has no destructor and allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, block: Block) -> *mut u8 {
+        if block.size() > LARGEST.get() {
+            return std::ptr::null_mut();
+        }
         COUNT.set(COUNT.get() + 1);
         BYTES.set(BYTES.get().wrapping_add_unsigned(block.size() as u64));
         // SAFETY: the caller keeps the system allocator's contract.
@@ -212,6 +217,44 @@ fn a_stored_message_owns_its_bytes_and_the_ledger_tells_what_it_takes() {
     let told = server.gate().bytes_held()[2] as f64;
     let error = (real as f64 - told).abs() / told;
     assert!(error < 0.1, "{real} bytes, and {told} in the ledger");
+}
+
+#[test]
+fn memory_that_is_refused_for_what_one_sends_costs_that_connection_and_no_other() {
+    // 59
+    let mut server = Server::new(MioNet::new(16).unwrap(), (), Options::default()).unwrap();
+    let settings = Settings {
+        bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        frame_max: 1 << 20,
+        ..Settings::default()
+    };
+    let addr = server.listen(settings).unwrap()[0];
+    let mut canary = TcpStream::connect(addr).unwrap();
+    let mut modest = TcpStream::connect(addr).unwrap();
+    modest.write_all(&[b'x'; 8_000]).unwrap();
+    turn_until(&mut server, |server| server.gate().bytes_held()[0] >= 8_000);
+    let mut greedy = TcpStream::connect(addr).unwrap();
+    turn_until(&mut server, |server| server.gate().connections() == 3);
+    LARGEST.set(16_384);
+    // Where its first bytes are to be kept, and where more are.
+    for (stranger, left) in [(&mut greedy, 2), (&mut modest, 1)] {
+        stranger.write_all(&[b'x'; 40_000]).unwrap();
+        turn_until(&mut server, |server| server.gate().connections() == left);
+    }
+    assert_eq!(server.gate().bytes_held()[0], 0);
+    canary.write_all(b"ping\nhalf").unwrap();
+    turn_until(&mut server, |server| server.gate().bytes_held()[0] > 0);
+    LARGEST.set(usize::MAX);
+    assert_eq!(
+        server.gate().stats().closed[CloseReason::Overloaded as usize],
+        2
+    );
+    for (mut stream, heard) in [(greedy, "close overloaded 1000\n"), (canary, "pong\n")] {
+        let mut text = vec![0; heard.len()];
+        stream.read_exact(&mut text).unwrap();
+        assert_eq!(String::from_utf8(text).unwrap(), heard);
+    }
+    server.gate().check();
 }
 
 /// A server that can hold so many, and what its tables take.
