@@ -202,16 +202,12 @@ pub fn attack(daemon: &Daemon) -> u64 {
 
 /// Names that come and go, each with a letter that nobody fetches.
 fn passers_by(boss: &mut Client) {
-    for some in (0..20_000).collect::<Vec<_>>().chunks(100) {
-        let pass = |&n: &usize| {
-            let name = name('u', n);
-            [
-                format!("login {name}\n"),
-                format!("asend {name} {}\n", "l".repeat(n % 200)),
-            ]
-        };
-        say_all(boss, some.iter().flat_map(pass));
-    }
+    let pass = |n: usize| {
+        let (here, gone) = (name('p', n), name('p', n - 1));
+        let login = format!("login {here}\n");
+        [login, format!("asend {gone} {}\n", "l".repeat(n % 200))]
+    };
+    say_all(boss, (1..20_000).flat_map(pass));
     boss.login("boss");
 }
 
