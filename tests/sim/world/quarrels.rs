@@ -166,19 +166,25 @@ impl Quarrel {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    /// Three a minute.
+    fn rate() -> Rate {
+        let per = std::time::Duration::from_secs(60);
+        Rate { count: 3, per }
+    }
+
     #[test]
     fn beyond_the_rate_a_name_rests_twice_as_long_each_time_until_it_is_kept_to() {
-        let per = std::time::Duration::from_secs(60);
-        let rate = super::Rate { count: 3, per };
-        let mut debt = super::Debt::default();
-        let second = super::SECOND;
+        let rate = rate();
+        let mut debt = Debt::default();
         let mut rests = Vec::new();
         for _ in 0..11 {
             debt = debt.take(0, rate);
-            rests.push(debt.rest / second);
+            rests.push(debt.rest / SECOND);
         }
         assert_eq!(rests, [0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 64]);
-        assert_eq!(debt.take(140 * second, rate).rest, second);
-        assert_eq!(debt.take(160 * second, rate).rest, 0);
+        assert_eq!(debt.take(140 * SECOND, rate).rest, SECOND);
+        assert_eq!(debt.take(160 * SECOND, rate).rest, 0);
     }
 }
