@@ -135,7 +135,7 @@ pub fn run(
         info!("lists are in force, entries={}", server.gate().listed());
     }
     let tokens = tokens::load(&config.logins).map_err(DaemonError::Tokens)?;
-    if let Some(warning) = tokens::warnings(&config.logins, tokens.as_deref()) {
+    for warning in tokens::warnings(&config.logins, tokens.as_deref()) {
         warn!("{warning}");
     }
     server.gate_mut().set_tokens(tokens);

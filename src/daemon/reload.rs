@@ -154,7 +154,14 @@ struct Loaded {
 }
 
 /// A text that was judged: whose request it was, and what it came to.
-type Judged = (Ticket, Result<(Config, Imprint), Vec<String>>);
+type Judged = (Ticket, Result<(Config, Held), Vec<String>>);
+
+/// What the files hold that a configuration names.
+#[derive(Clone, Copy)]
+struct Held {
+    lists: Imprint,
+    logins: tokens::Imprint,
+}
 
 impl Desk {
     /// A desk for what is in force at start.
@@ -222,11 +229,14 @@ impl Desk {
             return Err(vec![String::from("the server is shutting down")]);
         }
         let new = new?;
-        let imprint = new
-            .lists
-            .as_ref()
-            .map_or_else(Imprint::default, |lists| lists.imprint());
-        let changes = self.compare(gate, &new.config, imprint);
+        let held = Held {
+            lists: new
+                .lists
+                .as_ref()
+                .map_or_else(Imprint::default, |lists| lists.imprint()),
+            logins: tokens::imprint(new.tokens.as_deref()),
+        };
+        let changes = self.compare(gate, &new.config, held);
         self.config = self.config.merge(&new.config);
         for listener in &self.config.listeners {
             gate.retune(listener);
@@ -254,7 +264,7 @@ impl Desk {
 
     /// The same for what login tokens are judged by.
     fn change_tokens(&self, gate: &mut Gate, tokens: Option<Box<Tokens>>) {
-        if let Some(warning) = tokens::warnings(&self.config.logins, tokens.as_deref()) {
+        for warning in tokens::warnings(&self.config.logins, tokens.as_deref()) {
             warn!("{warning}");
         }
         if gate.tokens().is_none() && tokens.is_none() {
@@ -267,9 +277,19 @@ impl Desk {
     }
 
     /// What a reload would change, with the connections that come under tighter limits.
-    fn compare(&self, gate: &Gate, new: &Config, lists: Imprint) -> Vec<Change> {
+    fn compare(&self, gate: &Gate, new: &Config, held: Held) -> Vec<Change> {
         let mut changes = Config::diff(&self.config, new);
-        changes.extend(listed(gate.list_imprint(), lists));
+        let (old_lists, old_logins) = (gate.list_imprint(), tokens::imprint(gate.tokens()));
+        if held.lists != old_lists {
+            changes.push(others(
+                "lists.entries",
+                old_lists.entries,
+                held.lists.entries,
+            ));
+        }
+        if held.logins != old_logins {
+            changes.push(others("logins.entries", old_logins, held.logins));
+        }
         for change in changes.iter_mut().filter(|change| change.is_tighter) {
             change.touches = match &change.listener {
                 Some(name) => gate.connections_at(name),
@@ -330,22 +350,19 @@ pub(crate) fn options(config: &Config) -> Options {
     }
 }
 
-/// The entries of the lists where they change: the names of files may stay as they are.
-fn listed(old: Imprint, new: Imprint) -> Option<Change> {
-    let others = if new.entries == old.entries {
-        "others: "
-    } else {
-        ""
-    };
-    (old != new).then(|| Change {
-        key: String::from("lists.entries"),
-        old: old.entries.to_string(),
-        new: format!("{others}{}", new.entries),
+/// Entries that change: the names of files may stay as they are.
+fn others(key: &str, old: impl ToString, new: impl ToString) -> Change {
+    let (old, new) = (old.to_string(), new.to_string());
+    let others = if new == old { "others: " } else { "" };
+    Change {
+        key: key.to_owned(),
+        new: format!("{others}{new}"),
+        old,
         needs_restart: false,
         is_tighter: false,
         touches: 0,
         listener: None,
-    })
+    }
 }
 
 /// As few lines as the items fit in.
@@ -381,9 +398,10 @@ impl Source {
                     let config = self.judge(Some((path, &text))).and_then(|config| {
                         self.reach(&config)?;
                         self.flow(config.files())?;
-                        let imprint = lists::judge(&config.lists)?;
-                        tokens::load(&config.logins)?;
-                        Ok((config, imprint))
+                        let lists = lists::judge(&config.lists)?;
+                        let logins = tokens::load(&config.logins)?;
+                        let logins = tokens::imprint(logins.as_deref());
+                        Ok((config, Held { lists, logins }))
                     });
                     checks.push((ticket, config));
                 }
@@ -419,7 +437,7 @@ impl Door {
     /// What was asked about is in hand.
     fn judged(&self, gate: &mut Gate, checks: Vec<Judged>) {
         for (ticket, judged) in checks {
-            let verdict = judged.map(|(new, lists)| self.desk.compare(gate, &new, lists));
+            let verdict = judged.map(|(new, held)| self.desk.compare(gate, &new, held));
             gate.configured(ticket, verdict);
         }
     }

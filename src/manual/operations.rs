@@ -168,7 +168,8 @@
 //!   for being one of too many. Told is how many there are above `connections_per_address`; where
 //!   addresses were not counted before, all
 //! - the files of `[logins]` are read again with every reload, for logins from then on; `issuer`,
-//!   `audience` and `login_check` as well
+//!   `audience` and `login_check` as well; where they hold others than before, the change is called
+//!   `logins.entries`
 //! - the files of `[lists]` are read again with every reload, and hold at once for everybody who
 //!   is here; where they hold other entries than before, the change is called `lists.entries`.
 //!   `trusted_proxies`: for newcomers
@@ -277,6 +278,8 @@
 //! - `variable PULSEGATE_… means nothing`: a misspelt variable
 //! - `lists are in force, entries=N`: black and white lists were read, at start or again, and hold
 //! - `login checks are in force, users=N keys=M`: the files of `[logins]` were read, and hold
+//! - `FILE names nobody: no token of a user is good`: a file that is empty, or was read as it was
+//!   being written
 //! - `login refused user=… token="expired"` (`debug`): why; the client is not told
 //! - `shutting down connections=N`: the way out has begun
 //! - `done`: the last line

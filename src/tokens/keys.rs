@@ -22,7 +22,7 @@ use ring::signature::UnparsedPublicKey;
 use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde::Deserialize;
 
-use super::Refusal;
+use super::{Refusal, sum_of};
 
 /// Keys at most.
 pub const KEYS_MAX: usize = 64;
@@ -36,6 +36,8 @@ const SECRET_MIN: usize = 32;
 /// Keys, and what a token must say beside whose it is.
 pub struct Keys {
     keys: Vec<Key>,
+    /// What tells the set from others of as many.
+    sum: u64,
     issuer: Option<String>,
     audience: Option<String>,
 }
@@ -159,6 +161,7 @@ impl Keys {
         }
         Ok(Self {
             keys,
+            sum: sum_of(&[text.as_bytes()]),
             issuer: None,
             audience: None,
         })
@@ -189,6 +192,10 @@ impl Keys {
     pub fn has_secret(&self) -> bool {
         let is_secret = |key: &Key| key.is_private || matches!(key.material, Material::Secret(_));
         self.keys.iter().any(is_secret)
+    }
+
+    pub(super) fn sum(&self) -> u64 {
+        self.sum
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -12,7 +12,10 @@ pub mod keys;
 pub mod users;
 
 use std::fmt;
+use std::hash::Hasher as _;
 use std::time::Duration;
+
+use siphasher::sip::SipHasher13;
 
 use self::keys::Keys;
 use self::users::Users;
@@ -28,6 +31,14 @@ pub struct Tokens {
     pub users: Option<Users>,
     /// Keys of signed ones.
     pub keys: Option<Keys>,
+}
+
+/// How much there is, and what tells it from others of as many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Imprint {
+    users: usize,
+    keys: usize,
+    sum: u64,
 }
 
 /// Why a token does not open a name. For operators: a client is told only that it does not.
@@ -81,15 +92,27 @@ impl fmt::Display for Refusal {
 }
 
 /// How much there is: `users=N keys=M`.
+impl fmt::Display for Imprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "users={} keys={}", self.users, self.keys)
+    }
+}
+
+/// The same.
 impl fmt::Display for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let users = self.users.as_ref().map_or(0, Users::len);
-        write!(
-            f,
-            "users={users} keys={}",
-            self.keys.as_ref().map_or(0, Keys::len)
-        )
+        self.imprint().fmt(f)
     }
+}
+
+/// Tells contents apart: compared, and never shown.
+fn sum_of(parts: &[&[u8]]) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(0, 0);
+    for part in parts {
+        hasher.write_usize(part.len());
+        hasher.write(part);
+    }
+    hasher.finish()
 }
 
 impl Tokens {
@@ -118,6 +141,18 @@ impl Tokens {
                 let keys = self.keys.as_ref().ok_or(Refusal::Unchecked)?;
                 keys.judge(user, token, now)
             }
+        }
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn imprint(&self) -> Imprint {
+        let (users, keys) = (self.users.as_ref(), self.keys.as_ref());
+        let of_users = users.map_or(0, Users::sum);
+        Imprint {
+            users: users.map_or(0, Users::len),
+            keys: keys.map_or(0, Keys::len),
+            sum: of_users.wrapping_add(keys.map_or(0, Keys::sum)),
         }
     }
 

@@ -10,6 +10,7 @@ use ring::digest::{SHA256, digest};
 use smol_str::SmolStr;
 use subtle::{Choice, ConstantTimeEq};
 
+use super::sum_of;
 use crate::codec::name::check_user;
 
 /// Entries at most.
@@ -22,6 +23,8 @@ const DIGEST: usize = 32;
 pub struct Users {
     /// In the order of names.
     entries: Box<[Entry]>,
+    /// What tells them from others of as many; the order of lines is no difference.
+    sum: u64,
 }
 
 struct Entry {
@@ -66,7 +69,10 @@ impl Users {
             }
         }
         entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        let sums = entries.iter();
+        let sums = sums.map(|entry: &Entry| sum_of(&[entry.name.as_bytes(), &entry.digest]));
         Ok(Self {
+            sum: sums.fold(0, u64::wrapping_add),
             entries: entries.into_boxed_slice(),
         })
     }
@@ -97,6 +103,10 @@ impl Users {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    pub(super) fn sum(&self) -> u64 {
+        self.sum
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ring::digest::{SHA256, digest};
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::admin::daemon;
@@ -297,4 +298,33 @@ fn a_refusal_takes_as_long_for_a_name_that_nobody_has() {
         more < less * 3,
         "{known:?} where there is one, {unknown:?} where there is none"
     );
+}
+
+#[test]
+fn a_reload_tells_of_other_users_and_warns_of_nobody() {
+    // 113: an editor empties a file before it writes it.
+    let folder = files(&line("alice", "sesame-1"), KEYS);
+    let daemon = checked(&folder, "users");
+    let mut http = daemon.http();
+    let entries = |told: &Value| {
+        let changes = told["changes"].as_array().unwrap().iter();
+        let mut found = changes.filter(|change| change["key"] == "logins.entries");
+        found.next().map(|change| change["new"].clone())
+    };
+    assert_eq!(entries(&http.post("/v1/reload", "").json()), None);
+    write(&folder, "users", &line("bob", "sesame-2"));
+    let others = Some(json!("others: users=1 keys=4"));
+    let config = config_of(&folder);
+    assert_eq!(entries(&http.post("/v1/check", &config).json()), others);
+    assert_eq!(entries(&http.post("/v1/reload", "").json()), others);
+    assert_eq!(entries(&http.post("/v1/reload", "").json()), None);
+    write(&folder, "users", "");
+    let nobody = Some(json!("users=0 keys=4"));
+    assert_eq!(entries(&http.post("/v1/reload", "").json()), nobody);
+    eventually("the log warns", || {
+        let log = daemon.log_text();
+        log.contains("/users names nobody: no token of a user is good")
+            .then_some(())
+    });
+    client(&daemon).fails("login bob sesame-2", "bad-credentials");
 }
