@@ -239,13 +239,16 @@ fn all_budgets_attacked_at_once_stay_below_the_ceiling_and_are_used_again() {
 fn what_an_attack_has_taken_is_given_back_by_the_program_itself() {
     let config = SMALL.replace("[defaults]\n", "[defaults]\noffline_ttl = \"1s\"\n");
     let daemon = Daemon::start(&config);
-    let base = daemon.memory("VmRSS");
+    let (base, before) = (daemon.memory("VmRSS"), daemon.descriptors());
     let mut boss = daemon.user("boss");
     let crowd = crowd(&daemon);
     passers_by(&mut boss);
     flood(&mut boss);
-    drop(crowd);
-    drop(boss);
+    let operators = operators(&daemon, &mut boss);
+    drop((operators, crowd, boss));
+    eventually("everybody has left", || {
+        (daemon.descriptors() == before).then_some(())
+    });
     let most = daemon.memory("VmHWM");
     assert!(most > base + 20 * MIB, "that was no attack: {most}");
     // What is still in use: records of deaths, tables for a crowd, what lies about in pages.
