@@ -1,6 +1,6 @@
 //! Messages that want an ack, where several connections share a user.
 
-use pulsegate::{Limits, Options, Settings, UserPolicy};
+use pulsegate::{Limits, Options, Push, Settings, Target, UserPolicy};
 
 use super::letters::{letters, push, texts};
 use super::{Stage, s};
@@ -58,4 +58,28 @@ fn a_device_that_had_all_its_copies_gets_none_that_another_one_leaves() {
         }
         assert_eq!(heard, ["one", "two", "three"]);
     }
+}
+
+#[test]
+fn a_device_that_had_all_its_copies_gets_none_of_what_was_kept_for_another_one() {
+    // Found by seed 66.
+    let mut stage = shared(1);
+    let (deaf, busy) = (stage.login("bob"), stage.login("bob"));
+    stage.ask(busy, "join news\n");
+    let news = Target::Topic("news");
+    for (target, text) in [(news, "one"), (news, "two"), (Target::Everyone, "hi")] {
+        let push = Push {
+            ack: true,
+            ..Push::text(text)
+        };
+        stage.server.gate_mut().push(target, &push).expect("sent");
+    }
+    stage.settle();
+    assert_eq!(stage.server.gate().parked(), 2, "the other one has no room");
+    // Still none when the first one has had all copies.
+    stage.pass(s(45));
+    let id = letters(&mut stage, busy)[0].0;
+    stage.ask(busy, &format!("ack {id}\n"));
+    stage.pass(s(150));
+    assert_eq!(texts(&mut stage, deaf), ["hi"; 5]);
 }
