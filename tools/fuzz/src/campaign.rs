@@ -1,6 +1,7 @@
 //! A campaign: so many seconds of mutations against each target, two targets at a time, each in a
-//! process of its own, so that even an abort or a hang is a finding with its input kept. Seconds are
-//! those of a processor: a busy machine makes a campaign longer and not smaller.
+//! process of its own, so that even an abort or a hang is a finding with its input kept.
+//!
+//! Seconds are those of a processor: a busy machine makes a campaign longer and not smaller.
 
 #![allow(clippy::print_stdout, reason = "a tool prints what it found")]
 
