@@ -100,12 +100,12 @@ impl CloseReason {
         }
     }
 
-    /// Whether it is what the peer did, or failed to do, that ended it.
+    /// Whether it is what the peer did, or failed to do, that ended it. Silence is no fault: who is
+    /// asleep finds its goodbye when it wakes.
     pub(crate) fn is_peers_fault(self) -> bool {
         matches!(
             self,
-            Self::IdleTimeout
-                | Self::LoginTimeout
+            Self::LoginTimeout
                 | Self::LoginFailed
                 | Self::FrameTimeout
                 | Self::WriteTimeout

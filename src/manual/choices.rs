@@ -167,10 +167,11 @@
 //!   second is reset, since what it does not read can not tell it.
 //! - `write-timeout` resets: a socket that takes nothing takes no goodbye. `slow-consumer` has one
 //!   second for what waits and the goodbye.
-//! - Who does not close its side within the linger is reset where its end is its own fault: the
-//!   timeouts, `slow-consumer`, `protocol`, `login-failed`, `rate-limited`, `banned`. So nobody who
-//!   reads nothing leaves a socket behind that the kernel keeps for minutes. Whoever is ended for
-//!   our reasons gets what the kernel holds, however long that takes.
+//! - Who does not close its side within the linger is reset where its end is its own fault:
+//!   `login-timeout`, `frame-timeout`, `slow-consumer`, `protocol`, `login-failed`, `rate-limited`,
+//!   `banned`. So nobody who reads nothing leaves a socket behind that the kernel keeps for
+//!   minutes. Whoever is ended for our reasons gets what the kernel holds, however long that takes;
+//!   so does who was silent, since it may only be asleep.
 //! - `echo` and `sink` linger only where output was still to be written.
 //! - Beyond `limits.connections`, 64 more sockets are held to tell newcomers that the server is
 //!   full; the next ones wait in the backlog.

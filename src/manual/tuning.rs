@@ -75,8 +75,8 @@
 //! # The dead
 //! - `net.ipv4.tcp_max_orphans`: closed sockets that still have bytes to deliver. *It bites
 //!   when*: the kernel logs `too many orphaned sockets`; goodbyes end in resets; `orphan` in
-//!   `/proc/net/sockstat`. Those who leave by themselves or are ended for our reasons, at a
-//!   shutdown say, can leave one; who is told a goodbye for what it did is reset after `linger`
+//!   `/proc/net/sockstat`. Who leaves by itself, was silent, or is ended for our reasons, at
+//!   a shutdown say, can leave one; who is told a goodbye for what it did is reset after `linger`
 //! - `net.ipv4.tcp_keepalive_time`, `_intvl`, `_probes`: only sockets with `keepalive` set; the
 //!   listener's own value is the first of the three. *It bites when*: the daemon's own
 //!   `idle_timeout` is the one that is kept to the tick; keepalive holds paths open below it

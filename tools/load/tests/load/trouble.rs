@@ -56,16 +56,13 @@ fn a_server_that_is_too_quick_is_told_from_one_that_is_late() {
 
 #[test]
 fn a_tool_that_looks_late_does_not_take_the_server_to_be_late() {
-    let house = House::new(Settings {
-        idle_timeout: Some(Duration::from_millis(2_500)),
-        ..Settings::default()
-    });
+    let house = impatient();
     let target = house.target();
-    let args = ["die", &target, "-c", "50", "-d", "2500ms", "--every", "2s"];
-    let more = ["--expect", "2500ms", "--grace", "20s"];
+    let args = ["die", &target, "-c", "50", "-d", "1s", "--every", "400ms"];
+    let more = ["--expect", "500ms", "--grace", "20s"];
     let child = start(&[&args[..], &more, crate::tool::JSON].concat());
     house.wait_for(50);
-    // From the first end on the tool sees nothing until all are over, two seconds later.
+    // From the first end on the tool sees nothing until all are over, 400 ms later.
     house.wait_for_fewer(50);
     let worker = worker_of(child.id());
     kill_process(worker, Signal::STOP).unwrap();
