@@ -1,5 +1,8 @@
 //! What a look-up in black and white lists costs, for one entry and for a million, and what those
-//! take in memory. It asserts its bounds: 100 ns, 64 MB.
+//! take in memory. It asserts its bounds: 64 MB, and 100 ns in the median of its rounds. Beside
+//! each round it takes the time of one load from as much memory, since a list that is out of the
+//! caches costs one or two of those: where one load alone takes more than half of the bound, the
+//! bound is two loads.
 #![allow(missing_docs, reason = "criterion's macro makes a public function")]
 #![allow(clippy::unwrap_used, reason = "in a bench a panic is the verdict")]
 #![allow(clippy::print_stdout, reason = "what it measured besides")]
@@ -24,6 +27,8 @@ enum Kind {
     Nested,
     /// Networks of 48 and 64 bits in 2000::/8.
     Six,
+    /// Single addresses there.
+    Hosts,
     /// Names of users.
     Users,
 }
@@ -33,7 +38,7 @@ fn address(kind: Kind, dice: &mut SplitMix64) -> IpAddr {
     match kind {
         Kind::Four | Kind::Users => Ipv4Addr::from(dice.next_u64() as u32).into(),
         Kind::Nested => Ipv4Addr::from(dice.next_u64() as u32 >> 3 | 0x2000_0000).into(),
-        Kind::Six => Ipv6Addr::from(wide >> 8 | 0x20 << 120).into(),
+        Kind::Six | Kind::Hosts => Ipv6Addr::from(wide >> 8 | 0x20 << 120).into(),
     }
 }
 
@@ -45,6 +50,7 @@ fn lists(kind: Kind, entries: usize) -> Lists {
             Kind::Four => 32,
             Kind::Nested => 24 + (number % 9) as u8,
             Kind::Six => [48, 64][number % 2],
+            Kind::Hosts => 128,
             Kind::Users => {
                 draft.add_user(&format!("user{number}"), Colour::Black);
                 continue;
@@ -63,9 +69,57 @@ fn spent() -> Duration {
     Duration::try_from(now).unwrap()
 }
 
+/// Memory as large as a list, each line of a cache telling which one comes next.
+struct Chase {
+    lines: Vec<[u32; 16]>,
+    at: u32,
+}
+
+impl Chase {
+    fn new(bytes: usize) -> Self {
+        let mut dice = SplitMix64::seed_from_u64(5);
+        let mut order: Vec<u32> = (0..(bytes / 64).max(2) as u32).collect();
+        for end in (1..order.len()).rev() {
+            order.swap(end, dice.next_u64() as usize % end);
+        }
+        let mut lines = vec![[0; 16]; order.len()];
+        let next = order.iter().cycle().skip(1);
+        for (from, to) in order.iter().zip(next) {
+            lines[*from as usize][0] = *to;
+        }
+        Self { lines, at: 0 }
+    }
+
+    fn go(&mut self, steps: usize) {
+        for _ in 0..steps {
+            self.at = self.lines[self.at as usize][0];
+        }
+        black_box(self.at);
+    }
+}
+
+/// What each of so many steps takes in some rounds, in ns: least, median and most of them.
+fn rounds(steps: usize, mut round: impl FnMut()) -> [u128; 3] {
+    let mut all = [0; 21].map(|_: u8| {
+        let began = spent();
+        round();
+        (spent() - began).as_nanos() / steps as u128
+    });
+    all.sort_unstable();
+    [all[0], all[10], all[20]]
+}
+
 fn look_up(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("look-up");
-    for kind in [Kind::Four, Kind::Nested, Kind::Six, Kind::Users] {
+    let mut slow = Vec::new();
+    let kinds = [
+        Kind::Four,
+        Kind::Nested,
+        Kind::Six,
+        Kind::Hosts,
+        Kind::Users,
+    ];
+    for kind in kinds {
         for entries in [1, 1_000, 1_000_000] {
             let began = Instant::now();
             let lists = lists(kind, entries);
@@ -81,18 +135,19 @@ fn look_up(criterion: &mut Criterion) {
                 Kind::Users => lists.find_user(&names[at % names.len()]).is_some(),
                 _ => lists.find(wanted[at % wanted.len()]).is_some(),
             };
-            // The best of some rounds: what else the machine does is no part of it.
-            let mut each = u128::MAX;
+            let mut chase = Chase::new(bytes);
+            let load = rounds(wanted.len(), || chase.go(wanted.len()));
             let mut found = 0;
-            for _ in 0..20 {
-                let began = spent();
+            let each = rounds(wanted.len(), || {
                 found = (0..wanted.len()).filter(|at| black_box(find(*at))).count();
-                each = each.min((spent() - began).as_nanos() / wanted.len() as u128);
-            }
+            });
             println!(
-                "{kind:?}, {entries}: {bytes} bytes, built in {built:?}, {found} found, {each} ns"
+                "{kind:?}, {entries}: {bytes} bytes, built in {built:?}, {found} found, \
+                 {each:?} ns, one load {load:?} ns"
             );
-            assert!(each < 100, "{kind:?}: {each} ns a look-up");
+            if each[1] >= (2 * load[1]).max(100) {
+                slow.push(format!("{kind:?}, {entries}: {} ns a look-up", each[1]));
+            }
             let mut at = 0;
             let id = BenchmarkId::new(format!("{kind:?}"), entries);
             group.bench_with_input(id, &(), |bencher, ()| {
@@ -104,6 +159,7 @@ fn look_up(criterion: &mut Criterion) {
         }
     }
     group.finish();
+    assert!(slow.is_empty(), "{slow:?}");
 }
 
 criterion_group!(benches, look_up);

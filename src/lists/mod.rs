@@ -5,12 +5,16 @@
 //! that a look-up costs the same for one entry as for a million, the networks are laid out as
 //! ranges that do not overlap, each with the network that decides in it from there on, as far as
 //! that network goes; users are kept as keyed hashes.
+//!
+//! Memory is what a look-up costs, so that entries are small: networks of IPv6 up to /64 lie in a
+//! table of their own and have 16 bytes there, the longer ones 24 in another, which goes first.
 
 mod slots;
 
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv6Addr};
 
+use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
 use self::slots::{Entry, Key, Slots};
@@ -63,18 +67,32 @@ pub struct Draft {
 /// Lists that are looked up.
 #[derive(Debug)]
 pub struct Lists {
-    four: Slots<Range<u32>>,
-    six: Slots<Range<u128>>,
+    networks: Networks,
     /// Hashes of names, the colour in the last bit.
-    users: Slots<u64>,
+    users: HashTable<u64>,
     everybody: Option<Colour>,
     key: (u64, u64),
     imprint: Imprint,
     parts: Vec<Part>,
 }
 
+/// The networks, by family and length.
+#[derive(Debug)]
+struct Networks {
+    four: Slots<Range<u32>>,
+    /// IPv6 in its first [`HALF`] bits.
+    six: Slots<Range<u64>>,
+    /// Networks of IPv6 that are longer: the more specific.
+    deep: Slots<Range<u128>>,
+}
+
+/// Bits of an address of IPv6 that name a network; the others name an interface in it (RFC 4291,
+/// section 2.5.1).
+const HALF: u8 = 64;
+
 /// Addresses from `start` on, as far as a network goes and no other range begins.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, packed(8))]
 struct Range<K> {
     start: K,
     decision: Decision,
@@ -87,7 +105,9 @@ struct Decision {
     colour: Colour,
 }
 
-const _: () = assert!(size_of::<Range<u32>>() == 8 && size_of::<Range<u128>>() == 32);
+const _: () = assert!(
+    size_of::<Range<u32>>() == 8 && size_of::<Range<u64>>() == 16 && size_of::<Range<u128>>() == 24
+);
 
 impl Draft {
     /// No entries yet. Names are hashed under `key`, which nobody outside may know.
@@ -203,14 +223,16 @@ impl Draft {
             .sort_unstable_by_key(|(network, colour)| (network.first, network.bits, *colour));
         // Of the same network in both colours black is first.
         self.networks.dedup_by_key(|(network, _)| *network);
-        let (four, six) = lay_out(self.networks);
+        let networks = Networks::lay_out(self.networks);
         self.users.sort_unstable();
         self.users.dedup_by_key(|(name, _)| *name >> 1);
-        let marked = |(name, colour): &(u64, Colour)| mark(*name, *colour);
+        let mut users = HashTable::with_capacity(self.users.len());
+        for (name, colour) in self.users {
+            users.insert_unique(place(name), mark(name, colour), |other| place(*other));
+        }
         Lists {
-            four,
-            six,
-            users: Slots::new(self.users.iter().map(marked).collect()),
+            networks,
+            users,
             everybody: self.everybody,
             key: self.key,
             imprint,
@@ -223,24 +245,60 @@ fn mark(name: u64, colour: Colour) -> u64 {
     name & !1 | u64::from(colour == Colour::White)
 }
 
+/// Where a name is looked for, whatever its colour.
+fn place(name: u64) -> u64 {
+    name >> 1
+}
+
 fn hash(key: (u64, u64), user: &str) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(key.0, key.1);
     hasher.write(user.as_bytes());
     hasher.finish()
 }
 
-/// The ranges of either family. Networks come in order, the wider before those in it.
-fn lay_out(networks: Vec<(Network, Colour)>) -> (Slots<Range<u32>>, Slots<Range<u128>>) {
-    let (mut four, mut six) = (Layout::default(), Layout::default());
-    for (network, colour) in networks {
-        let bits = network.bits;
-        let decision = Decision { bits, colour };
-        match four_of(network) {
-            Some((first, last)) => four.add(first, last, decision),
-            None => six.add(network.first, network.last(), decision),
+impl Networks {
+    /// Lays out networks that come in order, the wider before those in it.
+    fn lay_out(networks: Vec<(Network, Colour)>) -> Self {
+        let (mut four, mut six, mut deep) =
+            (Layout::default(), Layout::default(), Layout::default());
+        for (network, colour) in networks {
+            let bits = network.bits;
+            let decision = Decision { bits, colour };
+            match four_of(network) {
+                Some((first, last)) => four.add(first, last, decision),
+                None if bits <= HALF => {
+                    six.add(half(network.first), half(network.last()), decision);
+                }
+                None => deep.add(network.first, network.last(), decision),
+            }
+        }
+        Self {
+            four: four.finish(),
+            six: six.finish(),
+            deep: deep.finish(),
         }
     }
-    (four.finish(), six.finish())
+
+    #[inline]
+    fn find(&self, ip: IpAddr) -> Option<(u8, Colour)> {
+        match ip.to_canonical() {
+            // The bits before an address of IPv4 are those of all of them.
+            IpAddr::V4(ip) => self.four.find(ip.into(), MAPPED),
+            IpAddr::V6(ip) => {
+                let six = || self.six.find(half(ip.into()), 0);
+                self.deep.find(ip.into(), 0).or_else(six)
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.four.bytes() + self.six.bytes() + self.deep.bytes()
+    }
+}
+
+/// The first [`HALF`] bits.
+fn half(address: u128) -> u64 {
+    (address >> HALF) as u64
 }
 
 /// The first and the last address of a network of IPv4.
@@ -252,13 +310,13 @@ fn four_of(network: Network) -> Option<(u32, u32)> {
 
 /// Ranges in the making.
 #[derive(Debug)]
-struct Layout<K> {
+struct Layout<K: Copy> {
     ranges: Vec<Range<K>>,
     /// The networks that what comes next may lie in, the widest first: where each ends.
     around: Vec<(K, Decision)>,
 }
 
-impl<K> Default for Layout<K> {
+impl<K: Copy> Default for Layout<K> {
     fn default() -> Self {
         Self {
             ranges: Vec::new(),
@@ -290,7 +348,7 @@ impl<K: Key> Layout<K> {
     }
 
     fn begin(&mut self, start: K, decision: Decision) {
-        self.ranges.pop_if(|last| last.start == start);
+        self.ranges.pop_if(|last| last.key() == start);
         self.ranges.push(Range { start, decision });
     }
 
@@ -312,11 +370,13 @@ impl<K: Key> Entry for Range<K> {
 
 impl<K: Key> Slots<Range<K>> {
     #[inline]
-    fn find(&self, address: K) -> Option<(u8, Colour)> {
+    fn find(&self, address: K, before: u8) -> Option<(u8, Colour)> {
         let Range { start, decision } = self.last_up_to(address)?;
         let Decision { bits, colour } = decision;
         // Behind the end of its network nobody decides: else another range would begin there.
-        address.shares(start, bits).then_some((bits, colour))
+        address
+            .shares(start, bits - before)
+            .then_some((bits, colour))
     }
 }
 
@@ -326,10 +386,7 @@ impl Lists {
     #[inline]
     #[must_use]
     pub fn find(&self, ip: IpAddr) -> Option<(u8, Colour)> {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => self.four.find(ip.into()),
-            IpAddr::V6(ip) => self.six.find(ip.into()),
-        }
+        self.networks.find(ip)
     }
 
     /// What is said of a user: of him, or else of everybody.
@@ -340,13 +397,13 @@ impl Lists {
 
     fn find_named(&self, user: &str) -> Option<Colour> {
         let name = hash(self.key, user);
-        let found = self.users.last_up_to(mark(name, Colour::White))?;
-        let colour = if found & 1 == 1 {
+        let is_it = |other: &u64| place(*other) == place(name);
+        let found = self.users.find(place(name), is_it)?;
+        Some(if found & 1 == 1 {
             Colour::White
         } else {
             Colour::Black
-        };
-        (found >> 1 == name >> 1).then_some(colour)
+        })
     }
 
     /// Entries that were given.
@@ -370,7 +427,7 @@ impl Lists {
     /// Memory in use.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.four.bytes() + self.six.bytes() + self.users.bytes()
+        self.networks.bytes() + self.users.allocation_size()
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) trait Key: Copy + Ord {
     /// How many bits that distance takes.
     fn width(self, base: Self) -> u32;
 
-    /// Whether the first bits are the same, of 128 with those that all keys share.
+    /// Whether the first bits are the same.
     fn shares(self, other: Self, bits: u8) -> bool;
 }
 
@@ -39,7 +39,7 @@ macro_rules! keys {
 
             #[inline]
             fn shares(self, other: Self, bits: u8) -> bool {
-                let rest = 128 - u32::from(bits);
+                let rest = Self::BITS - u32::from(bits);
                 (self ^ other).checked_shr(rest).unwrap_or(0) == 0
             }
         }
@@ -54,15 +54,6 @@ pub(super) trait Entry: Copy {
 
     /// What it is found by.
     fn key(self) -> Self::Key;
-}
-
-impl Entry for u64 {
-    type Key = Self;
-
-    #[inline]
-    fn key(self) -> Self {
-        self
-    }
 }
 
 /// Sorted entries and their index.

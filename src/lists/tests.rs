@@ -142,11 +142,14 @@ proptest! {
         wanted in proptest::collection::vec(key(), 50),
     ) {
         keys.sort_unstable();
-        let slots = Slots::new(keys.clone());
+        let decision = Decision { bits: 64, colour: Colour::Black };
+        let range = |start: &u64| Range { start: *start, decision };
+        let slots = Slots::new(keys.iter().map(range).collect());
         let edges = keys.iter().flat_map(|key| [key.wrapping_sub(1), *key, key.wrapping_add(1)]);
         for key in edges.chain(wanted) {
             let place = keys.partition_point(|held| *held <= key).checked_sub(1);
-            prop_assert_eq!(slots.last_up_to(key), place.map(|place| keys[place]));
+            let found = slots.last_up_to(key).map(Range::key);
+            prop_assert_eq!(found, place.map(|place| keys[place]));
         }
     }
 }
@@ -162,20 +165,24 @@ fn key() -> impl Strategy<Value = u64> {
 
 #[test]
 fn a_million_entries_take_less_than_64_megabytes() {
-    for is_six in [false, true] {
+    for bits in [Some(32), Some(64), Some(128), None] {
         let mut draft = Draft::new(KEY);
         let mut dice = 1u64;
-        for _ in 0..1_000_000 {
+        for number in 0..1_000_000 {
             // The simplest generator there is: the high bits are random enough to lie apart.
             dice = dice
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
-            let network = if is_six {
-                Network::new(Ipv6Addr::from(u128::from(dice) << 64).into(), 64)
-            } else {
-                Network::new(Ipv4Addr::from((dice >> 32) as u32).into(), 32)
+            let ip = match bits {
+                Some(32) => Ipv4Addr::from((dice >> 32) as u32).into(),
+                Some(_) => Ipv6Addr::from(u128::from(dice) << 64 | 1).into(),
+                None => {
+                    draft.add_user(&format!("user{number}"), Colour::Black);
+                    continue;
+                }
             };
-            draft.add_network(network.unwrap(), Colour::Black);
+            let network = Network::new(ip, bits.unwrap()).unwrap();
+            draft.add_network(network, Colour::Black);
         }
         let lists = draft.finish();
         assert_eq!(lists.entries(), 1_000_000);
