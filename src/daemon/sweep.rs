@@ -58,9 +58,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::gate::Birth;
     use crate::limits::Limits;
-    use crate::settings::UserPolicy;
 
     static ASKED: AtomicU32 = AtomicU32::new(0);
 
@@ -70,13 +68,7 @@ mod tests {
 
     #[test]
     fn it_asks_after_work_alone() {
-        let birth = Birth {
-            now: Duration::ZERO,
-            wall: Duration::ZERO,
-            key: (1, 2),
-            wheel_slots: crate::wheel::SLOTS,
-        };
-        let mut gate = Gate::new(Limits::default(), UserPolicy::Replace, birth);
+        let mut gate = Gate::bare(Limits::default());
         let mut sweep = Sweep::new(Some(ask));
         sweep.begin(&mut gate);
         let mut look_after = |turns: u64| {

@@ -285,11 +285,10 @@ mod tests {
     use std::net::SocketAddr;
     use std::time::Duration;
 
-    use super::super::Birth;
     use super::*;
     use crate::limits::Limits;
     use crate::net::{Net, mio::MioNet};
-    use crate::settings::{Settings, UserPolicy};
+    use crate::settings::Settings;
 
     /// How long it takes to end a thousand half frames beside so many connections with whole ones.
     fn relief(wholes: u32) -> Duration {
@@ -298,13 +297,7 @@ mod tests {
             input_budget: 100 * wholes as usize,
             ..Limits::default()
         };
-        let birth = Birth {
-            now: Duration::ZERO,
-            wall: Duration::ZERO,
-            key: (1, 2),
-            wheel_slots: crate::wheel::SLOTS,
-        };
-        let mut gate = Gate::new(limits, UserPolicy::Replace, birth);
+        let mut gate = Gate::bare(limits);
         let listener = gate.add_rules(Settings::default());
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         for index in 0..wholes {

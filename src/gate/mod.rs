@@ -12,6 +12,8 @@
 //! - the ledger equals a recount and stays under its budgets
 
 mod bans;
+#[cfg(test)]
+mod bare;
 mod beats;
 mod bucket;
 mod check;

@@ -134,22 +134,15 @@ impl Gate {
 mod tests {
     use std::net::SocketAddr;
 
-    use super::super::Birth;
     use super::*;
     use crate::id::ListenerId;
     use crate::limits::Limits;
     use crate::reason::CloseReason;
-    use crate::settings::{Settings, UserPolicy};
+    use crate::settings::Settings;
 
     /// A gate with so many connections at the second 1, and its listener.
     fn gate(connections: u32) -> (Gate, ListenerId) {
-        let birth = Birth {
-            now: Duration::ZERO,
-            wall: Duration::ZERO,
-            key: (1, 2),
-            wheel_slots: crate::wheel::SLOTS,
-        };
-        let mut gate = Gate::new(Limits::default(), UserPolicy::Replace, birth);
+        let mut gate = Gate::bare(Limits::default());
         let listener = gate.add_rules(Settings::default());
         gate.count_rates();
         turn(&mut gate, 1_000);

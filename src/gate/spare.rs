@@ -37,10 +37,8 @@ pub(crate) fn trim<T>(queue: &mut VecDeque<T>) {
 mod tests {
     use std::time::Duration;
 
-    use super::super::Birth;
     use super::*;
     use crate::limits::Limits;
-    use crate::settings::UserPolicy;
 
     #[test]
     fn a_queue_keeps_what_it_holds_and_loses_its_room() {
@@ -53,13 +51,7 @@ mod tests {
 
     #[test]
     fn spares_are_given_up_and_timers_go_on() {
-        let birth = Birth {
-            now: Duration::ZERO,
-            wall: Duration::ZERO,
-            key: (1, 2),
-            wheel_slots: crate::wheel::SLOTS,
-        };
-        let mut gate = Gate::new(Limits::default(), UserPolicy::Replace, birth);
+        let mut gate = Gate::bare(Limits::default());
         let before = gate.memory(0).fixed;
         for _ in 0..100 {
             gate.give_back(Box::default());

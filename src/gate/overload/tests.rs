@@ -1,10 +1,8 @@
 //! The steps by themselves, and those that a gate takes by its lag and its budgets.
 
-use super::super::Birth;
 use super::super::lag::Passed;
 use super::*;
 use crate::limits::Limits;
-use crate::settings::UserPolicy;
 
 const LIMIT: Duration = ms(100);
 /// A sixteenth of either budget.
@@ -22,13 +20,7 @@ fn gate() -> Gate {
         output_budget: 16 * SHARE,
         ..Limits::default()
     };
-    let birth = Birth {
-        now: Duration::ZERO,
-        wall: Duration::ZERO,
-        key: (1, 2),
-        wheel_slots: 64,
-    };
-    Gate::new(limits, UserPolicy::Replace, birth)
+    Gate::bare(limits)
 }
 
 impl Gate {
