@@ -152,6 +152,7 @@ mod limits;
 pub mod lists;
 pub mod log;
 pub mod manual;
+mod memory;
 pub mod net;
 mod network;
 pub mod pool;

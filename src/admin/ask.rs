@@ -7,6 +7,12 @@ use serde::Deserialize;
 
 use super::answer::Refusal;
 use crate::codec::http::{Head, Method, decode};
+use crate::memory;
+
+/// Reading a body as JSON takes at most so many times its bytes.
+const COPIES: usize = 16;
+
+pub(crate) const NO_MEMORY: &str = "there is no memory for this, try again later";
 
 /// A request that may be answered.
 #[derive(Debug)]
@@ -91,6 +97,9 @@ impl<'a> Ask<'a> {
 
     /// The body as JSON of this shape.
     pub(crate) fn json<T: Deserialize<'a>>(&self) -> Result<T, Refusal> {
+        if !memory::is_there(COPIES * self.body.len()) {
+            return Err(Refusal::overloaded(NO_MEMORY));
+        }
         serde_json::from_slice(self.body).map_err(|error| {
             Refusal::bad_request(format!("the body is not of this shape: {error}"))
         })

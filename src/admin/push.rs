@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
 use super::answer::{Answer, Refusal};
-use super::ask::Ask;
+use super::ask::{Ask, NO_MEMORY};
 use super::desk::Facts;
 use super::page::push as push_row;
 use super::work::{Left, Work};
@@ -117,7 +117,7 @@ fn judge(wish: Wish<'_>, gate: &Gate, facts: &Facts) -> Result<Parcel, Refusal> 
     }
     Ok(Parcel {
         to: whom(wish.to, facts)?,
-        body: own(&body),
+        body: own(&body).ok_or(Refusal::overloaded(NO_MEMORY))?,
         ack: wish.ack,
         ttl,
     })

@@ -158,6 +158,16 @@ impl Framing {
         start
     }
 
+    /// Bytes of a frame around its body.
+    pub(super) fn around(&self) -> usize {
+        match self {
+            Self::Raw => 0,
+            Self::Line => 1,
+            Self::LenHdr { .. } => PREFIX.len() + DIGITS,
+            Self::Binary(layout) => layout.header(),
+        }
+    }
+
     /// Ends the frame that [`open`](Self::open) began at `start`.
     ///
     /// # Errors

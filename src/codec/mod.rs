@@ -34,4 +34,5 @@ pub mod name;
 pub mod proxy;
 pub mod reply;
 pub mod request;
+mod room;
 mod text;

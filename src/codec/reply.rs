@@ -157,6 +157,7 @@ mod tests {
         let mut out = b"before".to_vec();
         encode(reply, seq, &framing, &mut out).unwrap();
         let frame = out.strip_prefix(b"before").unwrap().to_vec();
+        assert!(frame.len() <= reply.room(seq, &framing), "{reply:?}");
         let Ok(Found::Frame { body, consumed }) = framing.find(&frame, 0, usize::MAX) else {
             panic!("no frame: {frame:?}");
         };

@@ -6,10 +6,12 @@
 
 use super::Gate;
 use super::conn::Flags;
+use super::end::{End, EndDetail};
 use super::meter::Allowance;
 use crate::codec::framing::{Foreign, Found, Framing, foreign};
 use crate::codec::message::{self, Request};
 use crate::codec::reply::{self, Reply};
+use crate::reason::CloseReason;
 use crate::settings::{Dialect, Settings};
 
 /// Glued heartbeats that are recognized at once.
@@ -173,10 +175,14 @@ impl Gate {
             return;
         };
         let rest = &beats.pongs[written..count as usize * beats.pong];
-        self.append_frames(index, 0, |outbox| {
-            outbox.append(|tail| tail.extend_from_slice(rest));
-        });
+        let mut held = Ok(());
+        self.append_frames(index, 0, |outbox| held = outbox.copy(rest));
         self.rules[listener].beats = Some(beats);
+        if held.is_err() {
+            // Half a frame has left: no goodbye can follow it.
+            let end = End::over(CloseReason::Overloaded, EndDetail::Resources);
+            self.cut_at(index, end);
+        }
     }
 
     /// Answers the heartbeats that `bytes` begin with, up to `budget` of them and until reading has
@@ -197,6 +203,7 @@ impl Gate {
         // One after another, they would be answered until the output is above the low-water mark.
         let room = low.saturating_sub(conn.waiting()) / beats.pong + 1;
         let count = beats.count(bytes, room.min(budget as usize));
+        let mut held = Ok(());
         if count > 0 {
             let frames = count as u64;
             conn.frames_in += frames;
@@ -205,12 +212,13 @@ impl Gate {
             self.stats.beats += frames;
             self.stats.beats_out += frames;
             let answer = &beats.pongs[..count * beats.pong];
-            self.append_frames(index, frames, |outbox| {
-                outbox.append(|tail| tail.extend_from_slice(answer));
-            });
+            self.append_frames(index, frames, |outbox| held = outbox.copy(answer));
         }
         let taken = count * beats.ping;
         self.rules[listener].beats = Some(beats);
+        if held.is_err() {
+            self.starve(index);
+        }
         (u32::try_from(count).expect("at most the budget"), taken)
     }
 }

@@ -14,8 +14,10 @@ use smol_str::SmolStr;
 
 use super::Gate;
 use super::conn::NONE;
+use super::offline::body_len;
 use crate::codec::message::Body;
 use crate::codec::message::to_json;
+use crate::memory;
 use crate::reason::CloseReason;
 
 /// What kind of event it is: a bit each.
@@ -75,6 +77,10 @@ struct Reader {
     is_told: bool,
 }
 
+/// Making a line takes at most so many times the bytes that it tells of: each may be six in JSON,
+/// there and in the line, which doubles as it grows.
+const COPIES: usize = 24;
+
 /// What an entry of a buffer costs beside its bytes.
 const LINE_COST: usize = 64;
 
@@ -133,8 +139,15 @@ impl Events {
         self.wanted = kinds.fold(0, |all, kinds| all | kinds);
     }
 
-    /// Queues a line for all who want it: how many took it, where anybody does.
-    fn tell(&mut self, kind: Kind, user: Option<&str>, line: &Bytes, most: usize) -> Option<u64> {
+    /// Queues a line for all who want it: how many took it, where anybody does. No line is one
+    /// that there was no memory for.
+    fn tell(
+        &mut self,
+        kind: Kind,
+        user: Option<&str>,
+        line: Option<&Bytes>,
+        most: usize,
+    ) -> Option<u64> {
         let mut queued = None;
         for (number, reader) in &mut self.readers {
             let is_his = reader
@@ -154,16 +167,15 @@ impl Events {
 }
 
 impl Reader {
-    fn take(&mut self, line: &Bytes, most: usize) -> bool {
+    fn take(&mut self, line: Option<&Bytes>, most: usize) -> bool {
         self.seq += 1;
-        let cost = line.len() + LINE_COST;
         // Who has lost something reads what is left first, and is told where the gap is.
-        let fits = self.bytes + cost <= most && self.lost == 0;
-        if !fits {
+        let fits = |line: &&Bytes| self.bytes + line.len() + LINE_COST <= most && self.lost == 0;
+        let Some(line) = line.filter(fits) else {
             self.lost += 1;
             return false;
-        }
-        self.bytes += cost;
+        };
+        self.bytes += line.len() + LINE_COST;
         self.lines.push_back((self.seq, line.clone()));
         true
     }
@@ -263,6 +275,9 @@ impl Gate {
             return None;
         }
         let user = self.name_of(index);
+        if !memory::is_there(COPIES * body_len(body)) {
+            return self.tell_nothing(Kind::Data, user.as_deref());
+        }
         let json = to_json(body).and_then(|json| RawValue::from_string(json).ok());
         let event = Event {
             body: json.as_deref(),
@@ -286,6 +301,10 @@ impl Gate {
         let Some(user) = self.name_of(index) else {
             return;
         };
+        if !memory::is_there(COPIES * bytes.len()) {
+            self.tell_nothing(Kind::Tap, Some(&user));
+            return;
+        }
         let text = std::str::from_utf8(bytes).ok();
         let json = text.map(|text| to_json(&Body::Text(text.into())));
         let json = json
@@ -303,7 +322,13 @@ impl Gate {
 
     fn tell(&mut self, kind: Kind, user: Option<&str>, line: &Bytes) -> Option<u64> {
         let most = self.limits.admin.event_bytes;
-        self.events.tell(kind, user, line, most)
+        self.events.tell(kind, user, Some(line), most)
+    }
+
+    /// There is no memory for a line: its readers are told that one was lost.
+    #[cold]
+    fn tell_nothing(&mut self, kind: Kind, user: Option<&str>) -> Option<u64> {
+        self.events.tell(kind, user, None, 0)
     }
 
     fn name_of(&self, index: u32) -> Option<SmolStr> {

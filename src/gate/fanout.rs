@@ -22,6 +22,7 @@ use crate::codec::message::Body;
 use crate::codec::reply::Delivery;
 use crate::id::ConnId;
 use crate::limits::Limits;
+use crate::memory;
 use crate::reason::ErrorCode;
 
 /// A message whose delivery is in progress, or waits for those before it.
@@ -97,11 +98,12 @@ impl Gate {
         let letter = self.letter_for(order, &delivery, push)?;
         let topic = topic.map(|(topic, serial, _)| (topic, serial));
         if letter.is_some() {
-            order.expected += self.users_among(&targets);
+            order.expected += self.users_among(&targets).ok_or(ErrorCode::Overloaded)?;
         }
         if !self.pushes.is_empty() || targets.len() > self.fanout_left as usize {
             let count = targets.len();
             let audience = self.audience(targets, topic, letter.is_some());
+            let audience = audience.ok_or(ErrorCode::Overloaded)?;
             order.receipt.queued += self.enqueue(audience, count, &delivery, letter)?;
             return Ok(());
         }
@@ -115,13 +117,13 @@ impl Gate {
         Ok(())
     }
 
-    /// How many users have connections among these.
-    fn users_among(&self, targets: &[u32]) -> u32 {
+    /// How many users have connections among these; none where there is no memory to count them.
+    fn users_among(&self, targets: &[u32]) -> Option<u32> {
         let users = targets.iter().map(|&index| self.conns.at(index).user);
-        let mut users: Vec<u32> = users.filter(|user| *user != NONE).collect();
+        let mut users = memory::gather(users.filter(|user| *user != NONE), targets.len())?;
         users.sort_unstable();
         users.dedup();
-        u32::try_from(users.len()).unwrap_or(u32::MAX)
+        u32::try_from(users.len()).ok()
     }
 
     /// Whether a message to so many would find room, before anything is done for it: what is
@@ -145,23 +147,24 @@ impl Gate {
         mut targets: Vec<u32>,
         topic: Option<(u32, u64)>,
         is_letter: bool,
-    ) -> Audience {
+    ) -> Option<Audience> {
         targets.sort_unstable();
-        let conns = targets.iter().map(|&index| self.conns.id(index)).collect();
+        let conns = targets.iter().map(|&index| self.conns.id(index));
+        let conns = memory::gather(conns, targets.len())?;
         let user_of = |index: &u32| match self.conns.at(*index).user {
             NONE => None,
             user => Some(self.users.at(user).name.clone()),
         };
         let users = if is_letter {
-            targets.iter().map(user_of).collect()
+            memory::gather(targets.iter().map(user_of), targets.len())?
         } else {
             Vec::new()
         };
-        Audience::Many {
+        Some(Audience::Many {
             topic,
             conns,
             users,
-        }
+        })
     }
 
     fn deliver_shared(
@@ -203,7 +206,9 @@ impl Gate {
         // Encoded now, so that the budget is asked once: what waits needs no more later.
         let frames = self.frames_for(&audience, delivery, letter.is_some());
         let body = match audience {
-            Audience::User(_) if letter.is_none() => own(delivery.body),
+            Audience::User(_) if letter.is_none() => {
+                own(delivery.body).ok_or(ErrorCode::Overloaded)?
+            }
             Audience::User(_) | Audience::Many { .. } => Body::Text("".into()),
         };
         let bytes = body_len(&body) + size_of::<Job>();

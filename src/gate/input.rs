@@ -135,8 +135,8 @@ impl Gate {
         self.keep_input(index, copy, scanned, half);
     }
 
-    /// The system has no memory for what a connection has sent: that one ends.
-    fn starve(&mut self, index: u32) {
+    /// The system has no memory for what a connection has sent or is to get: that one ends.
+    pub(crate) fn starve(&mut self, index: u32) {
         let end = End::over(CloseReason::Overloaded, EndDetail::Resources);
         self.close_at(index, end);
     }

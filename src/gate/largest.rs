@@ -79,7 +79,7 @@ mod tests {
 
     fn append(conns: &mut Conns, largest: &mut Largest, index: u32, bytes: usize) {
         let outbox = conns.at_mut(index).outbox.get_or_insert_default();
-        outbox.append(|tail| tail.extend(std::iter::repeat_n(b'x', bytes)));
+        outbox.copy(&vec![b'x'; bytes]).expect("there is memory");
         let waiting = outbox.len();
         largest.note(conns.id(index), waiting);
     }

@@ -27,9 +27,10 @@ impl Gate {
             let letter = self.unpark(oldest);
             self.note(letter.id, Turn::Dropped);
         }
-        self.stats.letters.made += 1;
         let charge = self.ledger.charge_offline(cost);
-        Some(Arc::new(Letter::new(delivery, expires, charge)))
+        let letter = Letter::new(delivery, expires, charge)?;
+        self.stats.letters.made += 1;
+        Some(Arc::new(letter))
     }
 
     /// Sends a letter on a connection and keeps it until it is acknowledged.

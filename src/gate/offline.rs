@@ -15,6 +15,7 @@ use super::ledger::Charge;
 use crate::codec::message::Body;
 use crate::codec::reply::Delivery;
 use crate::id::ConnId;
+use crate::memory;
 use crate::time::Tick;
 
 /// A message that is kept until it is acknowledged.
@@ -33,15 +34,20 @@ pub(crate) struct Letter {
 pub(crate) const LETTER_COST: usize = size_of::<Letter>() + size_of::<Parked>() + 64;
 
 impl Letter {
-    pub(crate) fn new(delivery: &Delivery<'_>, expires: Option<Tick>, charge: Charge) -> Self {
-        Self {
+    /// A copy of a message; none where there is no memory for it.
+    pub(crate) fn new(
+        delivery: &Delivery<'_>,
+        expires: Option<Tick>,
+        charge: Charge,
+    ) -> Option<Self> {
+        Some(Self {
             id: delivery.id,
             from: delivery.from.map(SmolStr::new),
             topic: delivery.topic.map(SmolStr::new),
-            body: own(delivery.body),
+            body: own(delivery.body)?,
             expires,
             _charge: charge,
-        }
+        })
     }
 
     pub(crate) fn delivery(&self) -> Delivery<'_> {
@@ -59,13 +65,19 @@ impl Letter {
     }
 }
 
-/// A body that borrows nothing.
-pub(crate) fn own(body: &Body<'_>) -> Body<'static> {
-    match body {
-        Body::Text(text) => Body::Text(text.clone().into_owned().into()),
-        Body::Json(text) => Body::Json(text.clone().into_owned().into()),
-        Body::Bytes(bytes) => Body::Bytes(bytes.clone().into_owned().into()),
-    }
+/// A body that borrows nothing; none where there is no memory for it.
+pub(crate) fn own(body: &Body<'_>) -> Option<Body<'static>> {
+    let text = |text: &str| {
+        let mut copy = String::new();
+        copy.try_reserve_exact(text.len()).ok()?;
+        copy.push_str(text);
+        Some(copy.into())
+    };
+    Some(match body {
+        Body::Text(written) => Body::Text(text(written)?),
+        Body::Json(written) => Body::Json(text(written)?),
+        Body::Bytes(bytes) => Body::Bytes(memory::copy(bytes)?.into()),
+    })
 }
 
 /// Bytes of a body.

@@ -8,7 +8,7 @@
 //! - Marks tell since when bytes wait; they are kept only while the socket does not take all, one
 //!   for each 8 ms in which something was appended.
 
-use std::collections::VecDeque;
+use std::collections::{TryReserveError, VecDeque};
 use std::io::IoSlice;
 
 use bytes::Bytes;
@@ -68,22 +68,45 @@ impl Outbox {
             + size_of::<Self>()
     }
 
-    /// Lets `write` append to the own bytes; returns what it returned.
-    pub(crate) fn append<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    /// Lets `write` append up to `room` bytes to the own ones; returns what it returned.
+    ///
+    /// # Errors
+    /// Where there is no memory for them.
+    #[inline]
+    pub(crate) fn append<R>(
+        &mut self,
+        room: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> Result<R, TryReserveError> {
+        self.tail.try_reserve(room)?;
         let before = self.tail.len();
         let result = write(&mut self.tail);
         self.len += self.tail.len() - before;
-        result
+        Ok(result)
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// Where there is no memory for them.
+    #[inline]
+    pub(crate) fn copy(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
+        self.append(bytes.len(), |tail| tail.extend_from_slice(bytes))
     }
 
     /// Appends a frame that others may hold as well.
-    pub(crate) fn share(&mut self, frame: &Bytes) {
+    ///
+    /// # Errors
+    /// Where there is no memory for it.
+    pub(crate) fn share(&mut self, frame: &Bytes) -> Result<(), TryReserveError> {
         if frame.len() <= COPY_MAX {
-            return self.append(|tail| tail.extend_from_slice(frame));
+            return self.copy(frame);
         }
+        self.pieces.reserve(2)?;
         self.freeze();
         self.pieces.push_back(Piece::Shared(frame.clone()));
         self.len += frame.len();
+        Ok(())
     }
 
     /// Takes back what was appended last, down to `len` bytes waiting.
@@ -245,7 +268,7 @@ mod tests {
     fn what_was_taken_back_leaves_no_age_behind() {
         let mut outbox = Outbox::default();
         let append = |outbox: &mut Outbox, bytes: usize, tick: u32| {
-            outbox.append(|tail| tail.resize(tail.len() + bytes, b'x'));
+            outbox.copy(&vec![b'x'; bytes]).expect("there is memory");
             outbox.mark(outbox.len() as u64, Tick(tick));
         };
         append(&mut outbox, 100, 0);

@@ -40,21 +40,20 @@ impl Gate {
     pub(crate) fn reply(&mut self, index: u32, reply: &Reply<'_>, seq: Option<&Seq<'_>>) {
         let wire = self.wire_of(index);
         let framing = *self.wires.get(wire);
-        let fits = self.append(index, |tail| reply::encode(reply, seq, &framing, tail));
-        if fits.is_err() {
-            self.stats.unfit += 1;
-        } else if matches!(reply, Reply::Ping | Reply::Pong) {
+        let room = reply.room(seq, &framing);
+        let write = |tail: &mut Vec<u8>| reply::encode(reply, seq, &framing, tail);
+        let fate = self.append(index, room, write);
+        if fate == Fate::Queued && matches!(reply, Reply::Ping | Reply::Pong) {
             self.stats.beats_out += 1;
         }
     }
 
     /// Appends `body` as one frame of the connection's framing, past the slow-consumer policy.
-    /// Whether it fits that framing.
+    /// Whether it could.
     pub(crate) fn echo(&mut self, index: u32, body: &[u8]) -> bool {
         let framing = *self.wires.get(self.wire_of(index));
-        let fits = self.append(index, |tail| framing.encode(body, tail));
-        self.stats.unfit += u64::from(fits.is_err());
-        fits.is_ok()
+        let room = framing.room(body.len());
+        self.append(index, room, |tail| framing.encode(body, tail)) == Fate::Queued
     }
 
     /// Appends `body` as one frame, where the receiver takes it: whether it did.
@@ -77,25 +76,21 @@ impl Gate {
             return self.hold(index, parcel);
         }
         let before = self.conns.at(index).waiting();
-        let fits = match parcel {
-            Parcel::Shared(frame) => {
-                if self.is_tapping() {
-                    self.tell_frame(index, "out", frame);
-                }
-                self.append_to(index, |outbox| outbox.share(frame));
-                Ok(())
-            }
+        let fate = match parcel {
+            Parcel::Shared(frame) => self.append_shared(index, frame),
             Parcel::Fresh(delivery) => {
                 let framing = *self.wires.get(self.wire_of(index));
                 let message = Reply::Message((*delivery).clone());
-                self.append(index, |tail| reply::encode(&message, None, &framing, tail))
+                let room = message.room(None, &framing);
+                let write = |tail: &mut Vec<u8>| reply::encode(&message, None, &framing, tail);
+                self.append(index, room, write)
             }
         };
-        if fits.is_err() {
-            self.stats.unfit += 1;
-            return Fate::Unfit;
+        if fate == Fate::Queued {
+            self.enforce_max(index, before)
+        } else {
+            fate
         }
-        self.enforce_max(index, before)
     }
 
     /// Whether the policy lets anything more into the outbox.
@@ -153,7 +148,7 @@ impl Gate {
     fn take_back(&mut self, index: u32, before: usize) {
         self.stats.frames_out -= 1;
         self.conns.at_mut(index).frames_out -= 1;
-        self.append_to(index, |outbox| outbox.retract(before));
+        self.append_frames(index, 1, |outbox| outbox.retract(before));
     }
 
     fn hold(&mut self, index: u32, parcel: &Parcel<'_>) -> Fate {
@@ -161,7 +156,7 @@ impl Gate {
             Parcel::Shared(frame) => (*frame).clone(),
             Parcel::Fresh(delivery) => match self.encode(self.wire_of(index), delivery) {
                 Ok(frame) => frame,
-                Err(Unfit) => return Fate::Unfit,
+                Err(fate) => return fate,
             },
         };
         if frame.len() > self.rules_of(index).settings.outbox_max {
@@ -176,36 +171,66 @@ impl Gate {
     }
 
     /// Encodes a message once, for many.
-    pub(crate) fn encode(&mut self, wire: WireId, delivery: &Delivery<'_>) -> Result<Bytes, Unfit> {
-        let mut frame = Vec::new();
+    pub(crate) fn encode(&mut self, wire: WireId, delivery: &Delivery<'_>) -> Result<Bytes, Fate> {
         let message = Reply::Message(delivery.clone());
-        reply::encode(&message, None, self.wires.get(wire), &mut frame)
-            .inspect_err(|_| self.stats.unfit += 1)?;
+        let framing = self.wires.get(wire);
+        let mut frame = Vec::new();
+        let room = frame.try_reserve_exact(message.room(None, framing));
+        room.map_err(|_| Fate::Refused)?;
+        if reply::encode(&message, None, framing, &mut frame).is_err() {
+            self.stats.unfit += 1;
+            return Err(Fate::Unfit);
+        }
         frame.shrink_to_fit();
         Ok(self.ledger.share(frame))
     }
 
-    fn append<E>(
+    /// Appends a frame of at most `room` bytes.
+    fn append(
         &mut self,
         index: u32,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut result = Ok(());
+        room: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), Unfit>,
+    ) -> Fate {
+        let mut written = Ok(Ok(()));
         if self.is_tapping() {
             let mut frame = Vec::new();
-            write(&mut frame)?;
-            self.tell_frame(index, "out", &frame);
-            self.append_to(index, |outbox| {
-                outbox.append(|tail| tail.extend_from_slice(&frame));
-            });
+            written = frame.try_reserve_exact(room).map(|()| write(&mut frame));
+            if written == Ok(Ok(())) {
+                self.tell_frame(index, "out", &frame);
+                self.append_frames(index, 1, |outbox| written = outbox.copy(&frame).map(Ok));
+            }
         } else {
-            self.append_to(index, |outbox| result = outbox.append(write));
+            self.append_frames(index, 1, |outbox| written = outbox.append(room, write));
         }
-        result
+        match written {
+            Ok(Ok(())) => Fate::Queued,
+            Ok(Err(Unfit)) => {
+                self.stats.unfit += 1;
+                Fate::Unfit
+            }
+            Err(_) => self.go_without(index),
+        }
     }
 
-    fn append_to(&mut self, index: u32, change: impl FnOnce(&mut Outbox)) {
-        self.append_frames(index, 1, change);
+    /// Appends a frame that others may hold as well.
+    fn append_shared(&mut self, index: u32, frame: &Bytes) -> Fate {
+        if self.is_tapping() {
+            self.tell_frame(index, "out", frame);
+        }
+        let mut held = Ok(());
+        self.append_frames(index, 1, |outbox| held = outbox.share(frame));
+        match held {
+            Ok(()) => Fate::Queued,
+            Err(_) => self.go_without(index),
+        }
+    }
+
+    /// The system has no memory for what a connection is to get: that one ends.
+    #[cold]
+    fn go_without(&mut self, index: u32) -> Fate {
+        self.starve(index);
+        Fate::Refused
     }
 
     /// Changes an outbox, made where there is none, and does the book-keeping; where it grows, then
@@ -417,10 +442,9 @@ impl Gate {
             let before = self.conns.at(index).waiting();
             let mut fate = Fate::Refused;
             if self.conns.at(index).is_open() {
-                if self.is_tapping() {
-                    self.tell_frame(index, "out", &frame);
-                }
-                self.append_to(index, |outbox| outbox.share(&frame));
+                fate = self.append_shared(index, &frame);
+            }
+            if fate == Fate::Queued {
                 fate = self.enforce_max(index, before);
             }
             match tracked {

@@ -3,7 +3,7 @@
 //! A piece belongs to this outbox alone, which then pays for its memory, or is held by others as
 //! well and paid for by a charge of its own.
 
-use std::collections::VecDeque;
+use std::collections::{TryReserveError, VecDeque};
 
 use bytes::Bytes;
 
@@ -56,6 +56,11 @@ impl Pieces {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.queue.iter().map(Piece::bytes)
+    }
+
+    /// Makes room for so many more.
+    pub(crate) fn reserve(&mut self, more: usize) -> Result<(), TryReserveError> {
+        self.queue.try_reserve(more)
     }
 
     pub(crate) fn push_back(&mut self, piece: Piece) {

@@ -15,6 +15,7 @@ use super::output::{Fate, Parcel};
 use super::receipts::{Order, Turn};
 use crate::codec::message::Body;
 use crate::codec::reply::Delivery;
+use crate::memory;
 use crate::reason::ErrorCode;
 use crate::settings::Login;
 use crate::time::Span;
@@ -89,7 +90,8 @@ impl Gate {
                     return Err(ErrorCode::Overloaded);
                 }
                 self.admit(self.topics.members(topic).len(), push)?;
-                let targets = self.topics.members(topic).to_vec();
+                let targets = memory::copy(self.topics.members(topic));
+                let targets = targets.ok_or(ErrorCode::Overloaded)?;
                 let serial = self.topics.at(topic).serial;
                 self.fan_out(order, targets, Some((topic, serial, name)), push)
             }
@@ -99,8 +101,9 @@ impl Gate {
                 }
                 let takes = |index: &u32| self.takes_everything(*index);
                 let open = self.conns.iter().filter(|(_, conn)| conn.is_open());
-                let targets = open.map(|(index, _)| index).filter(takes).collect();
-                self.fan_out(order, targets, None, push)
+                let targets = open.map(|(index, _)| index).filter(takes);
+                let targets = memory::gather(targets, self.conns.live() as usize);
+                self.fan_out(order, targets.ok_or(ErrorCode::Overloaded)?, None, push)
             }
         }
     }
@@ -186,7 +189,9 @@ impl Gate {
         if let [only] = *self.users.conns(user) {
             deliver(self, only);
         } else {
-            let conns = self.users.conns(user).to_vec();
+            let Some(conns) = memory::copy(self.users.conns(user)) else {
+                return (0, true);
+            };
             conns.into_iter().for_each(|index| deliver(self, index));
         }
         (queued, may_wait)

@@ -396,6 +396,7 @@ fn act<H: Handler>(
             debug!("{conn} protocol error=\"{fault}\"");
             gate.close_at(index, End::over(CloseReason::Protocol, EndDetail::NoFrame));
         }
+        Step::Starved => gate.starve(index),
         Step::Panicked => gate.survive(index),
     }
     Some(0)

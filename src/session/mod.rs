@@ -12,6 +12,7 @@ use crate::codec::message::{self, Parsed, Request};
 use crate::codec::proxy::{self, Header};
 use crate::gate::Gate;
 use crate::gate::conn::{Conn, Flags};
+use crate::memory;
 use crate::settings::{Dialect, Login, Settings};
 
 /// What the next bytes of a connection are.
@@ -31,6 +32,8 @@ pub(crate) enum Step<'b> {
     Fault(FrameError),
     /// The first bytes are of another protocol.
     Foreign(Guess),
+    /// There is no memory for what it says.
+    Starved,
     /// The decoder panicked: a bug of ours.
     Panicked,
 }
@@ -61,10 +64,19 @@ impl Step<'_> {
             Step::Beat(count) | Step::Frame(count, _) | Step::Request(count, _) => {
                 gate.tell_frame(index, "in", &bytes[..*count]);
             }
-            Step::More | Step::Header(..) | Step::Fault(_) | Step::Foreign(_) | Step::Panicked => {}
+            Step::More
+            | Step::Header(..)
+            | Step::Fault(_)
+            | Step::Foreign(_)
+            | Step::Starved
+            | Step::Panicked => {}
         }
     }
 }
+
+/// Reading JSON takes at most so many times its bytes: a key of one letter with its value is six
+/// bytes, and 16 in the list of keys, which doubles as it grows.
+const JSON_COPIES: usize = 8;
 
 /// How the bytes of a connection are to be read.
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +172,10 @@ impl Session {
                     request: message::parse_line(line),
                     seq: None,
                 }
+            }
+            // Of all parsers this one makes copies: of texts with escapes, and a list of keys.
+            Framing::LenHdr { .. } if !memory::is_there(JSON_COPIES * body.len()) => {
+                return Ok(Step::Starved);
             }
             Framing::LenHdr { .. } => message::parse_json(body)?,
             Framing::Binary(_) => Parsed {
