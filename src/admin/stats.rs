@@ -200,6 +200,7 @@ fn counters(gate: &Gate) -> BTreeMap<&'static str, u64> {
         ("frames_out", stats.frames_out),
         ("heartbeats", stats.beats),
         ("bad_requests", stats.bad_requests),
+        ("socket_faults", stats.socket_faults),
         ("panics", stats.panics),
         ("unfit", stats.unfit),
         ("dropped_newest", stats.dropped_newest),

@@ -3,9 +3,12 @@
 
 use std::io;
 
+use log::warn;
+
 use super::Gate;
 use super::conn::{Flags, Input, NONE};
 use super::end::{End, EndDetail};
+use crate::net::is_common;
 use crate::reason::CloseReason;
 use crate::session::Session;
 
@@ -102,6 +105,10 @@ impl Gate {
 
     /// A read or a write failed: the connection is lost.
     pub(crate) fn lost(&mut self, index: u32, error: &io::Error) {
+        if !is_common(error) {
+            self.stats.socket_faults += 1;
+            warn!("{} lost error=\"{error}\"", self.conns.id(index));
+        }
         let conn = self.conns.at(index);
         let is_stuck = error.kind() == io::ErrorKind::TimedOut && conn.waiting() > 0;
         let reason = if is_stuck {

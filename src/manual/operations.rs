@@ -240,6 +240,8 @@
 //! - closes for `overloaded` with connections below the limit: a budget is used up. *Do*:
 //!   `input_budget`: half frames; `output_budget`: readers that lag
 //! - letters `dropped`: a mailbox or `offline_budget` is full. *Do*: longer absence than planned
+//! - `socket_faults`: a read or a write failed in a way that peers and networks do not cause. *Do*:
+//!   the log tells the error; want of memory, or a rule of the kernel's
 //! - `panics`: a bug; one connection each. *Do*: report it with the log line
 //! - `stalled` (`stalled_ms`, `event_loop_stalled_seconds_total`): by how much the loop woke up
 //!   later than it had asked to, or went on with a turn, where that was more than half a second. It

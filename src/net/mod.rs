@@ -298,3 +298,23 @@ impl AcceptFault {
         }
     }
 }
+
+/// Whether an error of a read or a write is one that peers, or the network between, cause.
+pub(crate) fn is_common(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::CONNRESET
+                | Errno::CONNABORTED
+                | Errno::PIPE
+                | Errno::NOTCONN
+                | Errno::TIMEDOUT
+                | Errno::HOSTUNREACH
+                | Errno::HOSTDOWN
+                | Errno::NETUNREACH
+                | Errno::NETDOWN
+                | Errno::NOBUFS
+        )
+    )
+}

@@ -101,7 +101,7 @@ fn whatever_accept_fails_with_the_newcomer_is_taken_later_and_nobody_else_notice
 #[test]
 fn an_error_of_a_read_or_a_write_ends_that_connection_and_no_other() {
     // 70
-    let daemon = Daemon::new("");
+    let daemon = crate::admin::daemon("", "");
     let mut canary = daemon.line();
     canary.fence();
     let calls = ["recvfrom", "sendto,sendmsg,writev"];
@@ -144,6 +144,14 @@ fn an_error_of_a_read_or_a_write_ends_that_connection_and_no_other() {
         client.fence();
     }
     canary.fence();
+    // What peers do not cause is counted, and told by its number.
+    for number in ["(os error 12)", "(os error 5)"] {
+        daemon.logs(number);
+    }
+    let counters = daemon.http().json("/v1/stats")["counters"].clone();
+    assert_eq!(counters["socket_faults"], 4, "{counters}");
+    let metrics = daemon.http().get("/metrics").text();
+    assert!(metrics.contains("\npulsegate_socket_faults_total 4\n"));
 }
 
 #[test]

@@ -166,6 +166,9 @@ fn each_error_of_a_socket_ends_that_connection_and_no_other() {
         stage.net().kernel.reset_at_server(peer, errno);
         stage.settle();
         assert_eq!(stage.reason(peer), Some(reason), "{errno:?}");
+        // What peers do not cause is counted apart.
+        let faults = stage.server.gate().stats().socket_faults;
+        assert_eq!(faults, u64::from(errno == Errno::IO), "{errno:?}");
         assert_eq!(stage.ask(other, "ping\n"), "pong\n");
         assert_eq!(stage.server.gate().users(), 1);
     }
