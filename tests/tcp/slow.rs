@@ -166,7 +166,8 @@ fn drop_newest_keeps_the_connection_and_what_it_had() {
 fn while_the_server_itself_does_not_read_nobody_counts_as_silent() {
     let limits = "idle_timeout = \"400ms\"\nframe_timeout = \"400ms\"\n\
                   write_timeout = \"20s\"\noutput_age = \"40s\"";
-    let daemon = Daemon::new(limits);
+    let daemon = crate::admin::daemon("", limits);
+    let mut http = daemon.http();
     let mut client = daemon.line();
     let mut writer = client.socket().try_clone().unwrap();
     let block = "ping\n".repeat(1_000);
@@ -180,6 +181,8 @@ fn while_the_server_itself_does_not_read_nobody_counts_as_silent() {
     // as it may be silent. The clock is somebody who has nothing to say, again and again.
     for _ in 0..4 {
         daemon.line().closes("idle-timeout");
+        let output = http.json("/v1/stats")["memory"]["output"]["now"].clone();
+        assert!(output.as_u64() < Some(256 << 10), "{output}: it reads on");
     }
     let (answers, reset) = client.rest();
     thread.join().unwrap();

@@ -82,6 +82,8 @@ fn one_too_many_is_told_so_and_closed() {
         stage.settle();
     }
     assert_eq!(stage.server.gate().connections(), 3);
+    let stats = stage.server.gate().stats();
+    assert_eq!((stats.refused, stats.accepted), (10, 13), "each is counted");
     stage.net().kernel.leave(peers[0]);
     stage.settle();
     let next = stage.connect();
@@ -148,12 +150,20 @@ fn a_storm_of_newcomers_costs_the_old_ones_nothing() {
         for &peer in &old {
             stage.say(peer, "ping\n");
         }
-        stage.pass(ms(100));
+        let until = stage.now() + 100 * MILLI;
+        stage.net().horizon = until;
+        while stage.now() < until {
+            let before = stage.server.gate().stats().accepted;
+            stage.turn();
+            let taken = stage.server.gate().stats().accepted - before;
+            assert!(taken <= 16, "{taken} newcomers in a turn");
+        }
         for &peer in &old {
             assert_eq!(stage.hear(peer), "pong\n", "round {round}");
         }
     }
     stage.server.gate().check();
+    assert_eq!(stage.server.gate().stats().accepted, 5_100);
     assert!(old.iter().all(|&peer| stage.reason(peer).is_none()));
 }
 

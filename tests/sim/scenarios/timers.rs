@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pulsegate::time::Tick;
 use pulsegate::{CloseReason, Limits, Login, Options, Settings};
 
 use super::{Stage, ms, s};
@@ -110,8 +111,25 @@ fn ten_thousand_deadlines_in_the_same_instant_are_all_kept() {
     }
     stage.pass(ms(300));
     stage.net().toll = 1_000;
-    stage.pass(s(61));
-    stage.server.gate().check();
+    stage.pass(s(59));
+    let ended = |stage: &Stage| stage.server.gate().stats().closed(CloseReason::IdleTimeout);
+    let (until, mut most) = (stage.now() + 2 * SECOND, 0);
+    stage.net().horizon = until;
+    while stage.now() < until {
+        let before = ended(&stage);
+        stage.turn();
+        most = most.max(ended(&stage) - before);
+    }
+    // So many a turn, and each is counted with how late it came.
+    let gate = stage.server.gate();
+    assert!(
+        most <= u64::from(gate.limits().expiries),
+        "{most} in a turn"
+    );
+    let late = gate.pace().lateness;
+    assert_eq!(late.count(), MANY as u64);
+    assert!(late.longest() <= ms(300), "{:?}", late.longest());
+    gate.check();
     assert_eq!(stage.ends.len(), MANY);
     for (_, reason, at) in &stage.ends {
         assert_eq!(*reason, CloseReason::IdleTimeout);
@@ -169,6 +187,7 @@ fn a_connection_that_ends_while_its_neighbours_expire_harms_nobody() {
 fn the_tick_counter_wraps_and_nothing_happens() {
     // 35: the counter starts half a minute before its wrap.
     let mut stage = Stage::new(Settings::default());
+    let began = Tick::at(stage.server.gate().now());
     let peer = stage.connect();
     let dead = stage.connect();
     for _ in 0..5 {
@@ -178,6 +197,8 @@ fn the_tick_counter_wraps_and_nothing_happens() {
     stage.settle();
     assert_eq!(stage.reason(peer), None);
     assert_eq!(stage.reason(dead), Some(CloseReason::IdleTimeout));
+    let now = Tick::at(stage.server.gate().now());
+    assert!(now.0 < began.0, "{now:?} after {began:?}: that was no wrap");
 }
 
 #[test]
@@ -208,7 +229,10 @@ fn a_stopped_process_takes_its_own_sleep_for_nobodys_silence() {
         stage.pass(s(20));
     }
     stage.net().lose(180 * SECOND);
+    let turns = stage.server.gate().stats().turns;
     stage.pass(s(1));
+    let turns = stage.server.gate().stats().turns - turns;
+    assert!(turns < 100, "one step for all that was missed: {turns}");
     assert_eq!(
         stage.ends,
         [],
