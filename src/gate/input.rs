@@ -327,6 +327,26 @@ mod tests {
     }
 
     #[test]
+    fn a_sign_of_life_moves_the_deadline_and_tells_the_wheel_nothing() {
+        // 34
+        let mut gate = Gate::bare(Limits::default());
+        let listener = gate.add_rules(Settings::default());
+        gate.open(0, listener, SocketAddr::from(([127, 0, 0, 1], 1)));
+        let (hung, mut due) = (gate.wheel.get(0), gate.deadline(0).0);
+        assert!(hung.is_some());
+        let began = gate.now();
+        for second in 1..10 {
+            let now = began + Duration::from_secs(second);
+            gate.clock.advance(now, Some(Duration::from_secs(1)));
+            gate.received(0, 1, true);
+            let later = gate.deadline(0).0;
+            assert!(due.is_before(later), "{later:?} after {due:?}");
+            assert_eq!(gate.wheel.get(0), hung);
+            due = later;
+        }
+    }
+
+    #[test]
     fn ending_half_frames_costs_the_same_beside_many_whole_ones_as_beside_few() {
         let few = relief(300).min(relief(300));
         let many = relief(30_000).min(relief(30_000));

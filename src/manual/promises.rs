@@ -16,8 +16,8 @@
 //! - **P5** Running out of descriptors neither spins nor goes deaf nor touches established
 //!   connections: `without_descriptors_newcomers_wait_nobody_spins_and_nobody_is_disturbed`.
 //! - **P6** Where a login is required, a stranger costs at most a place, `login_frame_max` and one
-//!   read of input, the answers that `outbox_low` lets wait, and `login_timeout`; no user and no
-//!   topic is remembered for his sake:
+//!   read of input, 4 KiB of answers that wait (less where `outbox_low` is less), and
+//!   `login_timeout`; no user and no topic is remembered for his sake:
 //!   `a_stranger_costs_a_place_a_frame_of_a_login_and_five_seconds`.
 //! - **P9** Messages to a user go to that user's live connections and nobody else's:
 //!   `the_late_end_of_an_old_connection_does_not_touch_the_new_owner`.

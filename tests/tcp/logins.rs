@@ -49,6 +49,53 @@ fn let_in(house: &House<Checker>, conn: ConnId, user: &str) -> bool {
     })
 }
 
+/// Writes down what it is asked about, and refuses all of it.
+#[derive(Default)]
+struct Doorman {
+    asked: Vec<String>,
+}
+
+impl Handler for Doorman {
+    fn on_message(&mut self, _: &mut Gate, _: ConnId, message: Message<'_>) -> Answer {
+        let told = format!("{message:?}");
+        let verb = told.split([' ', '(', '{']).next();
+        self.asked.push(verb.unwrap_or_default().to_owned());
+        Answer::Error(ErrorCode::BadCredentials, "no".into())
+    }
+}
+
+#[test]
+fn before_a_required_login_the_application_is_asked_about_logins_alone() {
+    // 16
+    let settings = Settings {
+        login: Login::Required,
+        failed_logins_max: u8::MAX,
+        ..Settings::default()
+    };
+    let house = House::new(Doorman::default(), Limits::default(), settings);
+    let mut client = house.line();
+    let requests = [
+        "send bob x",
+        "asend bob x",
+        "join t",
+        "leave t",
+        "pub t x",
+        "data x",
+        "ack 1",
+    ];
+    // Before a login was tried, and after each that was refused.
+    for _ in 0..2 {
+        for request in requests {
+            client.fails(request, "login-required");
+        }
+        client.asks("ping", "pong");
+        client.say("pong");
+        client.asks("login ann wrong", "error bad-credentials no");
+    }
+    let asked = house.ask(|_, doorman| std::mem::take(&mut doorman.asked));
+    assert_eq!(asked, ["Login", "Login"]);
+}
+
 #[test]
 fn a_second_login_waits_until_the_first_one_is_decided() {
     // 17

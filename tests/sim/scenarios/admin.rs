@@ -229,6 +229,36 @@ fn a_stopped_process_does_not_blame_its_operator() {
 }
 
 #[test]
+fn a_ban_lasts_as_long_as_was_said_whatever_the_clock_on_the_wall_does() {
+    // 80
+    let mut stage = stage(Settings::default());
+    // He knows no bans.
+    stage.is_judged = false;
+    let admin = dial(&mut stage);
+    let body = r#"{"cidr":"10.0.0.0/8","ttl_ms":60000}"#;
+    let length = body.len();
+    let request = format!(
+        "POST /v1/bans HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    say(&mut stage, admin, &request);
+    stage.settle();
+    let answer = stage.hear(admin);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    for jump in [3_600, -3_600, 315_360_000, -315_360_000, 0] {
+        stage.net().wall_offset = jump;
+        stage.pass(ms(11_900));
+        let key = stage.dial(Path::default());
+        stage.settle();
+        assert_eq!(stage.hear(key), "close banned\n", "{jump}");
+    }
+    stage.net().wall_offset = -315_360_000;
+    stage.pass(s(1));
+    let key = stage.connect();
+    assert_eq!(stage.ask(key, "ping\n"), "pong\n", "it is over");
+}
+
+#[test]
 fn a_tap_that_nobody_reads_ends_without_a_turn_in_vain() {
     let mut stage = stage(Settings::default());
     let alice = stage.login("alice");

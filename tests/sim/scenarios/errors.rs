@@ -5,6 +5,7 @@ use rustix::io::Errno;
 
 use super::{Stage, ms, s};
 use crate::world::Path;
+use crate::world::agenda::MILLI;
 use crate::world::dice::Rate;
 use crate::world::socket::{Heard, Key};
 
@@ -94,7 +95,10 @@ fn a_firehose_does_not_delay_the_others() {
     stage.say(hose, &"\n".repeat(1 << 19));
     stage.say(other, "ping\n");
     for _ in 0..4 {
+        let before = stage.server.gate().stats().bytes_in;
         stage.turn();
+        let read = stage.server.gate().stats().bytes_in - before;
+        assert!(read <= 512 + 5, "{read} bytes in a turn");
     }
     assert_eq!(stage.hear(other), "pong\n");
 }
@@ -222,6 +226,30 @@ fn a_reset_in_any_state_is_one_end_and_leaves_nothing_behind() {
             assert_eq!(gate.bytes_held(), [0, 0, 0], "{state}");
         }
     }
+}
+
+#[test]
+fn a_reset_of_who_waits_to_be_accepted_is_at_most_one_end() {
+    // 69
+    let mut stage = Stage::new(Settings::default());
+    let other = stage.login("other");
+    let opened = stage.events.len();
+    for text in ["", "pi", "login peer\n", "quit\n"] {
+        let peer = stage.dial(Path::default());
+        stage.net().kernel.say(peer, text.as_bytes());
+        stage.net().kernel.reset(peer);
+        // It is there before the loop looks.
+        stage.net().pass(10 * MILLI);
+        stage.pass(s(2));
+        let told = stage.events.len() - opened;
+        let ends: Vec<_> = stage.ends.iter().map(|(key, _, _)| *key).collect();
+        assert!(ends.iter().filter(|key| **key == peer).count() <= 1);
+        assert!(told >= 2 * ends.len(), "an end for each who was told of");
+        let gate = stage.server.gate();
+        assert_eq!((gate.sockets(), gate.users()), (1, 1), "{text:?}");
+        assert_eq!(gate.bytes_held(), [0, 0, 0], "{text:?}");
+    }
+    assert_eq!(stage.ask(other, "ping\n"), "pong\n");
 }
 
 fn bring_to(stage: &mut Stage, peer: Key, state: &str) {
