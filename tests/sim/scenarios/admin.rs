@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pulsegate::config::AdminBind;
-use pulsegate::{AdminAccess, Options, Settings};
+use pulsegate::{AdminAccess, Limits, Options, Settings};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -16,7 +16,16 @@ const ADMIN: u16 = 1;
 
 /// A stage with an admin interface.
 fn stage(settings: Settings) -> Stage {
-    let mut stage = Stage::with(settings, Options::default());
+    within(settings, Limits::default())
+}
+
+/// The same within other limits.
+fn within(settings: Settings, limits: Limits) -> Stage {
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    let mut stage = Stage::with(settings, options);
     // The judge knows the rules of clients' connections only.
     stage.checks = false;
     let bind = AdminBind::Tcp(SocketAddr::from(([127, 0, 0, 1], 7_374)));
@@ -228,6 +237,47 @@ fn a_stopped_process_does_not_blame_its_operator() {
     ask(&mut stage, admin, "/healthz", "\r\n\r\nok\n");
 }
 
+/// Bans somebody: the answer.
+fn ban(stage: &mut Stage, admin: Key, body: &str) -> String {
+    let length = body.len();
+    let request = format!(
+        "POST /v1/bans HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    say(stage, admin, &request);
+    stage.settle();
+    stage.hear(admin)
+}
+
+#[test]
+fn there_are_so_many_bans_at_most_and_those_that_are_over_make_room() {
+    // 20
+    let limits = Limits {
+        bans: 2,
+        ..Limits::default()
+    };
+    let mut stage = within(Settings::default(), limits);
+    stage.is_judged = false;
+    let admin = dial(&mut stage);
+    let is_taken = |number: u32, stage: &mut Stage| {
+        let body = format!(r#"{{"user":"u{number}","ttl_ms":3000}}"#);
+        let answer = ban(stage, admin, &body);
+        let is_full = answer.starts_with("HTTP/1.1 503 ") && answer.contains("as many bans");
+        assert!(is_full || answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        !is_full
+    };
+    let taken = [1, 2, 3, 1].map(|number| is_taken(number, &mut stage));
+    assert_eq!(
+        taken,
+        [true, true, false, true],
+        "one of them again is none more"
+    );
+    assert_eq!(stage.server.gate().banned(), 2);
+    stage.pass(ms(3_100));
+    let taken = [3, 4, 5].map(|number| is_taken(number, &mut stage));
+    assert_eq!(taken, [true, true, false], "those before are over");
+}
+
 #[test]
 fn a_ban_lasts_as_long_as_was_said_whatever_the_clock_on_the_wall_does() {
     // 80
@@ -235,15 +285,7 @@ fn a_ban_lasts_as_long_as_was_said_whatever_the_clock_on_the_wall_does() {
     // He knows no bans.
     stage.is_judged = false;
     let admin = dial(&mut stage);
-    let body = r#"{"cidr":"10.0.0.0/8","ttl_ms":60000}"#;
-    let length = body.len();
-    let request = format!(
-        "POST /v1/bans HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    );
-    say(&mut stage, admin, &request);
-    stage.settle();
-    let answer = stage.hear(admin);
+    let answer = ban(&mut stage, admin, r#"{"cidr":"10.0.0.0/8","ttl_ms":60000}"#);
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     for jump in [3_600, -3_600, 315_360_000, -315_360_000, 0] {
         stage.net().wall_offset = jump;

@@ -75,9 +75,10 @@ fn an_event_array_of_one_starves_nobody() {
 
 #[test]
 fn a_firehose_does_not_delay_the_others() {
-    // 75
+    // 75: what may be read in a turn, and nothing else, holds it back.
     let limits = Limits {
         read_bytes: 512,
+        frames: 1_000_000,
         ..Limits::default()
     };
     let mut stage = Stage::with(
@@ -250,6 +251,32 @@ fn a_reset_of_who_waits_to_be_accepted_is_at_most_one_end() {
         assert_eq!(gate.bytes_held(), [0, 0, 0], "{text:?}");
     }
     assert_eq!(stage.ask(other, "ping\n"), "pong\n");
+}
+
+#[test]
+fn an_end_that_can_not_be_said_any_more_is_one_end_and_lets_the_socket_go_at_once() {
+    // 73: what came before the reset is read, and then the socket takes nothing, not even a FIN.
+    for (said, reason) in [
+        ("GET / HTTP/1.1\r\n\r\n", CloseReason::Protocol),
+        ("quit\n", CloseReason::Quit),
+    ] {
+        let mut stage = Stage::new(Settings::default());
+        let (peer, other) = (stage.connect(), stage.login("other"));
+        stage.net().kernel.say(peer, said.as_bytes());
+        stage.net().kernel.reset(peer);
+        stage.net().pass(10 * MILLI);
+        stage.turn();
+        stage.turn();
+        assert_eq!(stage.server.gate().sockets(), 1, "{said:?}");
+        stage.pass(s(2));
+        let ends: Vec<_> = stage
+            .ends
+            .iter()
+            .map(|(key, why, _)| (*key, *why))
+            .collect();
+        assert_eq!(ends, [(peer, reason)]);
+        assert_eq!(stage.ask(other, "ping\n"), "pong\n");
+    }
 }
 
 fn bring_to(stage: &mut Stage, peer: Key, state: &str) {
