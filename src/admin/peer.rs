@@ -5,6 +5,8 @@
 //! [`AdminLimits`](super::AdminLimits).
 
 mod patience;
+#[cfg(test)]
+mod tests;
 
 use std::mem;
 
@@ -244,9 +246,13 @@ impl Peer {
     pub(crate) fn wrote(&mut self, count: usize, now: Tick) {
         self.took = now;
         self.sent += count;
-        if self.sent == self.out.len() {
+        // A stream to a slow reader may never be written to its end: what has left goes once it is
+        // more than what waits, so that no byte is moved twice.
+        if self.sent >= self.waiting() {
+            self.out.drain(..self.sent);
             self.sent = 0;
-            self.out.clear();
+        }
+        if self.out.is_empty() {
             self.out.shrink_to(16 * 1_024);
         }
     }
