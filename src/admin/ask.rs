@@ -1,9 +1,13 @@
 //! A request as a route sees it: method, path in pieces, query, body.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::answer::Refusal;
 use crate::codec::http::{Head, Method, decode};
@@ -95,13 +99,46 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// The body as JSON of this shape.
+    /// The body as a JSON object of this shape.
     pub(crate) fn json<T: Deserialize<'a>>(&self) -> Result<T, Refusal> {
+        self.read().map(|Object(wish)| wish)
+    }
+
+    /// The body as an array of such objects.
+    pub(crate) fn list<T: Deserialize<'a>>(&self) -> Result<Vec<Object<T>>, Refusal> {
+        self.read()
+    }
+
+    fn read<T: Deserialize<'a>>(&self) -> Result<T, Refusal> {
         if !memory::is_there(COPIES * self.body.len()) {
             return Err(Refusal::overloaded(NO_MEMORY));
         }
         serde_json::from_slice(self.body).map_err(|error| {
             Refusal::bad_request(format!("the body is not of this shape: {error}"))
         })
+    }
+}
+
+/// What stands in braces: by itself serde takes the fields of a struct from an array as well, in
+/// the order in which they happen to be declared.
+pub(crate) struct Object<T>(pub(crate) T);
+
+struct Braces<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_map(Braces(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Braces<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Object<T>, M::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
     }
 }

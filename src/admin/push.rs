@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
 use super::answer::{Answer, Refusal};
-use super::ask::{Ask, NO_MEMORY};
+use super::ask::{Ask, NO_MEMORY, Object};
 use super::desk::Facts;
 use super::page::push as push_row;
 use super::work::{Left, Work};
@@ -25,7 +25,7 @@ use crate::time::SPAN_MAX;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wish<'a> {
-    to: To,
+    to: Object<To>,
     #[serde(borrow)]
     body: &'a RawValue,
     #[serde(default)]
@@ -97,11 +97,13 @@ pub(crate) fn push(ask: &Ask<'_>, gate: &mut Gate, facts: &Facts) -> Result<Answ
         }
         return Ok(Answer::Work(Box::new(Pushes::of(vec![parcel], false))));
     }
-    let wishes: Vec<Wish<'_>> = ask.json()?;
+    let wishes: Vec<Object<Wish<'_>>> = ask.list()?;
     if wishes.len() > PUSHES_MAX {
         return Err(Refusal::too_large("at most 1,000 messages at once"));
     }
-    let judged = wishes.into_iter().map(|wish| judge(wish, gate, facts));
+    let judged = wishes
+        .into_iter()
+        .map(|Object(wish)| judge(wish, gate, facts));
     let parcels = judged.collect::<Result<Vec<_>, _>>()?;
     Ok(Answer::Work(Box::new(Pushes::of(parcels, true))))
 }
@@ -116,7 +118,7 @@ fn judge(wish: Wish<'_>, gate: &Gate, facts: &Facts) -> Result<Parcel, Refusal> 
         return Err(Refusal::bad_request("ttl_ms: at most 49 days"));
     }
     Ok(Parcel {
-        to: whom(wish.to, facts)?,
+        to: whom(wish.to.0, facts)?,
         body: own(&body).ok_or(Refusal::overloaded(NO_MEMORY))?,
         ack: wish.ack,
         ttl,

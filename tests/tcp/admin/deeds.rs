@@ -37,6 +37,25 @@ fn connections_are_kicked_by_user_and_by_id() {
 }
 
 #[test]
+fn fields_are_taken_by_their_names_and_not_by_their_order() {
+    let daemon = daemon("", "");
+    let mut http = daemon.http();
+    let mut alice = daemon.user("alice");
+    for (target, body) in [
+        ("/v1/kick", r#"["alice",null]"#),
+        ("/v1/bans", r#"["10.0.0.1",null,null,false]"#),
+        ("/v1/push", r#"{"to":["alice",null,null,null],"body":1}"#),
+        ("/v1/push", r#"[[{"user":"alice"},1,false,null]]"#),
+        ("/v1/drain", "[null]"),
+        ("/v1/drain", "[5000]"),
+    ] {
+        http.post(target, body).refuses(400, "bad-request");
+    }
+    assert_eq!(http.json("/v1/bans")["bans"], json!([]));
+    alice.asks("ping", "pong");
+}
+
+#[test]
 fn a_close_tells_who_asked_for_it_and_what_its_reason_stands_for() {
     let daemon = daemon("", "bad_requests_max = 1");
     let mut http = daemon.http();
