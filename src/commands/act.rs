@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::http::Told;
 use super::show::{Table, count, number, rows, shown, span as shown_span, word};
-use super::{Problem, Session, span};
+use super::{Problem, Session, somebody, span};
 
 pub(super) fn push_command() -> Command {
     Command::new("push")
@@ -37,12 +37,7 @@ pub(super) fn push_command() -> Command {
 pub(super) fn kick_command() -> Command {
     Command::new("kick")
         .about("End the connections of a user")
-        .arg(
-            Arg::new("user")
-                .value_name("USER")
-                .required(true)
-                .help("whose connections"),
-        )
+        .arg(somebody("whose connections").required(true))
 }
 
 pub(super) fn ban_command() -> Command {

@@ -17,6 +17,7 @@ mod top;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use self::http::{Admin, Told};
@@ -226,6 +227,14 @@ impl<'a> Session<'a> {
             print(&table())
         }
     }
+}
+
+/// Somebody's name in its place: a variable of a shell that is not set names nobody.
+fn somebody(help: &'static str) -> Arg {
+    Arg::new("user")
+        .value_name("USER")
+        .value_parser(NonEmptyStringValueParser::new())
+        .help(help)
 }
 
 /// An argument that is a span of time.

@@ -1,10 +1,10 @@
 //! `tap`: a user's frames as they come and go, for a while.
 
-use clap::{Arg, Command};
+use clap::Command;
 use serde_json::Value;
 
 use super::show::{harmless, number, seconds, shown, time_of_day, word};
-use super::{Problem, Session, encoded, note, print, span};
+use super::{Problem, Session, encoded, note, print, somebody, span};
 
 /// How much longer than the tap itself it is waited for its end.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -13,12 +13,7 @@ const DEFAULT_MS: u64 = 30_000;
 pub(super) fn command() -> Command {
     Command::new("tap")
         .about("Show a user's frames, both ways, for a while")
-        .arg(
-            Arg::new("user")
-                .value_name("USER")
-                .required(true)
-                .help("whose frames"),
-        )
+        .arg(somebody("whose frames").required(true))
         .arg(span("for").help("for so long, at most an hour [default: 30s]"))
 }
 

@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, Command, value_parser};
 use serde_json::Value;
 
 use super::show::{Table, bytes, count, number, rows, seconds, shown, span, word};
-use super::{Problem, Session, encoded};
+use super::{Problem, Session, encoded, somebody};
 
 pub(super) fn status_command() -> Command {
     Command::new("status").about("Tell how a running daemon is")
@@ -13,7 +13,7 @@ pub(super) fn status_command() -> Command {
 pub(super) fn users_command() -> Command {
     Command::new("users")
         .about("List who is online, or one user's connections")
-        .arg(Arg::new("user").value_name("USER").help("only this one"))
+        .arg(somebody("only this one"))
         .arg(limit("users at most"))
         .arg(
             Arg::new("after")
@@ -27,12 +27,7 @@ pub(super) fn users_command() -> Command {
 pub(super) fn why_command() -> Command {
     Command::new("why")
         .about("Tell why a user's latest connections ended")
-        .arg(
-            Arg::new("user")
-                .value_name("USER")
-                .required(true)
-                .help("whose connections"),
-        )
+        .arg(somebody("whose connections").required(true))
         .arg(limit("records at most"))
 }
 

@@ -257,6 +257,15 @@ fn a_body_is_read_from_stdin() {
 }
 
 #[test]
+fn an_empty_name_is_a_mistake_and_not_everybody() {
+    let daemon = daemon("");
+    let _ann = login(&daemon, "ann");
+    for command in ["users", "why", "kick", "tap"] {
+        fails(&ask(&daemon, &[command, ""]), 2, &["USER"]);
+    }
+}
+
+#[test]
 fn who_is_kicked_is_counted_and_nobody_is_no_failure() {
     let daemon = daemon(LINE);
     let alice = login(&daemon, "alice");
