@@ -158,7 +158,7 @@ impl Default for Limits {
             pushes: 1_024,
             push_targets: 1 << 20,
             timers: 4_096,
-            spare_outboxes: 256,
+            spare_outboxes: 1_024,
             deaths: 4_096,
             linger_bytes: 64 * 1_024,
             receipts: 10_000,

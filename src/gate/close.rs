@@ -7,7 +7,7 @@ use super::Gate;
 use super::conn::{Flags, NONE, Phase};
 use super::end::{End, EndedBy};
 use super::queue::Farewell;
-use crate::codec::reply::Reply;
+use crate::codec::reply::{self, Reply};
 use crate::id::ConnId;
 use crate::reason::CloseReason;
 
@@ -51,17 +51,33 @@ impl Gate {
     /// The same; the goodbye says when to come back.
     pub(crate) fn close_until(&mut self, index: u32, end: End, after: Duration) {
         let ms = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+        let reason = end.reason;
+        let has_goodbye = self.rules_of(index).is_gate() && !reason.is_peer_gone();
+        let goodbye = Reply::Close(reason, ms);
+        if has_goodbye && self.is_tapping() && self.conns.at(index).is_open() {
+            // As long as it is known whose connection it is.
+            self.show(index, &goodbye);
+        }
         if !self.retire(index, end) {
             return;
         }
-        let reason = end.reason;
         if reason == CloseReason::PeerReset {
             return self.cut_at(index, end);
         }
-        if self.rules_of(index).is_gate() && !reason.is_peer_gone() {
-            self.reply(index, &Reply::Close(reason, ms), None);
+        if has_goodbye {
+            self.reply(index, &goodbye, None);
         }
         self.settle_closing(index);
+    }
+
+    /// Shows a reply that is still to be said to whoever taps the user.
+    #[cold]
+    fn show(&mut self, index: u32, reply: &Reply<'_>) {
+        let framing = self.wires.get(self.wire_of(index));
+        let mut frame = Vec::new();
+        if reply::encode(reply, None, framing, &mut frame).is_ok() {
+            self.tell_frame(index, "out", &frame);
+        }
     }
 
     /// A decoder or the handler panicked over what the connection sent: a bug that ends this

@@ -175,6 +175,19 @@ fn a_tap_shows_both_ways_and_ends_by_itself() {
 }
 
 #[test]
+fn a_tap_shows_the_goodbye() {
+    let daemon = daemon("", "");
+    let mut alice = daemon.user("alice");
+    let mut http = daemon.http();
+    stream(&mut http, "/v1/tap/alice?for_ms=20000");
+    daemon.http().post("/v1/kick", r#"{"user":"alice"}"#);
+    alice.hears("close kicked");
+    let told = events(&mut http, 1);
+    assert_eq!(told[0]["direction"], "out");
+    assert_eq!(told[0]["body"], "close kicked\n");
+}
+
+#[test]
 fn a_reader_hears_how_everybody_leaves_at_the_shutdown() {
     let mut daemon = daemon("", "");
     let mut http = daemon.http();

@@ -89,11 +89,12 @@ impl Bench {
         };
         let bytes: Vec<u8> = (0..len).map(|_| next()).collect();
         self.model.extend(&bytes);
-        if is_shared {
-            self.outbox.share(&Bytes::from(bytes));
+        let appended = if is_shared {
+            self.outbox.share(&Bytes::from(bytes))
         } else {
-            self.outbox.append(|tail| tail.extend_from_slice(&bytes));
-        }
+            self.outbox.copy(&bytes)
+        };
+        assert!(appended.is_ok(), "there is memory for {len} bytes");
         if len > 0 {
             self.appended += len as u64;
             self.outbox.mark(self.appended, Tick(self.now));
