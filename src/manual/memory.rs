@@ -39,7 +39,8 @@
 //! limits nothing where none is set. Else, reserved at once and touched as it is used: 16 bytes a
 //! connection on a listener with a rate; 32 bytes an address that is counted, and up to 12 of its
 //! index; the same for a name that somebody tries to log in with. Black and white lists of a
-//! million single addresses take 9 MB of IPv4 and 33 MB of IPv6, of users 9 MB.
+//! million entries take 9 MB of IPv4, 17 MB of IPv6 up to /64, 25 MB of longer ones, and 19 MB of
+//! users.
 //!
 //! # Budgets and the ceiling
 //! Half frames, waiting output and unacknowledged messages have budgets over all connections
@@ -49,6 +50,13 @@
 //! The part `fixed` is the largest where connections are few: what a hundred thousand topics, as
 //! many users who have left as are remembered and a million deliveries under way would take, about
 //! 90 MB, is counted although few ever see it.
+//!
+//! # Where the system has none
+//! Memory for what a message takes is asked for before anything is written, and may be refused.
+//! That costs whoever it was for: a connection whose half frame, whose JSON or whose output finds
+//! none ends as `overloaded` (`resources`); a message that can not be kept, or be encoded for many,
+//! is refused to its sender; an event counts as lost; an admin request gets 503. What takes a few
+//! hundred bytes is not asked for: where even that is missing the process ends.
 //!
 //! # Afterwards
 //! After a burst the bytes in use fall back at once, and the resident memory within seconds, to
