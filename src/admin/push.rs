@@ -119,7 +119,7 @@ fn judge(wish: Wish<'_>, gate: &Gate, facts: &Facts) -> Result<Parcel, Refusal> 
     }
     Ok(Parcel {
         to: whom(wish.to.0, facts)?,
-        body: own(&body).ok_or(Refusal::overloaded(NO_MEMORY))?,
+        body: own(&body).ok_or_else(|| Refusal::overloaded(NO_MEMORY))?,
         ack: wish.ack,
         ttl,
     })
