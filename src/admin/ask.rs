@@ -13,8 +13,9 @@ use super::answer::Refusal;
 use crate::codec::http::{Head, Method, decode};
 use crate::memory;
 
-/// Reading a body as JSON takes at most so many times its bytes.
-const COPIES: usize = 16;
+/// Reading a body as JSON takes at most so many times its bytes: a name without a letter is three
+/// in an array, and 24 in a list, which doubles as it grows.
+const COPIES: usize = 32;
 
 pub(crate) const NO_MEMORY: &str = "there is no memory for this, try again later";
 

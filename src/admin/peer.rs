@@ -247,7 +247,7 @@ impl Peer {
         self.took = now;
         self.sent += count;
         // A stream to a slow reader may never be written to its end: what has left goes once it is
-        // more than what waits, so that no byte is moved twice.
+        // more than what waits, so that no more is moved than has left.
         if self.sent >= self.waiting() {
             self.out.drain(..self.sent);
             self.sent = 0;

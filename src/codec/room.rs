@@ -48,16 +48,25 @@ fn message(delivery: &Delivery<'_>, framing: &Framing) -> usize {
         (Body::Text(text), Framing::LenHdr { .. }) => escaped(text.as_bytes()),
         (Body::Text(text), Framing::Line | Framing::Raw) => lines(text.as_bytes()),
         // A byte that is no UTF-8 becomes a character of three.
-        (Body::Bytes(bytes), Framing::LenHdr { .. }) => 2 * bytes.len() + escaped(bytes),
-        (Body::Bytes(bytes), _) => 2 * bytes.len() + lines(bytes),
+        (Body::Bytes(bytes), Framing::LenHdr { .. }) => 2 * strange(bytes) + escaped(bytes),
+        (Body::Bytes(bytes), _) => 2 * strange(bytes) + lines(bytes),
     };
     WORD + 6 * names + body
 }
 
-/// Most bytes of the inside of a JSON string.
+/// Bytes that may be no UTF-8.
+fn strange(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| !byte.is_ascii()).count()
+}
+
+/// Bytes of the inside of a JSON string.
 fn escaped(text: &[u8]) -> usize {
-    let is_special = |byte: &&u8| **byte < b' ' || matches!(**byte, b'"' | b'\\');
-    text.len() + 5 * text.iter().filter(is_special).count()
+    let more = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
+        0..b' ' => 5,
+        _ => 0,
+    };
+    text.len() + text.iter().map(more).sum::<usize>()
 }
 
 /// Most bytes of text in one line, its breaks spelled out.

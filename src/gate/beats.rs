@@ -179,7 +179,7 @@ impl Gate {
         self.append_frames(index, 0, |outbox| held = outbox.copy(rest));
         self.rules[listener].beats = Some(beats);
         if held.is_err() {
-            // Half a frame has left: no goodbye can follow it.
+            // Half a frame may have left, and no goodbye can follow that.
             let end = End::over(CloseReason::Overloaded, EndDetail::Resources);
             self.cut_at(index, end);
         }
@@ -210,9 +210,9 @@ impl Gate {
             conn.flags.set(Flags::GREETED);
             self.stats.frames_in += frames;
             self.stats.beats += frames;
-            self.stats.beats_out += frames;
             let answer = &beats.pongs[..count * beats.pong];
             self.append_frames(index, frames, |outbox| held = outbox.copy(answer));
+            self.stats.beats_out += frames * u64::from(held.is_ok());
         }
         let taken = count * beats.ping;
         self.rules[listener].beats = Some(beats);

@@ -69,12 +69,19 @@ struct Message {
 struct Frames(Vec<(WireId, Option<Bytes>)>);
 
 impl Frames {
-    fn get(&mut self, gate: &mut Gate, wire: WireId, delivery: &Delivery<'_>) -> Option<Bytes> {
+    fn get(
+        &mut self,
+        gate: &mut Gate,
+        wire: WireId,
+        delivery: &Delivery<'_>,
+    ) -> Result<Bytes, Fate> {
         if let Some((_, frame)) = self.0.iter().find(|(known, _)| *known == wire) {
-            return frame.clone();
+            return frame.clone().ok_or(Fate::Unfit);
         }
-        let frame = gate.encode(wire, delivery).ok();
-        self.0.push((wire, frame.clone()));
+        let frame = gate.encode(wire, delivery);
+        if frame != Err(Fate::Refused) {
+            self.0.push((wire, frame.clone().ok()));
+        }
         frame
     }
 }
@@ -189,7 +196,7 @@ impl Gate {
         }
         let wire = self.wire_of(index);
         let frame = frames.get(self, wire, delivery);
-        frame.is_some_and(|frame| self.deliver(index, &Parcel::Shared(&frame)) == Fate::Queued)
+        frame.is_ok_and(|frame| self.deliver(index, &Parcel::Shared(&frame)) == Fate::Queued)
     }
 
     /// Puts a message behind those whose delivery is in progress: for how many connections.
@@ -204,7 +211,7 @@ impl Gate {
             return Err(ErrorCode::Overloaded);
         }
         // Encoded now, so that the budget is asked once: what waits needs no more later.
-        let frames = self.frames_for(&audience, delivery, letter.is_some());
+        let frames = self.frames_for(&audience, delivery, letter.is_some())?;
         let body = match audience {
             Audience::User(_) if letter.is_none() => {
                 own(delivery.body).ok_or(ErrorCode::Overloaded)?
@@ -240,18 +247,20 @@ impl Gate {
         audience: &Audience,
         delivery: &Delivery<'_>,
         is_letter: bool,
-    ) -> Frames {
+    ) -> Result<Frames, ErrorCode> {
         let mut frames = Frames::default();
         let Audience::Many { conns, .. } = audience else {
-            return frames;
+            return Ok(frames);
         };
         for index in conns.iter().map(|conn| conn.index) {
             if !is_letter || !self.conns.at(index).is_logged_in() {
                 let wire = self.wire_of(index);
-                frames.get(self, wire, delivery);
+                if frames.get(self, wire, delivery) == Err(Fate::Refused) {
+                    return Err(ErrorCode::Overloaded);
+                }
             }
         }
-        frames
+        Ok(frames)
     }
 
     /// Goes on with the deliveries in progress, up to the turn's budget.

@@ -303,12 +303,11 @@ impl Gate {
     }
 
     pub(crate) fn has_mailbox_room(&self, user: u32) -> bool {
-        let listener = usize::from(self.users.at(user).listener.0);
-        let max = self
-            .rules
-            .get(listener)
-            .map_or(0, |rules| rules.settings.offline_max);
-        self.users.mailbox(user).len() < max as usize
+        // Who has just been forgotten has none.
+        let listener = self.users.get(user).map(|user| user.listener.0);
+        let rules = listener.and_then(|listener| self.rules.get(usize::from(listener)));
+        let max = rules.map_or(0, |rules| rules.settings.offline_max as usize);
+        max > 0 && self.users.mailbox(user).len() < max
     }
 
     fn put(&mut self, user: u32, letter: Arc<Letter>, gave_up: Box<[ConnId]>) {
@@ -401,8 +400,11 @@ impl Gate {
     /// called slow for what was kept for him, and what took him down once would do so at each
     /// login.
     fn deliver_parked(&mut self, index: u32, letter: &Arc<Letter>) -> Fate {
-        let Ok(frame) = self.encode(self.wire_of(index), &letter.delivery()) else {
-            return Fate::Unfit;
+        let frame = match self.encode(self.wire_of(index), &letter.delivery()) {
+            Ok(frame) => frame,
+            // It stays for the next login: here nothing might come that collects it.
+            Err(Fate::Refused) => return self.go_without(index),
+            Err(fate) => return fate,
         };
         let waiting = self.conns.at(index).waiting();
         if waiting > 0 && waiting + frame.len() > self.rules_of(index).settings.outbox_max {

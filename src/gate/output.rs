@@ -228,7 +228,7 @@ impl Gate {
 
     /// The system has no memory for what a connection is to get: that one ends.
     #[cold]
-    fn go_without(&mut self, index: u32) -> Fate {
+    pub(super) fn go_without(&mut self, index: u32) -> Fate {
         self.starve(index);
         Fate::Refused
     }

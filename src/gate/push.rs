@@ -189,9 +189,7 @@ impl Gate {
         if let [only] = *self.users.conns(user) {
             deliver(self, only);
         } else {
-            let Some(conns) = memory::copy(self.users.conns(user)) else {
-                return (0, true);
-            };
+            let conns = self.users.conns(user).to_vec();
             conns.into_iter().for_each(|index| deliver(self, index));
         }
         (queued, may_wait)

@@ -228,7 +228,7 @@ impl Draft {
         self.users.dedup_by_key(|(name, _)| *name >> 1);
         let mut users = HashTable::with_capacity(self.users.len());
         for (name, colour) in self.users {
-            users.insert_unique(place(name), mark(name, colour), |other| place(*other));
+            users.insert_unique(spread(name), mark(name, colour), |other| spread(*other));
         }
         Lists {
             networks,
@@ -245,9 +245,9 @@ fn mark(name: u64, colour: Colour) -> u64 {
     name & !1 | u64::from(colour == Colour::White)
 }
 
-/// Where a name is looked for, whatever its colour.
-fn place(name: u64) -> u64 {
-    name >> 1
+/// Where a name is looked for, whatever its colour: the bit of that lies where a table looks last.
+fn spread(name: u64) -> u64 {
+    (name & !1).rotate_left(32)
 }
 
 fn hash(key: (u64, u64), user: &str) -> u64 {
@@ -397,8 +397,8 @@ impl Lists {
 
     fn find_named(&self, user: &str) -> Option<Colour> {
         let name = hash(self.key, user);
-        let is_it = |other: &u64| place(*other) == place(name);
-        let found = self.users.find(place(name), is_it)?;
+        let is_it = |other: &u64| *other >> 1 == name >> 1;
+        let found = self.users.find(spread(name), is_it)?;
         Some(if found & 1 == 1 {
             Colour::White
         } else {

@@ -54,9 +54,10 @@
 //! # Where the system has none
 //! Memory for what a message takes is asked for before anything is written, and may be refused.
 //! That costs whoever it was for: a connection whose half frame, whose JSON or whose output finds
-//! none ends as `overloaded` (`resources`); a message that can not be kept, or be encoded for many,
-//! is refused to its sender; an event counts as lost; an admin request gets 503. What takes a few
-//! hundred bytes is not asked for: where even that is missing the process ends.
+//! none ends as `overloaded` (`resources`); a message that can not be kept or queued is refused to
+//! its sender, one that can not be encoded for some of many counts as dropped; an event counts as
+//! lost; an admin request gets 503. What takes a page, and tables that grow with the number of
+//! letters, members or events, are not asked for: where even that is missing the process ends.
 //!
 //! # Afterwards
 //! After a burst the bytes in use fall back at once, and the resident memory within seconds, to

@@ -307,14 +307,17 @@ pub(crate) fn is_common(error: &io::Error) -> bool {
         Some(
             Errno::CONNRESET
                 | Errno::CONNABORTED
+                | Errno::CONNREFUSED
                 | Errno::PIPE
+                | Errno::PROTO
+                | Errno::NOPROTOOPT
+                | Errno::NONET
                 | Errno::NOTCONN
                 | Errno::TIMEDOUT
                 | Errno::HOSTUNREACH
                 | Errno::HOSTDOWN
                 | Errno::NETUNREACH
                 | Errno::NETDOWN
-                | Errno::NOBUFS
         )
     )
 }

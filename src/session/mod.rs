@@ -4,6 +4,7 @@
 //! so a session is a view of the listener's rules. A protocol with a state of its own (WebSocket,
 //! MQTT) becomes a variant with a box behind it.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -74,9 +75,13 @@ impl Step<'_> {
     }
 }
 
-/// Reading JSON takes at most so many times its bytes: a key of one letter with its value is six
-/// bytes, and 16 in the list of keys, which doubles as it grows.
-const JSON_COPIES: usize = 8;
+/// Most memory that reading JSON takes, of all parsers the one that makes copies: of texts with
+/// escapes, and a list of the keys, of which each has two quotes. It doubles as it grows, so that a
+/// key is there three times.
+fn json_room(body: &[u8]) -> usize {
+    let quotes = memchr::memchr_iter(b'"', body).count();
+    2 * body.len() + 3 * (quotes / 2) * size_of::<Cow<'_, str>>()
+}
 
 /// How the bytes of a connection are to be read.
 #[derive(Clone, Copy, Debug)]
@@ -173,8 +178,7 @@ impl Session {
                     seq: None,
                 }
             }
-            // Of all parsers this one makes copies: of texts with escapes, and a list of keys.
-            Framing::LenHdr { .. } if !memory::is_there(JSON_COPIES * body.len()) => {
+            Framing::LenHdr { .. } if !memory::is_there(json_room(body)) => {
                 return Ok(Step::Starved);
             }
             Framing::LenHdr { .. } => message::parse_json(body)?,

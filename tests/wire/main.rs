@@ -11,3 +11,4 @@ mod bytes;
 mod hostile;
 mod replies;
 mod requests;
+mod starved;
