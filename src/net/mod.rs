@@ -318,6 +318,7 @@ pub(crate) fn is_common(error: &io::Error) -> bool {
                 | Errno::HOSTDOWN
                 | Errno::NETUNREACH
                 | Errno::NETDOWN
+                | Errno::NOBUFS
         )
     )
 }
