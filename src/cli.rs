@@ -370,6 +370,9 @@ fn surroundings() -> Surroundings {
     let names: Vec<&str> = names.split(':').collect();
     let mut inherited = Vec::new();
     let mut sockets = ListenFd::from_env();
+    if sockets.len() == 0 && std::env::var_os("LISTEN_FDS").is_some() {
+        warn!("LISTEN_FDS is set, but hands nothing over to this process");
+    }
     for number in 0..sockets.len() {
         let name = names.get(number).map_or("", |name| name).to_owned();
         match sockets.take_tcp_listener(number) {

@@ -227,10 +227,12 @@ impl Gate {
         lists.map_or_else(Imprint::default, |lists| lists.imprint())
     }
 
-    /// Bans of the admin interface.
+    /// Bans of the admin interface that hold now. Looks at all there are.
     #[must_use]
     pub fn banned(&self) -> usize {
-        self.bans.len()
+        let now = self.clock.elapsed();
+        let bans = self.bans.entries.values();
+        bans.filter(|ban| ban.holds(now)).count()
     }
 
     /// Entries of the lists.

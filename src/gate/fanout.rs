@@ -41,14 +41,18 @@ pub(crate) enum Audience {
     /// A user: whatever connections there are when its turn comes.
     User(SmolStr),
     /// Connections.
-    Many {
-        /// The topic and its serial: members who have left meanwhile get nothing.
-        topic: Option<(u32, u64)>,
-        /// In order, so that one is found.
-        conns: Vec<ConnId>,
-        /// Whose connections they are, for a message that must be kept for who leaves first.
-        users: Vec<Option<SmolStr>>,
-    },
+    Many(Many),
+}
+
+/// The connections that a message is for.
+#[derive(Debug)]
+pub(crate) struct Many {
+    /// The topic and its serial: members who have left meanwhile get nothing.
+    topic: Option<(u32, u64)>,
+    /// In order, so that one is found.
+    conns: Vec<ConnId>,
+    /// Whose connections they are, for a message that must be kept for who leaves first.
+    users: Vec<Option<SmolStr>>,
 }
 
 /// A message that borrows nothing: for one user its body or the letter, for many the frames.
@@ -109,17 +113,26 @@ impl Gate {
         }
         if !self.pushes.is_empty() || targets.len() > self.fanout_left as usize {
             let count = targets.len();
-            let audience = self.audience(targets, topic, letter.is_some());
-            let audience = audience.ok_or(ErrorCode::Overloaded)?;
+            let many = self.name_many(targets, topic, letter.is_some());
+            let audience = Audience::Many(many.ok_or(ErrorCode::Overloaded)?);
             order.receipt.queued += self.enqueue(audience, count, &delivery, letter)?;
             return Ok(());
         }
         self.fanout_left -= u32::try_from(targets.len()).unwrap_or(u32::MAX);
         let mut frames = Frames::default();
+        if let Some(letter) = letter {
+            let many = self.name_many(targets, topic, true);
+            let many = many.ok_or(ErrorCode::Overloaded)?;
+            for place in 0..many.conns.len() {
+                let letter = Some(&letter);
+                let is_queued = self.deliver_nth(&many, place, &delivery, letter, &mut frames);
+                order.receipt.count(is_queued);
+            }
+            return Ok(());
+        }
         for index in targets {
-            let is_queued = self.deliver_shared(index, &delivery, letter.as_ref(), &mut frames);
-            order.receipt.queued += u32::from(is_queued);
-            order.receipt.dropped += u32::from(!is_queued);
+            let is_queued = self.deliver_shared(index, &delivery, None, &mut frames);
+            order.receipt.count(is_queued);
         }
         Ok(())
     }
@@ -149,12 +162,13 @@ impl Gate {
             && self.pushes.admits(targets, &self.limits)
     }
 
-    fn audience(
+    /// These connections, by what stays true when one of them ends; none where there is no memory.
+    fn name_many(
         &self,
         mut targets: Vec<u32>,
         topic: Option<(u32, u64)>,
         is_letter: bool,
-    ) -> Option<Audience> {
+    ) -> Option<Many> {
         targets.sort_unstable();
         let conns = targets.iter().map(|&index| self.conns.id(index));
         let conns = memory::gather(conns, targets.len())?;
@@ -167,11 +181,30 @@ impl Gate {
         } else {
             Vec::new()
         };
-        Some(Audience::Many {
+        Some(Many {
             topic,
             conns,
             users,
         })
+    }
+
+    /// One delivery to one of many: whether it is in an outbox, or kept for who has left meanwhile.
+    fn deliver_nth(
+        &mut self,
+        many: &Many,
+        place: usize,
+        delivery: &Delivery<'_>,
+        letter: Option<&Arc<Letter>>,
+        frames: &mut Frames,
+    ) -> bool {
+        let user = many.users.get(place).and_then(Option::as_deref);
+        match self.conns.find_open(many.conns[place]) {
+            Some(index) if self.is_member(index, many.topic) => {
+                self.deliver_shared(index, delivery, letter, frames)
+            }
+            Some(_) => false,
+            None => !self.is_covered(user, &many.conns) && self.keep_for_leaver(user, letter),
+        }
     }
 
     fn deliver_shared(
@@ -216,7 +249,7 @@ impl Gate {
             Audience::User(_) if letter.is_none() => {
                 own(delivery.body).ok_or(ErrorCode::Overloaded)?
             }
-            Audience::User(_) | Audience::Many { .. } => Body::Text("".into()),
+            Audience::User(_) | Audience::Many(_) => Body::Text("".into()),
         };
         let bytes = body_len(&body) + size_of::<Job>();
         let charge = self.ledger.charge_output(bytes);
@@ -249,10 +282,10 @@ impl Gate {
         is_letter: bool,
     ) -> Result<Frames, ErrorCode> {
         let mut frames = Frames::default();
-        let Audience::Many { conns, .. } = audience else {
+        let Audience::Many(many) = audience else {
             return Ok(frames);
         };
-        for index in conns.iter().map(|conn| conn.index) {
+        for index in many.conns.iter().map(|conn| conn.index) {
             if !is_letter || !self.conns.at(index).is_logged_in() {
                 let wire = self.wire_of(index);
                 if frames.get(self, wire, delivery) == Err(Fate::Refused) {
@@ -303,21 +336,10 @@ impl Gate {
                 job.next = job.targets;
                 self.deliver_to_name(name, &delivery, letter);
             }
-            Audience::Many {
-                topic,
-                conns,
-                users,
-            } => {
-                let (conn, user) = (conns[job.next], users.get(job.next).cloned().flatten());
+            Audience::Many(many) => {
+                let place = job.next;
                 job.next += 1;
-                match self.conns.find_open(conn) {
-                    Some(index) if self.is_member(index, *topic) => {
-                        self.deliver_shared(index, &delivery, letter, frames);
-                    }
-                    Some(_) => {}
-                    None if self.is_covered(user.as_deref(), conns) => {}
-                    None => self.keep_for_leaver(user.as_deref(), letter),
-                }
+                self.deliver_nth(many, place, &delivery, letter, frames);
             }
         }
     }
@@ -341,12 +363,14 @@ impl Gate {
     }
 
     /// A message that must be kept, for a user whose connection left before its turn came, or has
-    /// no room now.
-    pub(crate) fn keep_for_leaver(&mut self, name: Option<&str>, letter: Option<&Arc<Letter>>) {
-        if let (Some(name), Some(letter)) = (name, letter) {
-            // Where there is no room it is counted as dropped.
-            let _ = self.keep_for(name, Arc::clone(letter));
-        }
+    /// no room now: whether it is. Where there is no room it is counted as dropped.
+    pub(crate) fn keep_for_leaver(
+        &mut self,
+        name: Option<&str>,
+        letter: Option<&Arc<Letter>>,
+    ) -> bool {
+        let both = name.zip(letter);
+        both.is_some_and(|(name, letter)| self.keep_for(name, Arc::clone(letter)).is_ok())
     }
 
     /// Whether the user has a connection by now that gets the message in its own turn.

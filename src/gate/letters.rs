@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Gate;
 use super::conn::{Flags, Held, NONE};
-use super::offline::{LETTER_COST, Letter, Parked, Unacked, body_len};
+use super::offline::{LETTER_COST, Letter, Parked, Unacked, body_len, own};
 use super::output::{Fate, Parcel};
 use super::receipts::Turn;
 use super::timers::TimerKind;
@@ -21,6 +21,11 @@ impl Gate {
     ) -> Option<Arc<Letter>> {
         let names = delivery.from.map_or(0, str::len) + delivery.topic.map_or(0, str::len);
         let cost = LETTER_COST + body_len(delivery.body) + names;
+        if cost > self.limits.offline_budget {
+            return None;
+        }
+        // Before anything makes room for it: what can not be copied costs no other.
+        let body = own(delivery.body)?;
         while self.ledger.offline() + cost > self.limits.offline_budget {
             let oldest = self.offline.oldest()?;
             self.stats.letters.dropped += 1;
@@ -28,9 +33,8 @@ impl Gate {
             self.note(letter.id, Turn::Dropped);
         }
         let charge = self.ledger.charge_offline(cost);
-        let letter = Letter::new(delivery, expires, charge)?;
         self.stats.letters.made += 1;
-        Some(Arc::new(letter))
+        Some(Arc::new(Letter::new(delivery, body, expires, charge)))
     }
 
     /// Sends a letter on a connection and keeps it until it is acknowledged.

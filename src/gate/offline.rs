@@ -34,20 +34,21 @@ pub(crate) struct Letter {
 pub(crate) const LETTER_COST: usize = size_of::<Letter>() + size_of::<Parked>() + 64;
 
 impl Letter {
-    /// A copy of a message; none where there is no memory for it.
+    /// A message with a copy of its body.
     pub(crate) fn new(
         delivery: &Delivery<'_>,
+        body: Body<'static>,
         expires: Option<Tick>,
         charge: Charge,
-    ) -> Option<Self> {
-        Some(Self {
+    ) -> Self {
+        Self {
             id: delivery.id,
             from: delivery.from.map(SmolStr::new),
             topic: delivery.topic.map(SmolStr::new),
-            body: own(delivery.body)?,
+            body,
             expires,
             _charge: charge,
-        })
+        }
     }
 
     pub(crate) fn delivery(&self) -> Delivery<'_> {

@@ -449,7 +449,9 @@ impl Gate {
             }
             match tracked {
                 Some(letter) if fate == Fate::Queued => self.track(index, letter),
-                tracked => self.keep_for_leaver(user.as_deref(), tracked.as_ref()),
+                tracked => {
+                    self.keep_for_leaver(user.as_deref(), tracked.as_ref());
+                }
             }
         }
     }

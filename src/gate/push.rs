@@ -58,6 +58,14 @@ pub struct Receipt {
     pub dropped: u32,
 }
 
+impl Receipt {
+    /// Counts one connection.
+    pub(super) fn count(&mut self, is_queued: bool) {
+        self.queued += u32::from(is_queued);
+        self.dropped += u32::from(!is_queued);
+    }
+}
+
 impl Gate {
     /// Sends a message. Costs one encoding per wire format and some 100 ns per receiver, in slices
     /// of [`Limits::fanout`](crate::Limits::fanout) a turn.

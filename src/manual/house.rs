@@ -70,6 +70,9 @@
 //!   byte stream, so that an acknowledged message is never sent again while a copy still waits.
 //! - **Charges.** Frames and messages that many hold together are counted once, by a charge that is
 //!   dropped with its last holder; the ledger's sums are therefore exact without a registry.
+//! - **Memory is asked for, then used.** What a peer or an operator can make grow grows through
+//!   `memory.rs`, which says no where the system does; `codec/room.rs` tells how much room a reply
+//!   takes before it is written. What follows is told in the chapter `memory`.
 //! - **No line where nobody waits.** Events of connections are looked at when they are served, not
 //!   marked and queued before: where the ready queue is empty, which it nearly always is, that
 //!   saves 50 of 480 instructions a heartbeat. Listeners, signals and other threads are marked

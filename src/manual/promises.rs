@@ -31,7 +31,7 @@
 //! - **P13** A reload that fails changes nothing; one that shortens deadlines ends nobody early and
 //!   nobody late: `a_shorter_deadline_is_kept_by_all_and_by_nobody_early`.
 //! - **P14** The goodbyes of a shutdown are spread evenly over the time that is set for it, and so
-//!   are the arrivals elsewhere: `ten_thousand_leave_evenly_and_arrive_evenly`.
+//!   are the arrivals elsewhere: `a_hundred_thousand_leave_evenly_and_arrive_evenly`.
 //! - **P15** Without a configuration nothing listens beyond loopback, and every deadline and budget
 //!   is on: `without_a_configuration_nothing_is_open_to_the_world_and_every_bound_is_on`. Root is
 //!   gone once everything is bound, where a user is set:

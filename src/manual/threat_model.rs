@@ -30,7 +30,8 @@
 //!
 //! # In scope
 //! Worst first. What a stranger can do is worse by one than what only a user can.
-//! 1. **Foreign code or foreign memory**: none is expected, the crate has no unsafe code.
+//! 1. **Foreign code or foreign memory**: none is expected, the crate has no unsafe code, and the
+//!    daemon one call beside it (`tools/allocator`) that takes no pointer and returns none.
 //! 2. **Another's name or mail**: a message that reaches who it was not meant for, a login that
 //!    becomes another connection's, an admin request that is obeyed without the token or from a
 //!    page of another origin.

@@ -172,3 +172,13 @@ fn a_socket_that_no_listener_is_called_is_told_of_and_left() {
     daemon.client().fence();
     daemon.logs("handed over for \"others\": no listener is called so");
 }
+
+#[test]
+fn a_hand_over_that_is_for_nobody_is_told() {
+    for (sockets, process) in [("x", "$$"), ("1", "1")] {
+        let line = format!("LISTEN_PID={process} LISTEN_FDS={sockets} exec \"$0\" \"$@\"");
+        let daemon = Daemon::launch(shell(&line), LINE, &[]);
+        daemon.logs("LISTEN_FDS is set, but hands nothing over to this process");
+        daemon.client().fence();
+    }
+}

@@ -215,19 +215,20 @@ fn names_that_nobody_may_use_leave_nothing_behind() {
         ..Settings::default()
     };
     let house = House::new(Refuses, Limits::default(), settings);
-    for hundred in 0..50 {
+    for hundred in 0..1_000 {
         let mut client = house.line();
-        let names: String = (0..100)
-            .map(|one| format!("login user-{hundred}-{one}\nsend nobody-{hundred}-{one} x\n"))
-            .collect();
-        client.send(names);
+        let say = |one| {
+            let name = format!("{hundred}-{one}");
+            format!("login user-{name}\nsend nobody-{name} x\n")
+        };
+        client.send((0..100).map(say).collect::<String>());
         for _ in 0..100 {
             client.hears("error bad-credentials no");
             client.hears_some("error login-required");
         }
     }
     eventually("all have left", || {
-        (house.ask(|gate, _| gate.stats().closed(CloseReason::PeerClosed)) == 50).then_some(())
+        (house.ask(|gate, _| gate.stats().closed(CloseReason::PeerClosed)) == 1_000).then_some(())
     });
     let (users, absent, topics, held) = house.ask(|gate, _| {
         gate.check();

@@ -274,6 +274,7 @@ fn there_are_so_many_bans_at_most_and_those_that_are_over_make_room() {
     );
     assert_eq!(stage.server.gate().banned(), 2);
     stage.pass(ms(3_100));
+    assert_eq!(stage.server.gate().banned(), 0);
     let taken = [3, 4, 5].map(|number| is_taken(number, &mut stage));
     assert_eq!(taken, [true, true, false], "those before are over");
 }

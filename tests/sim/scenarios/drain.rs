@@ -63,15 +63,19 @@ fn by_second(times: impl Iterator<Item = Nanos>, first: Nanos) -> Vec<usize> {
 }
 
 #[test]
-fn ten_thousand_leave_evenly_and_arrive_evenly() {
-    // 112: the front third of the slots is free, and some leave by themselves meanwhile.
-    let mut stage = stage(s(20), Limits::default());
-    let mut peers = crowd(&mut stage, 15_000);
-    for peer in peers.drain(..5_000) {
+fn a_hundred_thousand_leave_evenly_and_arrive_evenly() {
+    // 112: the front third of the slots is free.
+    let limits = Limits {
+        connections: 150_000,
+        ..Limits::default()
+    };
+    let mut stage = stage(s(20), limits);
+    let mut peers = crowd(&mut stage, 150_000);
+    for peer in peers.drain(..50_000) {
         stage.net().kernel.leave(peer);
     }
     stage.pass(s(1));
-    assert_eq!(stage.server.gate().connections(), 10_000);
+    assert_eq!(stage.server.gate().connections(), 100_000);
     let began = stage.now();
     stage.drain();
     stage.pass(s(31));
@@ -81,7 +85,7 @@ fn ten_thousand_leave_evenly_and_arrive_evenly() {
     let arrivals = by_second(ways.iter().map(|(_, arrives)| *arrives), SECOND);
     for counts in [departures, arrivals] {
         assert!((20..=21).contains(&counts.len()), "{counts:?}");
-        let even = 10_000 / 20;
+        let even = 100_000 / 20;
         let near = |count: &usize| (even * 4 / 5..=even * 6 / 5).contains(count);
         assert!(counts[..20].iter().all(near), "{counts:?}");
         assert!(

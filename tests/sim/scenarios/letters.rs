@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use pulsegate::{Body, ErrorCode, Limits, Options, Push, Receipt, Settings, Target, UserPolicy};
+use pulsegate::{
+    Body, CloseReason, ErrorCode, Limits, Options, Push, Receipt, Settings, Target, UserPolicy,
+};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -379,6 +381,44 @@ fn a_letter_queued_behind_a_fan_out_is_parked_when_its_receiver_leaves_first() {
         ["kept"],
         "what was accepted is not lost"
     );
+}
+
+#[test]
+fn a_letter_to_a_topic_is_kept_for_the_member_whom_it_takes_down() {
+    // What the first member gets is more than all outboxes may hold: the largest goes, and he is
+    // the second member.
+    let mut stage = Stage::within(Limits {
+        output_budget: 20_000,
+        ..Limits::default()
+    });
+    let stuck = Path {
+        down_window: 64,
+        ..Path::default()
+    };
+    for user in ["ann", "bob"] {
+        let member = stage.connect_by(stuck);
+        stage.ask(member, &format!("login {user}\n"));
+        stage.ask(member, "join news\n");
+    }
+    let gate = stage.server.gate_mut();
+    let large = "x".repeat(12_000);
+    gate.push(Target::User("bob"), &Push::text(&large))
+        .expect("he is here");
+    let text = "y".repeat(9_000);
+    let letter = Push {
+        ack: true,
+        ..Push::text(&text)
+    };
+    let receipt = gate.push(Target::Topic("news"), &letter).expect("is taken");
+    assert_eq!((receipt.queued, receipt.dropped), (2, 0), "{receipt:?}");
+    assert_eq!(gate.stats().closed(CloseReason::Overloaded), 1);
+    stage.settle();
+    let again = stage.connect();
+    stage.say(again, "login bob\n");
+    // Nobody is let in until the budget has air again.
+    stage.pass(s(5));
+    let got = texts(&mut stage, again);
+    assert!(got == [text], "what was accepted is not lost: {got:.20?}");
 }
 
 #[test]

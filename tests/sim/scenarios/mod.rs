@@ -26,6 +26,7 @@ mod rivals;
 mod strangers;
 mod timers;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use pulsegate::net::Signal;
@@ -45,6 +46,8 @@ pub(crate) struct Stage {
     judge: Judge,
     /// Ends: whose, why, when.
     pub(crate) ends: Vec<(Key, CloseReason, Nanos)>,
+    /// Where each of them stands there.
+    places: HashMap<Key, usize>,
     pub(crate) events: Vec<Event>,
     drain_over: Duration,
     /// Whether the full sweep is made after each turn; big stories make it now and then.
@@ -80,6 +83,7 @@ impl Stage {
             server,
             judge,
             ends: Vec::new(),
+            places: HashMap::new(),
             events: Vec::new(),
             drain_over,
             checks: true,
@@ -107,6 +111,7 @@ impl Stage {
             if let Event::Closed(conn, reason) = event
                 && let Some(key) = kernel.find(*conn)
             {
+                self.places.entry(key).or_insert(self.ends.len());
                 self.ends.push((key, *reason, kernel.clock.at));
             }
         }
@@ -239,8 +244,8 @@ impl Stage {
 
     /// Why and when a connection ended.
     pub(crate) fn end(&self, key: Key) -> Option<(CloseReason, Nanos)> {
-        let found = self.ends.iter().find(|(whose, _, _)| *whose == key);
-        found.map(|&(_, reason, at)| (reason, at))
+        let (_, reason, at) = self.ends[*self.places.get(&key)?];
+        Some((reason, at))
     }
 
     pub(crate) fn reason(&self, key: Key) -> Option<CloseReason> {

@@ -7,7 +7,7 @@ use pulsegate::{CloseReason, Limits, Login, Options, Settings};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
-use crate::world::agenda::{MILLI, SECOND, nanos};
+use crate::world::agenda::{MICRO, MILLI, Nanos, SECOND, nanos};
 use crate::world::dice::Rate;
 
 #[test]
@@ -87,12 +87,16 @@ fn deadlines_longer_than_the_wheel_fire_in_the_right_round() {
 }
 
 #[test]
-fn ten_thousand_deadlines_in_the_same_instant_are_all_kept() {
-    // 32
-    const MANY: usize = 10_000;
-    let mut stage = Stage::new(Settings::default());
+fn a_hundred_thousand_deadlines_in_the_same_instant_are_all_kept() {
+    // 32: each end takes three calls or four, of a microsecond each.
+    const MANY: usize = 100_000;
+    const SLACK: Nanos = 500 * MILLI;
+    let mut stage = Stage::within(Limits {
+        connections: MANY as u32,
+        ..Limits::default()
+    });
     stage.checks = false;
-    stage.judge.slack = 300 * MILLI;
+    stage.judge.slack = SLACK;
     let peers: Vec<_> = (0..MANY)
         .map(|_| {
             loop {
@@ -109,8 +113,8 @@ fn ten_thousand_deadlines_in_the_same_instant_are_all_kept() {
     for &peer in &peers {
         stage.net().kernel.say(peer, b"\n");
     }
-    stage.pass(ms(300));
-    stage.net().toll = 1_000;
+    stage.pass(ms(500));
+    stage.net().toll = MICRO;
     stage.pass(s(59));
     let ended = |stage: &Stage| stage.server.gate().stats().closed(CloseReason::IdleTimeout);
     let (until, mut most) = (stage.now() + 2 * SECOND, 0);
@@ -128,17 +132,13 @@ fn ten_thousand_deadlines_in_the_same_instant_are_all_kept() {
     );
     let late = gate.pace().lateness;
     assert_eq!(late.count(), MANY as u64);
-    assert!(late.longest() <= ms(300), "{:?}", late.longest());
+    assert!(nanos(late.longest()) <= SLACK, "{:?}", late.longest());
     gate.check();
     assert_eq!(stage.ends.len(), MANY);
     for (_, reason, at) in &stage.ends {
         assert_eq!(*reason, CloseReason::IdleTimeout);
         assert!(*at >= said + 60 * SECOND, "early");
-        assert!(
-            *at <= said + 60 * SECOND + 300 * MILLI,
-            "late by {}",
-            at - said
-        );
+        assert!(*at <= said + 60 * SECOND + SLACK, "late by {}", at - said);
     }
 }
 

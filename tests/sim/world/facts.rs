@@ -46,6 +46,8 @@ pub(crate) struct Facts {
     pub(crate) was_blocked: bool,
     /// When the first byte of the frame in progress was read.
     pub(crate) frame_began: Option<Stamp>,
+    /// Whole frames that were read with its first byte: the server turns to it after them.
+    frame_follows: u64,
     /// Where the frame in progress begins in the stream.
     frame_start: u64,
     /// Where frames end in the stream, as their sender says.
@@ -135,7 +137,7 @@ impl Facts {
         if !self.is_marked {
             return;
         }
-        let before = self.frame_start;
+        let (before, read) = (self.frame_start, self.frames_read);
         while self.frame_ends.front().is_some_and(|&end| end <= taken) {
             self.frame_start = self.frame_ends.pop_front().expect("it is there");
             self.frames_read += 1;
@@ -144,7 +146,14 @@ impl Facts {
             self.frame_began = None;
         } else if self.frame_start != before || self.frame_began.is_none() {
             self.frame_began = Some(clock);
+            self.frame_follows = self.frames_read - read;
         }
+    }
+
+    /// Whether the server turned to the frame in progress as soon as it was read, give or take a
+    /// few turns: it counts from there, and gives each connection so many frames a turn.
+    pub(crate) fn is_frame_next(&self) -> bool {
+        self.frame_follows <= 16
     }
 
     /// Whether the proxy's header was read, where one must come.
@@ -213,5 +222,16 @@ mod tests {
         assert_eq!(facts.frame_began, Some(stamp(3)));
         facts.on_read(stamp(4), 8);
         assert_eq!(facts.frame_began, None);
+    }
+
+    #[test]
+    fn a_frame_behind_a_crowd_of_frames_is_not_next() {
+        let mut facts = Facts::default();
+        (1..=20).for_each(|end| facts.mark_frame_end(end * 4));
+        facts.on_read(stamp(1), 70);
+        assert!(!facts.is_frame_next());
+        facts.on_read(stamp(2), 74);
+        assert!(facts.is_frame_next());
+        assert_eq!(facts.frame_began, Some(stamp(2)));
     }
 }

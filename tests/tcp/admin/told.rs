@@ -252,6 +252,8 @@ fn check_with_promtool(text: &str) {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
+        let may_skip = std::env::var_os("PULSEGATE_NO_SKIP").is_none();
+        assert!(may_skip, "promtool is not installed");
         eprintln!("promtool is not installed: the format is not judged");
         return;
     };

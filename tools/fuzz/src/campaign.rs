@@ -11,6 +11,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -27,8 +28,17 @@ pub struct Campaign {
     pub span: Duration,
     /// What the mutations follow from.
     pub seed: u64,
-    /// Whether inputs that reach new code are written beside the findings.
+    /// Whether inputs that reach new code are written beside the findings, and those that an
+    /// earlier campaign wrote are taken up: hours then add up.
     pub keeps: bool,
+}
+
+/// Where an input is from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Corpus,
+    Kept,
+    Made,
 }
 
 /// One input may take so much of a processor.
@@ -46,11 +56,18 @@ pub fn corpus_folder(name: &str) -> PathBuf {
 /// # Errors
 /// Where it cannot be read.
 pub fn corpus(name: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
+    read(&corpus_folder(name), "")
+}
+
+/// The files of a folder whose names begin so, by name.
+fn read(folder: &Path, start: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut all = Vec::new();
-    for entry in fs::read_dir(corpus_folder(name))? {
+    for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy();
-        all.push((file.into_owned(), fs::read(&path)?));
+        if file.starts_with(start) {
+            all.push((file.into_owned(), fs::read(&path)?));
+        }
     }
     all.sort();
     Ok(all)
@@ -62,28 +79,38 @@ pub fn corpus(name: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
 /// Where a process cannot be started.
 pub fn conduct(campaign: &Campaign, names: &[String], at_once: usize) -> io::Result<bool> {
     let is_wanted = |target: &&Target| names.is_empty() || names.iter().any(|n| n == target.name);
-    let mut waiting: VecDeque<&Target> = TARGETS.iter().filter(is_wanted).collect();
-    let mut running: Vec<(&Target, Child)> = Vec::new();
-    let mut held = true;
-    while !waiting.is_empty() || !running.is_empty() {
-        while running.len() < at_once
-            && let Some(target) = waiting.pop_front()
-        {
-            running.push((target, start(campaign, target)?));
+    let waiting = Mutex::new(TARGETS.iter().filter(is_wanted));
+    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());
+    // Whoever is done takes the next one: a finding leaves no processor idle.
+    let work = || {
+        let mut held = true;
+        while let Some(target) = next() {
+            held &= run_to_end(campaign, target)?;
         }
-        let (target, mut child) = running.remove(0);
-        let status = child.wait()?;
-        if !status.success() {
-            held = false;
-            let kept = findings().join(format!("{}.input", target.name));
-            let input = current(target, child.id());
-            fs::copy(&input, &kept)?;
-            fs::remove_file(input)?;
-            let place = kept.display();
-            eprintln!("{}: FAILED ({status}); the input is {place}", target.name);
-        }
+        Ok(held)
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        let outcomes = workers.into_iter().map(|worker| worker.join());
+        let outcomes = outcomes.map(|outcome| outcome.unwrap_or(Ok(false)));
+        let all: io::Result<Vec<bool>> = outcomes.collect();
+        Ok(all?.into_iter().all(|held| held))
+    })
+}
+
+/// One target in a process of its own; whether it held.
+fn run_to_end(campaign: &Campaign, target: &Target) -> io::Result<bool> {
+    let mut child = start(campaign, target)?;
+    let status = child.wait()?;
+    if !status.success() {
+        let kept = findings().join(format!("{}.input", target.name));
+        let input = current(target, child.id());
+        fs::copy(&input, &kept)?;
+        fs::remove_file(input)?;
+        let place = kept.display();
+        eprintln!("{}: FAILED ({status}); the input is {place}", target.name);
     }
-    Ok(held)
+    Ok(status.success())
 }
 
 fn start(campaign: &Campaign, target: &Target) -> io::Result<Child> {
@@ -119,11 +146,15 @@ pub fn one(campaign: &Campaign, target: &'static Target) -> io::Result<bool> {
     let mut runs = 0_u64;
     let place = current(target, std::process::id());
     let file = File::create(&place)?;
-    let mut queue: VecDeque<Vec<u8>> = inputs.iter().cloned().collect();
+    let mut queue: VecDeque<_> = inputs.iter().map(|i| (i.clone(), Origin::Corpus)).collect();
+    if campaign.keeps {
+        let kept = read(&findings(), &format!("{}-", target.name))?;
+        queue.extend(kept.into_iter().map(|one| (one.1, Origin::Kept)));
+    }
     while used() < campaign.span {
-        let (input, is_known) = match queue.pop_front() {
-            Some(input) => (input, true),
-            None => (mutator.make(&inputs, target.size_max), false),
+        let (input, origin) = match queue.pop_front() {
+            Some(known) => known,
+            None => (mutator.make(&inputs, target.size_max), Origin::Made),
         };
         coverage::clear();
         if let Err(why) = attempt(target, &input, &file)? {
@@ -131,9 +162,10 @@ pub fn one(campaign: &Campaign, target: &'static Target) -> io::Result<bool> {
             return Ok(false);
         }
         runs += 1;
-        if seen.learn() && !is_known {
-            if campaign.keeps {
-                fs::write(findings().join(format!("{}-{runs}", target.name)), &input)?;
+        if seen.learn() && origin != Origin::Corpus {
+            if campaign.keeps && origin == Origin::Made {
+                let name = format!("{}-{}-{runs}", target.name, campaign.seed);
+                fs::write(findings().join(name), &input)?;
             }
             inputs.push(input);
         }

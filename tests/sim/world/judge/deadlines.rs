@@ -42,7 +42,8 @@ impl Judge {
                 let began = facts
                     .frame_began
                     .unwrap_or_else(|| panic!("{conn}: no half frame"));
-                window(settings.frame_timeout, began, is_plain);
+                let is_next = facts.is_frame_next();
+                window(settings.frame_timeout, began, is_plain && is_next);
             }
             CloseReason::Lifetime => window(settings.lifetime, facts.accepted, true),
             // The system's own verdict that the peer takes nothing.

@@ -49,7 +49,8 @@ impl Judge {
                 !overdue(settings.lifetime, facts.accepted),
                 "{key:?} outlives its life"
             );
-            if let Some(began) = facts.frame_began.filter(|_| !facts.is_wild) {
+            let is_known = !facts.is_wild && facts.is_frame_next();
+            if let Some(began) = facts.frame_began.filter(|_| is_known) {
                 assert!(
                     !overdue(settings.frame_timeout, began),
                     "{key:?}: half frame, and open"

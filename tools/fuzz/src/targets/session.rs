@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pulsegate::{Body, Push, Target};
 
-use super::stage::Stage;
+use super::stage::{PUSHES_MAX, Stage};
 use crate::take::Take;
 use crate::world::Path;
 use crate::world::agenda::MILLI;
@@ -35,7 +35,7 @@ const SAID: [&[u8]; 16] = [
 pub(super) fn run(bytes: &[u8]) {
     let mut take = Take::new(bytes);
     let mut stage = Stage::drawn(u64::from(take.word()));
-    for _ in 0..256 {
+    for _ in 0..PUSHES_MAX {
         if take.is_empty() || stage.server.is_done() {
             break;
         }

@@ -16,6 +16,9 @@ use crate::world::{Path, SimNet};
 /// Peers at once, at most.
 const PEERS_MAX: usize = 8;
 
+/// Pushes that one input can ask for, at most.
+pub(super) const PUSHES_MAX: usize = 256;
+
 /// A server, its peers, and what it said of them.
 pub(super) struct Stage {
     pub(super) server: Server<SimNet<()>, Watch>,
@@ -130,11 +133,13 @@ impl Stage {
             }
             self.turn();
         }
-        // Each turn looks at some places for a push to many that is still under way.
-        for _ in 0..=PEERS_MAX {
-            if !self.server.is_done() {
-                self.turn();
+        // Pushes may still be under way: a turn goes through some of their places, at least one.
+        for _ in 0..PUSHES_MAX * PEERS_MAX {
+            let is_held = self.server.gate().bytes_held()[1] > 0;
+            if self.server.is_done() || !is_held {
+                break;
             }
+            self.turn();
         }
         let gate = self.server.gate();
         assert_eq!(gate.sockets(), 0, "somebody stays for ever");
