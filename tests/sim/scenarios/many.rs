@@ -80,18 +80,18 @@ fn a_hundred_thousand_beats_leave_one_timer_each_and_move_the_deadline() {
 #[test]
 fn a_message_to_many_is_held_once() {
     // 42: a payload, and a reference for each of those who are stuck; nobody waits for them.
-    const MANY: usize = 100_000;
+    const MANY: u32 = 100_000;
     const STUCK: usize = 1_000;
     let mut stage = stage(Limits {
-        connections: MANY as u32,
+        connections: MANY,
         ..Limits::default()
     });
     stage.checks = false;
     let mut stuck = crowd(&mut stage, STUCK, 16);
     let canary = stage.connect();
-    let mut others = Vec::new();
-    while stuck.len() + others.len() + 1 < MANY {
-        let some = (MANY - 1 - stuck.len() - others.len()).min(4_000);
+    let (mut others, rest) = (Vec::new(), MANY as usize - 1 - STUCK);
+    while others.len() < rest {
+        let some = (rest - others.len()).min(4_000);
         others.extend(crowd(&mut stage, some, 4_096));
     }
     let body = "x".repeat(2_000);
@@ -99,18 +99,18 @@ fn a_message_to_many_is_held_once() {
         .server
         .gate_mut()
         .push(Target::Everyone, &Push::text(&body));
-    assert_eq!(receipt.map(|receipt| receipt.queued), Ok(MANY as u32));
+    assert_eq!(receipt.map(|receipt| receipt.queued), Ok(MANY));
     // Whoever speaks meanwhile is answered in the turn that hears it.
     let frames_out = |stage: &Stage| stage.server.gate().stats().frames_out;
     let (before, mut turns) = (frames_out(&stage), 0);
-    while frames_out(&stage) - before < MANY as u64 + turns / 2 {
+    while frames_out(&stage) - before < u64::from(MANY) + turns / 2 {
         stage.say(canary, "ping\n");
         stage.turn();
         stage.turn();
         turns += 2;
         assert_eq!(stage.hear(canary).matches("pong\n").count(), 1);
     }
-    let least = MANY as u64 / u64::from(stage.server.gate().limits().fanout);
+    let least = u64::from(MANY) / u64::from(stage.server.gate().limits().fanout);
     assert!((least..=least + 4).contains(&turns), "{turns} turns");
     stage.settle();
     let held = stage.server.gate().bytes_held()[1];

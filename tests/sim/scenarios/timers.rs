@@ -89,10 +89,10 @@ fn deadlines_longer_than_the_wheel_fire_in_the_right_round() {
 #[test]
 fn a_hundred_thousand_deadlines_in_the_same_instant_are_all_kept() {
     // 32: each end takes three calls or four, of a microsecond each.
-    const MANY: usize = 100_000;
+    const MANY: u32 = 100_000;
     const SLACK: Nanos = 500 * MILLI;
     let mut stage = Stage::within(Limits {
-        connections: MANY as u32,
+        connections: MANY,
         ..Limits::default()
     });
     stage.checks = false;
@@ -108,7 +108,7 @@ fn a_hundred_thousand_deadlines_in_the_same_instant_are_all_kept() {
         })
         .collect();
     stage.settle();
-    assert_eq!(stage.server.gate().connections() as usize, MANY);
+    assert_eq!(stage.server.gate().connections(), MANY);
     let said = stage.now();
     for &peer in &peers {
         stage.net().kernel.say(peer, b"\n");
@@ -131,10 +131,10 @@ fn a_hundred_thousand_deadlines_in_the_same_instant_are_all_kept() {
         "{most} in a turn"
     );
     let late = gate.pace().lateness;
-    assert_eq!(late.count(), MANY as u64);
+    assert_eq!(late.count(), u64::from(MANY));
     assert!(nanos(late.longest()) <= SLACK, "{:?}", late.longest());
     gate.check();
-    assert_eq!(stage.ends.len(), MANY);
+    assert_eq!(stage.ends.len(), MANY as usize);
     for (_, reason, at) in &stage.ends {
         assert_eq!(*reason, CloseReason::IdleTimeout);
         assert!(*at >= said + 60 * SECOND, "early");
