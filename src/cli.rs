@@ -365,12 +365,12 @@ fn surroundings() -> Surroundings {
     let is_ours = |name| variable(name).is_none_or(|pid| pid == std::process::id().to_string());
     let usec = variable("WATCHDOG_USEC").and_then(|usec| usec.parse().ok());
     let usec = usec.filter(|usec| *usec > 0 && is_ours("WATCHDOG_PID"));
-    // Taking the sockets takes their variables away: the names are read before.
+    // Taking the sockets takes their variables away: they are read before.
     let names = variable("LISTEN_FDNAMES").unwrap_or_default();
     let names: Vec<&str> = names.split(':').collect();
-    let mut inherited = Vec::new();
+    let (mut inherited, has_some) = (Vec::new(), variable("LISTEN_FDS").is_some());
     let mut sockets = ListenFd::from_env();
-    if sockets.len() == 0 && std::env::var_os("LISTEN_FDS").is_some() {
+    if has_some && sockets.len() == 0 {
         warn!("LISTEN_FDS is set, but hands nothing over to this process");
     }
     for number in 0..sockets.len() {

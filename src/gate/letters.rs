@@ -451,13 +451,8 @@ impl Gate {
         self.users.at_mut(user).timer = NONE;
         let now = self.clock.real();
         let expired = |key: &&u32| self.offline.at(**key).expires.is_due(now);
-        let keys: Vec<u32> = self
-            .users
-            .mailbox(user)
-            .iter()
-            .filter(expired)
-            .copied()
-            .collect();
+        let keys = self.users.mailbox(user).iter().filter(expired);
+        let keys: Vec<u32> = keys.copied().collect();
         for key in keys {
             let letter = self.take_parked(key).letter;
             self.stats.letters.expired += 1;

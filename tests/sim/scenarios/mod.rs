@@ -15,6 +15,7 @@ mod duplicates;
 mod errors;
 mod frames;
 mod lag;
+mod leavers;
 mod letters;
 mod many;
 mod overload;
