@@ -4,23 +4,24 @@
 //! Exit codes: 0 done, 1 it could not run, 2 the command line or the configuration is wrong, 3 a
 //! step of a script failed, 4 nobody got the message of a push.
 
+mod surroundings;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::builder::styling::Styles;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use listenfd::ListenFd;
 use log::warn;
 
+use self::surroundings::surroundings;
 use crate::commands::{self, Problem};
 use crate::config::keys::{Key, SECTIONS, Takes};
 use crate::config::listener::{GROUPS, IDENTITY, LISTENER};
 use crate::config::value::nearest;
 use crate::config::{Complaint, Config, Origin, Override, Spot};
-use crate::daemon::{self, Source, Surroundings, foresee, judge_lists, load_tokens};
+use crate::daemon::{self, DaemonError, Source, Surroundings, foresee, judge_lists, load_tokens};
 use crate::daemon::{read, token_warnings};
 use crate::tokens::Tokens;
 
@@ -356,38 +357,12 @@ fn serve(levels: &[&ArgMatches], give_back: fn()) -> Result<(), Failure> {
         give_back: Some(give_back),
         ..surroundings()
     };
-    daemon::run(config, source, surroundings).map_err(|error| Failure::Run(error.to_string()))
-}
-
-/// What a service manager has put into the environment.
-fn surroundings() -> Surroundings {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let is_ours = |name| variable(name).is_none_or(|pid| pid == std::process::id().to_string());
-    let usec = variable("WATCHDOG_USEC").and_then(|usec| usec.parse().ok());
-    let usec = usec.filter(|usec| *usec > 0 && is_ours("WATCHDOG_PID"));
-    // Taking the sockets takes their variables away: they are read before.
-    let names = variable("LISTEN_FDNAMES").unwrap_or_default();
-    let names: Vec<&str> = names.split(':').collect();
-    let (mut inherited, has_some) = (Vec::new(), variable("LISTEN_FDS").is_some());
-    let mut sockets = ListenFd::from_env();
-    if has_some && sockets.len() == 0 {
-        warn!("LISTEN_FDS is set, but hands nothing over to this process");
-    }
-    for number in 0..sockets.len() {
-        let name = names.get(number).map_or("", |name| name).to_owned();
-        match sockets.take_tcp_listener(number) {
-            Ok(Some(socket)) => inherited.push((name, socket)),
-            Ok(None) => {}
-            Err(error) => warn!("what was handed over for {name:?} is no TCP listener: {error}"),
-        }
-    }
-    Surroundings {
-        notify: variable("NOTIFY_SOCKET"),
-        watchdog: usec.map(Duration::from_micros),
-        inherited,
-        program: std::env::current_exe().ok(),
-        give_back: None,
-    }
+    daemon::run(config, source, surroundings).map_err(|error| match error {
+        // Another start does not mend what a file says.
+        DaemonError::Lists(wrong) | DaemonError::Tokens(wrong) => Failure::Files(wrong),
+        DaemonError::Token { .. } => Failure::File(error.to_string()),
+        _ => Failure::Run(error.to_string()),
+    })
 }
 
 /// Variables that look like misspelt ones of ours, with what they may have meant. Others that begin
@@ -452,7 +427,7 @@ fn check(matches: &ArgMatches, check_matches: &ArgMatches) -> Result<(), Failure
     print(&format!("{}: good; {good}\n", path.display()))
 }
 
-fn at_token(path: &Path, config: &Config, error: &daemon::DaemonError) -> String {
+fn at_token(path: &Path, config: &Config, error: &DaemonError) -> String {
     let path = path.display();
     match config.origin(Spot::Global("admin", "token_file")) {
         Some(Origin::File(line)) => format!("{path}:{line}: {error}"),

@@ -226,11 +226,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         self.stopping = Stopping::Drains;
         self.gate.is_draining = true;
         self.handler.on_drain(&mut self.gate);
-        // Who has connected by now is told as well.
-        for door in 0..self.doors.len() {
-            self.release(door);
-        }
-        self.accept();
+        self.accept_last();
         self.close_doors();
         self.begin_drain();
     }

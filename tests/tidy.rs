@@ -62,6 +62,7 @@ const RULES: &[Rule] = &[
             ("src/net/mio.rs", "the one place that touches the world"),
             ("src/main.rs", "before there is a loop"),
             ("src/cli.rs", "before there is a loop"),
+            ("src/cli/", "before there is a loop"),
             ("src/client/", "blocks its caller and has no loop"),
             ("src/pool/keeper.rs", "a pool has no loop"),
             ("src/commands/connect/", "waits for two sides at once"),

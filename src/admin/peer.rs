@@ -45,6 +45,8 @@ pub(crate) struct Peer {
     since: Tick,
     /// When the socket last took something (live clock).
     took: Tick,
+    /// Since when output waits without a break; now where none does (live clock).
+    behind: Tick,
     /// Whether a request was answered before.
     is_known: bool,
     /// Whether it has shown the token, or need not.
@@ -121,6 +123,7 @@ impl Peer {
             sent: 0,
             since: now,
             took: now,
+            behind: now,
             is_known: false,
             is_trusted: false,
             lingered: 0,
@@ -277,6 +280,7 @@ impl Peer {
     pub(crate) fn step(&mut self, gate: &mut Gate, facts: &Facts, budget: &mut u32) -> Next {
         if self.waiting() == 0 {
             self.took = gate.clock.live();
+            self.behind = self.took;
         }
         match mem::replace(&mut self.stage, Stage::Head) {
             Stage::Head => self.read_head(gate, facts),

@@ -265,6 +265,11 @@ impl Work for Pushes {
                 return Left::Nothing;
             };
             if parcel.send(gate, &mut order) {
+                // Users were looked at one by one.
+                if !matches!(parcel.to, Whom::Users(_)) {
+                    let reached = order.receipt.queued + order.receipt.dropped;
+                    *budget = budget.saturating_sub(reached);
+                }
                 self.tell(&order, out);
             } else {
                 self.current = Some((parcel, order));

@@ -3,6 +3,8 @@
 use std::io::Read;
 
 use clap::{Arg, ArgAction, ArgGroup, Command};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::http::Told;
@@ -92,6 +94,16 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
+/// What the daemon is asked to send.
+#[derive(Serialize)]
+struct Wish {
+    to: Value,
+    body: Box<RawValue>,
+    ack: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_ms: Option<u64>,
+}
+
 pub(super) fn push(session: &Session<'_>) -> Result<(), Problem> {
     let to = match (session.text("user"), session.text("topic")) {
         (Some(user), _) => json!({ "user": user }),
@@ -99,11 +111,14 @@ pub(super) fn push(session: &Session<'_>) -> Result<(), Problem> {
         (None, None) => json!({ "everyone": true }),
     };
     let is_acked = session.matches.get_flag("ack");
-    let mut wish = json!({ "to": to, "body": body(session)?, "ack": is_acked });
-    if let Some(ttl) = session.millis("ttl") {
-        wish["ttl_ms"] = ttl.into();
-    }
-    let told = session.admin.post("/v1/push", &wish)?;
+    let wish = Wish {
+        to,
+        body: body(session)?,
+        ack: is_acked,
+        ttl_ms: session.millis("ttl"),
+    };
+    let wish = serde_json::to_string(&wish).map_err(|error| Problem::Run(error.to_string()))?;
+    let told = session.admin.ask("POST", "/v1/push", &wish)?;
     session.print(&told, || {
         let told = &told.json;
         let id = word(told, "id");
@@ -118,18 +133,22 @@ pub(super) fn push(session: &Session<'_>) -> Result<(), Problem> {
     }
 }
 
-fn body(session: &Session<'_>) -> Result<Value, Problem> {
+/// The body: JSON stays as it was written.
+fn body(session: &Session<'_>) -> Result<Box<RawValue>, Problem> {
     let mut body = session.text("body").unwrap_or_default().to_owned();
     if body == "-" {
         body.clear();
         let read = std::io::stdin().read_to_string(&mut body);
         read.map_err(|error| Problem::Run(format!("stdin: {error}")))?;
     }
-    if !session.matches.get_flag("body-json") {
-        return Ok(Value::String(body));
-    }
+    let is_json = session.matches.get_flag("body-json");
+    let body = if is_json {
+        body
+    } else {
+        json!(body).to_string()
+    };
     let wrong = |error| Problem::Usage(format!("BODY is not JSON: {error}"));
-    serde_json::from_str(&body).map_err(wrong)
+    serde_json::from_str(body.trim()).map_err(wrong)
 }
 
 pub(super) fn kick(session: &Session<'_>) -> Result<(), Problem> {

@@ -193,21 +193,19 @@ impl Desk {
         }
         self.waiting.push((ticket, what));
         // A reader whose result did not get through is no longer there.
-        if self.reader.as_ref().is_none_or(JoinHandle::is_finished) {
-            self.read(gate);
-        }
-        true
+        let is_idle = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
+        !is_idle || self.read(gate)
     }
 
-    /// Has all that waits read by a thread, which ends with it.
-    fn read(&mut self, gate: &mut Gate) {
+    /// Has all that waits read by a thread, which ends with it; whether there is one.
+    fn read(&mut self, gate: &mut Gate) -> bool {
         self.reader = None;
         let Some(remote) = self.remote.clone() else {
-            return;
+            return true;
         };
         let jobs = std::mem::take(&mut self.waiting);
         if jobs.is_empty() {
-            return;
+            return true;
         }
         let tickets: Vec<Ticket> = jobs.iter().map(|(ticket, _)| *ticket).collect();
         let source = self.source.clone();
@@ -221,6 +219,7 @@ impl Desk {
                 }
             }
         }
+        self.reader.is_some()
     }
 
     /// Takes over what holds at once. What has changed, and what would with a restart.

@@ -64,7 +64,7 @@ pub enum EndDetail {
     AddressAcceptRate,
     /// Its user's connections replaced each other beyond `limits.takeover_rate_per_user`.
     TakeoverRate,
-    /// There was too much to do, and it was one of the newest that had said nothing yet.
+    /// There was too much to do, and it was one of the newest in a handshake.
     Handshakes,
     /// It was held back for its rate in `rate_strikes` intervals in a row.
     RateStrikes,

@@ -236,7 +236,7 @@ impl Gate {
 
     /// While a user is tapped heartbeats take the way of all frames, where they are seen; else they
     /// pay nothing for taps.
-    fn see_taps(&mut self) {
+    pub(super) fn see_taps(&mut self) {
         let is_tapped = self.events.wants(Kind::Tap);
         for rules in &mut self.rules {
             rules.see_beats(!is_tapped);

@@ -146,7 +146,9 @@ impl Gate {
     /// Stops reading a connection that has used up its interval, or ends it: whether it did.
     #[inline]
     pub(crate) fn throttle(&mut self, index: u32) -> bool {
-        self.conns.at(index).flags.has(Flags::METERED) && self.throttle_metered(index)
+        let flags = self.conns.at(index).flags;
+        // A proxy's header has its own deadline, and its client is yet unknown.
+        flags.has(Flags::METERED) && !flags.has(Flags::VEILED) && self.throttle_metered(index)
     }
 
     fn throttle_metered(&mut self, index: u32) -> bool {

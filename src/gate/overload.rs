@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | 1 `readers` | 1/2 | 12/16 | who takes a whole share of a turn is not read for 100 ms |
 //! | 2 `pushes` | 3/4 | 13/16 | no message without an ack for who has not taken the last one |
-//! | 3 `handshakes` | 7/8 | 14/16 | of those who have said nothing yet the newest end |
+//! | 3 `handshakes` | 7/8 | 14/16 | of those in a handshake the newest end |
 //! | 4 `accepts` | 1 | 15/16 | newcomers wait in the backlog |
 //! | 5 `evictions` | | 1 | the largest outbox ends |
 //!
@@ -43,7 +43,8 @@ pub enum Step {
     Readers,
     /// Messages without an ack are dropped where they would wait.
     Pushes,
-    /// The newest of those who have said nothing yet end.
+    /// The newest of those in a handshake end: who have said nothing yet, or not what logs them in
+    /// where they must.
     Handshakes,
     /// Newcomers wait in the backlog.
     Accepts,
@@ -271,8 +272,13 @@ impl Gate {
 
     #[cold]
     fn rest(&mut self, index: u32) -> bool {
-        let flags = self.conns.at(index).flags;
-        if flags.has(Flags::CLOSED_HINT | Flags::EOF | Flags::VEILED)
+        let conn = self.conns.at(index);
+        // Who waits for us to judge a login has had no share of anything.
+        let waits_for_us = self.signatures_left == 0 && !conn.is_logged_in();
+        if conn
+            .flags
+            .has(Flags::CLOSED_HINT | Flags::EOF | Flags::VEILED)
+            || waits_for_us
             || self.overload.resting.len() >= self.limits.resting as usize
         {
             return false;
@@ -316,7 +322,7 @@ impl Gate {
         newest.push_back(conn);
     }
 
-    /// Step 3: of those who have said nothing yet only the oldest may stay.
+    /// Step 3: of those in a handshake only the oldest may stay.
     pub(crate) fn trim_handshakes(&mut self) {
         if self.overload.step < Step::Handshakes {
             return;
@@ -340,7 +346,8 @@ impl Gate {
         let conn = self.conns.at(index);
         let must_log_in = self.rules_of(index).settings.login == Login::Required;
         let is_through = match must_log_in {
-            true => conn.is_logged_in(),
+            // Also whose login is here and was not judged yet.
+            true => conn.is_logged_in() || conn.flags.has(Flags::AWAITING | Flags::BUFFERED),
             false => conn.flags.has(Flags::GREETED),
         };
         let late = conn.opened_live.after(HANDSHAKE_MAX);

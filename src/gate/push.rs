@@ -107,6 +107,7 @@ impl Gate {
                 if self.refuses_to_many(push.ack) {
                     return Err(ErrorCode::Overloaded);
                 }
+                self.admit(self.conns.open_count() as usize, push)?;
                 let takes = |index: &u32| self.takes_everything(*index);
                 let open = self.conns.iter().filter(|(_, conn)| conn.is_open());
                 let targets = open.map(|(index, _)| index).filter(takes);

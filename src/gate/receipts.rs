@@ -156,9 +156,22 @@ impl Gate {
             let is_single = matches!(target, Target::User(_)) && order.expected == 0;
             self.remember(order.receipt.id, is_single);
         }
+        let is_one = matches!(target, Target::User(_));
+        let id = order.receipt.id;
+        let dropped = |gate: &Self| {
+            gate.receipts
+                .fates
+                .get(&id)
+                .map_or(0, |fates| fates.dropped)
+        };
+        let before = (order.expected, dropped(self));
         let result = self.push_as(order, target, push);
-        let known = self.receipts.fates.get_mut(&order.receipt.id);
+        let known = self.receipts.fates.get_mut(&id);
         if let Some(fates) = known.filter(|_| push.ack) {
+            if is_one && result.is_err() {
+                // One more who gets nothing, however far it came with him.
+                (order.expected, fates.dropped) = (before.0 + 1, before.1);
+            }
             fates.expected = order.expected;
             fates.letter = order.letter.as_ref().map_or_else(Weak::new, Arc::downgrade);
             fates.dropped += u32::from(result.is_err());

@@ -96,6 +96,7 @@ impl Gate {
             let crowd = rules.crowd;
             *rules = Rules::new(settings, rules.wire);
             rules.crowd = crowd;
+            self.see_taps();
             self.walk();
         }
         true

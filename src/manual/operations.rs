@@ -140,10 +140,11 @@
 //! |---|---|---|---|
 //! | 1 `readers` | 50 ms | 12/16 | who takes a whole share of a turn is not read for 100 ms |
 //! | 2 `pushes` | 75 ms | 13/16 | no message without an ack for who has not taken the last one |
-//! | 3 `handshakes` | 87 ms | 14/16 | beyond 64 that have said nothing yet the newest end |
+//! | 3 `handshakes` | 87 ms | 14/16 | beyond 64 in a handshake the newest end |
 //! | 4 `accepts` | 100 ms | 15/16 | newcomers wait in the kernel's queue; it is not ready |
 //! | 5 `evictions` | | all of it | the largest outbox ends |
 //!
+//! - In a handshake is who has said nothing yet, or has not logged in where that is `required`.
 //! - Where the loop lags, step 2 also answers messages without an ack to a topic or to everybody
 //!   with `overloaded`: they are the loop's work. To one user they are delivered.
 //! - A step is left where the lag is below half of what led to it, the output 2/16 below, and not
@@ -163,7 +164,7 @@
 //!
 //! - `[log] level`, `[loop]`, `[users]`, `[drain]`: at once
 //! - `[limits]` budgets, topics: at once; below what is in use they come down with the use, and
-//!   nobody is ended for it
+//!   nobody is ended for it; what comes on top meanwhile is judged as over a budget that is full
 //! - `[limits]` by address and by rate, rates of a listener: at once; nobody who is here is ended
 //!   for being one of too many. Told is how many there are above `connections_per_address`; where
 //!   addresses were not counted before, all

@@ -22,6 +22,8 @@ use crate::net::{AcceptFault, Net, SocketOptions};
 use crate::reason::CloseReason;
 use crate::time::Span;
 
+/// A shutdown takes so many times what a turn accepts: a backlog of 4,096, as limits come.
+const LAST_ACCEPTS: u32 = 16;
 /// How long a listener is left alone when there is no room.
 const HOLD: Duration = Duration::from_millis(80);
 
@@ -95,9 +97,27 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     pub(super) fn accept(&mut self) {
         self.pulse.enter(At::Accept);
         self.gate.trim_handshakes();
-        if self.rests_for_load() {
-            return;
+        if !self.rests_for_load() {
+            self.accept_some();
         }
+    }
+
+    /// Takes whoever waits when the shutdown begins, to be told of it.
+    pub(super) fn accept_last(&mut self) {
+        self.pulse.enter(At::Accept);
+        for door in 0..self.doors.len() {
+            self.release(door);
+        }
+        for _ in 0..LAST_ACCEPTS {
+            self.accept_some();
+            if !self.doors.iter().any(Door::is_ready) {
+                break;
+            }
+        }
+    }
+
+    /// So many newcomers of each listener.
+    fn accept_some(&mut self) {
         // Whoever was served last is last, so that a slot that becomes free goes round.
         let first = self.first_door;
         for step in 0..self.doors.len() {

@@ -161,6 +161,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         office.pass_verdicts(gate);
         let mut budget = office.facts.limits.rows;
         for _ in 0..office.queue.len() {
+            // Whoever gets nothing of this turn is first in the next one.
+            if budget == 0 {
+                break;
+            }
             let Some(slot) = office.queue.pop_front() else {
                 break;
             };

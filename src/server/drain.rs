@@ -77,8 +77,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         let course = self.gate.course;
         let over = self.gate.drain_over.unwrap_or(course.drain_over);
         self.drain = Drain::new(over, now, self.gate.connections());
-        let timeout = Span::covering(course.drain_timeout);
-        let end = now.after(self.drain.over).after(timeout);
+        // Together they may be longer than the clock can tell before from after.
+        let timeout = self.drain.over.duration() + course.drain_timeout;
+        let end = now.after(Span::covering(timeout));
         self.gate.start_timer(end, TimerKind::Cut);
         self.go_on_draining();
     }

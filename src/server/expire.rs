@@ -68,7 +68,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     /// its socket, since nobody is read who has frames waiting.
     fn has_frames_waiting(&self, index: u32) -> bool {
         let conn = self.gate.conns.at(index);
-        conn.flags.has(Flags::BUFFERED) && !conn.is_paused()
+        // Where it rests, then by our will.
+        let waits_for_it = Flags::CHOKED | Flags::AWAITING | Flags::THROTTLED;
+        conn.flags.has(Flags::BUFFERED) && !conn.flags.has(waits_for_it)
     }
 
     fn due_cause(&self, index: u32) -> Option<Cause> {

@@ -104,8 +104,9 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             return None;
         }
         slot.flags.set(Flags::READABLE);
-        // Who waits for an answer is not read, but whether it is still there is found out.
-        let may_be_gone = ready.closed && slot.flags.has(Flags::AWAITING);
+        // Who waits for an answer, or for its rate, is not read, but whether it is still there is
+        // found out.
+        let may_be_gone = ready.closed && slot.flags.has(Flags::AWAITING | Flags::THROTTLED);
         let is_wanted = (!slot.is_paused() || may_be_gone) && slot.phase != Phase::Closing;
         // Who was read in this turn and waits for the next is not read again.
         (is_wanted && !slot.flags.has(Flags::ON_READY)).then_some(index)
@@ -121,10 +122,12 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 
     fn serve_open(&mut self, index: u32) {
         let flags = self.gate.conns.at(index).flags;
-        if flags.has(Flags::AWAITING) {
+        if flags.has(Flags::AWAITING | Flags::THROTTLED) {
             return self.look_after(index);
         }
-        if self.gate.choke(index) || self.gate.throttle(index) {
+        // Who leaves at its rate is not above it: what it still has to say is read first.
+        let may_leave = flags.has(Flags::CLOSED_HINT) && !flags.has(Flags::BUFFERED);
+        if self.gate.choke(index) || !may_leave && self.gate.throttle(index) {
             return;
         }
         if flags.has(Flags::BUFFERED) {
@@ -135,8 +138,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         self.after_serving(index);
     }
 
-    /// A connection that waits for its answer may have gone: what it sent before is kept for later,
-    /// up to one buffer, so that its end is seen behind it.
+    /// A connection that waits for its answer, or for its rate, may have gone: what it sent before
+    /// is kept for later, up to one buffer, so that its end is seen behind it.
     fn look_after(&mut self, index: u32) {
         let conn = self.gate.conns.at(index);
         let kept = conn.input.as_ref().map_or(0, |input| input.bytes.len());
@@ -148,7 +151,13 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             .net
             .read(&mut self.sockets[index as usize], &mut self.scratch)
         {
-            Ok(0) => self.gate.ended(index),
+            Ok(0) => {
+                self.gate.ended(index);
+                let flags = self.gate.conns.at(index).flags;
+                if !flags.has(Flags::AWAITING | Flags::BUFFERED) {
+                    self.gate.close_at(index, CloseReason::PeerClosed);
+                }
+            }
             Ok(count) => {
                 self.gate.received(index, count, false);
                 self.gate.put_by(index, &self.scratch[..count]);
@@ -163,7 +172,13 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     /// Queues the connection again where it has more, or ends it where the peer has closed.
     pub(super) fn after_serving(&mut self, index: u32) {
         let conn = self.gate.conns.at(index);
-        if !conn.is_open() || conn.is_paused() {
+        if !conn.is_open() {
+            return;
+        }
+        if conn.is_paused() {
+            if conn.flags.has(Flags::THROTTLED) {
+                self.look_after(index);
+            }
             return;
         }
         if conn.flags.has(Flags::READABLE | Flags::BUFFERED) {

@@ -169,7 +169,7 @@ fn a_path_begins_at_the_folder_of_its_file_and_the_token_must_be_there() {
     );
     assert!(outcome.stderr.starts_with(&says), "{outcome:#?}");
     let serve = run_in(folder.path(), &["serve", "-c", "etc/c.toml"], &[]);
-    assert_eq!(serve.code, Some(1));
+    assert_eq!(serve.code, Some(2));
     assert!(serve.stderr.contains(token.to_str().unwrap()), "{serve:#?}");
 
     std::fs::write(&token, "short\n").unwrap();
@@ -179,4 +179,27 @@ fn a_path_begins_at_the_folder_of_its_file_and_the_token_must_be_there() {
     let said = run_in(folder.path(), &["config", "-c", "etc/c.toml"], &[]).stdout;
     let socket = format!("\"unix:{}\"", inner.join("gate.sock").display());
     assert!(said.contains(&socket), "{said}");
+}
+
+#[test]
+fn serve_judges_the_files_that_are_named_as_check_does() {
+    // 2: a service manager does not start it again for that.
+    for (config, file) in [
+        ("[lists]\nblack = \"bad\"\n", ("bad", "nowhere\n")),
+        ("[logins]\nusers_file = \"bad\"\n", ("bad", "who\n")),
+        ("[admin]\ntoken_file = \"gone\"\n", ("bad", "")),
+    ] {
+        let config = format!("{config}[process]\nuser = \"root\"\n{LINE}");
+        let folder = folder(&[("c.toml", &config[..]), file]);
+        let serve = run_in(folder.path(), &["serve", "--config", "c.toml"], &[]);
+        let check = run_in(folder.path(), &["check", "c.toml"], &[]);
+        assert_eq!((serve.code, check.code), (Some(2), Some(2)), "{serve:#?}");
+        // `check` knows the line too.
+        let told = serve.stderr.lines().last().unwrap_or_default();
+        let told = told.strip_prefix("pulsegate: ").unwrap_or_default();
+        assert!(
+            !told.is_empty() && check.stderr.contains(told),
+            "{serve:#?} {check:#?}"
+        );
+    }
 }

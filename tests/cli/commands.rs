@@ -213,6 +213,10 @@ fn a_push_reaches_a_user_a_topic_and_everyone() {
     let body = ["push", "--user", "bob", "--body-json", "{\"a\":[1]}"];
     told(&daemon, &body);
     assert!(bob.line().ends_with("{\"a\":[1]}"));
+    // As it was written: order, numbers of any length, keys twice.
+    let written = "{\"b\":1,\"a\":12345678901234567890123,\"c\":1.10,\"c\":1e400}";
+    told(&daemon, &["push", "--user", "bob", "--body-json", written]);
+    assert!(bob.line().ends_with(written));
     let acked = ["push", "--user", "bob", "--ack", "--ttl", "1m", "sure"];
     told(&daemon, &acked);
     assert!(bob.line().ends_with(" sure"));

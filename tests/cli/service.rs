@@ -182,3 +182,11 @@ fn a_hand_over_that_is_for_nobody_is_told() {
         daemon.client().fence();
     }
 }
+
+#[test]
+fn a_configuration_that_comes_through_a_pipe_is_read_once() {
+    let line = "mkfifo p; (cat c.toml > p) & shift 3; exec \"$0\" serve --config p \"$@\"";
+    let daemon = Daemon::launch(shell(line), LINE, &[]);
+    daemon.logs("p is a pipe: reloads will be refused");
+    daemon.client().fence();
+}

@@ -283,6 +283,6 @@ fn a_list_that_can_not_be_read_at_start_is_told_and_nothing_starts() {
         .output()
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("black:1: "), "{said}");
 }

@@ -16,7 +16,8 @@ impl Peer {
     pub(crate) fn dawdles_since(&self) -> Option<Tick> {
         match &self.stage {
             Stage::Head | Stage::Closing if self.waiting() > 0 => {
-                (!self.is_trusted).then_some(self.took)
+                // However steadily it takes a little.
+                (!self.is_trusted).then_some(self.behind)
             }
             Stage::Head if self.rests_since().is_none() => Some(self.since),
             Stage::Lingering => Some(self.since),

@@ -9,7 +9,8 @@ mod account;
 mod calls;
 mod fence;
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use log::{debug, warn};
@@ -148,6 +149,10 @@ pub(crate) fn foresee(config: &Config, file: &Path) -> Vec<String> {
 fn unreadable(config: &Config, file: Option<&Path>) -> Vec<String> {
     let files = config.files().chain(file);
     let unread = |file: &Path| {
+        // To open one would wait for somebody who writes.
+        if fs::metadata(file).is_ok_and(|found| found.file_type().is_fifo()) {
+            return Some(format!("{} is a pipe", file.display()));
+        }
         let error = File::open(file).err()?;
         Some(format!("{} can not be read: {error}", file.display()))
     };

@@ -328,3 +328,21 @@ fn a_tap_that_nobody_reads_ends_without_a_turn_in_vain() {
     }
     ask(&mut stage, tap, "/healthz", "ok\n");
 }
+
+#[test]
+fn one_who_pipelines_listings_keeps_nobody_from_an_answer() {
+    // 105: each of his turns uses up all rows of it.
+    let mut stage = stage(Settings::default());
+    for _ in 0..3_000 {
+        stage.dial(Path::default());
+    }
+    stage.pass(ms(100));
+    let greedy = dial(&mut stage);
+    let request = "GET /v1/connections?limit=1&sort=outbox HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    say(&mut stage, greedy, &request.repeat(100));
+    stage.turn();
+    let other = dial(&mut stage);
+    let (_, turns) = ask(&mut stage, other, "/v1/users?limit=1", "\"next\":null}");
+    assert!(turns < 20, "{turns} turns");
+    stage.hear(greedy);
+}

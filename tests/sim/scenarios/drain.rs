@@ -216,3 +216,39 @@ fn another_spread_may_be_asked_for_and_a_second_request_changes_nothing() {
         "{departures:?}"
     );
 }
+
+#[test]
+fn whoever_has_connected_by_now_is_told_however_many_they_are() {
+    let limits = Limits {
+        accepts: 4,
+        ..Limits::default()
+    };
+    let mut stage = stage(Duration::ZERO, limits);
+    let peers: Vec<Key> = (0..60).map(|_| stage.dial(Path::default())).collect();
+    stage.drain();
+    stage.pass(s(1));
+    for peer in peers {
+        let heard = stage.hear(peer);
+        assert!(heard.starts_with("close shutdown"), "{heard:?}");
+    }
+}
+
+#[test]
+fn a_very_long_drain_cuts_nobody_at_its_beginning() {
+    let over = s(25 * 24 * 3_600);
+    let options = Options {
+        drain_over: over,
+        drain_timeout: over,
+        ..Options::default()
+    };
+    let settings = Settings {
+        idle_timeout: None,
+        ..Settings::default()
+    };
+    let mut stage = Stage::with(settings, options);
+    let peers = crowd(&mut stage, 10);
+    stage.drain();
+    stage.pass(s(60));
+    assert!(stage.server.gate().connections() >= 9);
+    drop(peers);
+}

@@ -220,3 +220,20 @@ fn limits_count_the_client_and_never_its_proxy() {
     assert_eq!(from(&mut stage, four).1, "pong\n");
     drop(waiting);
 }
+
+#[test]
+fn a_header_with_more_behind_it_than_the_rate_allows_is_read_all_the_same() {
+    let mut stage = stage(
+        Settings {
+            byte_rate: Some(1_024),
+            rate_interval: ms(200),
+            ..settings("0.0.0.0/0")
+        },
+        Limits::default(),
+    );
+    let key = stage.connect();
+    let frames = "ping\n".repeat(300);
+    say(&mut stage, key, format!("{HEADER}{frames}").as_bytes());
+    stage.pass(s(1));
+    assert_eq!(stage.hear(key).matches("pong\n").count(), 300);
+}

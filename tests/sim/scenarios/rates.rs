@@ -399,3 +399,56 @@ fn limits_by_source_come_and_go_while_connections_live() {
     stage.server.gate().check();
     assert_eq!(stage.server.gate().sources(), 0);
 }
+
+#[test]
+fn who_leaves_at_or_above_its_rate_is_gone_at_once() {
+    // 50: the interval is long; what was sent above the rate is not waited for.
+    let mut stage = stage(
+        Settings {
+            rate_interval: s(20),
+            rate_strikes: 1,
+            ..limited(Some(5), None)
+        },
+        Limits::default(),
+    );
+    let mut leave = |frames: usize, how: fn(&mut Stage, Key)| {
+        let key = stage.connect();
+        ask(&mut stage, key, &"ping\n".repeat(frames));
+        how(&mut stage, key);
+        stage.settle();
+        stage.reason(key)
+    };
+    let reset = |stage: &mut Stage, key| stage.net().kernel.reset(key);
+    let finish = |stage: &mut Stage, key| stage.net().kernel.finish(key);
+    assert_eq!(leave(4, reset), Some(CloseReason::PeerReset));
+    assert_eq!(leave(5, reset), Some(CloseReason::PeerReset));
+    assert_eq!(leave(5, finish), Some(CloseReason::PeerClosed));
+}
+
+#[test]
+fn who_is_held_back_and_goes_is_gone_at_once() {
+    let mut stage = stage(
+        Settings {
+            rate_interval: s(20),
+            ..limited(Some(5), None)
+        },
+        Limits::default(),
+    );
+    let key = stage.connect();
+    assert_eq!(
+        ask(&mut stage, key, &"ping\n".repeat(9)),
+        "pong\n".repeat(5)
+    );
+    stage.net().kernel.reset(key);
+    stage.settle();
+    assert_eq!(stage.reason(key), Some(CloseReason::PeerReset));
+    // Who only closes its side still wants its answers.
+    let key = stage.connect();
+    ask(&mut stage, key, &"ping\n".repeat(9));
+    stage.net().kernel.finish(key);
+    stage.pass(s(19));
+    assert_eq!(stage.reason(key), None);
+    stage.pass(s(2));
+    assert_eq!(stage.hear(key), "pong\n".repeat(4));
+    assert_eq!(stage.reason(key), Some(CloseReason::PeerClosed));
+}

@@ -25,6 +25,19 @@ fn ask(http: &mut Http, target: &str, fields: &str) -> Reply {
 }
 
 #[test]
+fn a_body_is_taken_from_nobody_without_the_token() {
+    // 106: all places could wait for it.
+    let (daemon, _file) = guarded();
+    for open in ["/", "/healthz", "/readyz"] {
+        let mut http = daemon.http();
+        http.send(format!(
+            "POST {open} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n"
+        ));
+        http.reply().refuses(401, "bad-credentials");
+    }
+}
+
+#[test]
 fn a_token_is_demanded_for_all_but_three() {
     let (daemon, _file) = guarded();
     let mut http = daemon.http();

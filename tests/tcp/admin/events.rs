@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use super::daemon;
+use super::reload::config;
+use crate::daemon::Daemon;
 use crate::http::Http;
 
 /// Begins a stream; its answer has begun when this returns.
@@ -172,6 +174,22 @@ fn a_tap_shows_both_ways_and_ends_by_itself() {
     assert_eq!(http.chunk(), None);
     assert_eq!(http.get("/healthz").status, 200);
     alice.asks("ping", "pong");
+}
+
+#[test]
+fn a_tap_goes_on_after_a_reload() {
+    let daemon = Daemon::start(&config("60s"));
+    let mut alice = daemon.user("alice");
+    let mut http = daemon.http();
+    stream(&mut http, "/v1/tap/alice?for_ms=20000");
+    daemon.rewrite(&config("61s"));
+    assert_eq!(daemon.http().post("/v1/reload", "").status, 200);
+    alice.asks("ping", "pong");
+    let told = events(&mut http, 2);
+    assert_eq!(
+        (&told[0]["body"], &told[1]["body"]),
+        (&"ping\n".into(), &"pong\n".into())
+    );
 }
 
 #[test]

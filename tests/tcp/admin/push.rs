@@ -227,3 +227,20 @@ fn what_became_of_a_message_can_be_asked() {
     let id = push(&mut http, &json!({"to": {"user": "bob"}, "body": 1}))["id"].clone();
     assert_eq!(http.get(&format!("/v1/messages/{id}")).status, 404);
 }
+
+#[test]
+fn of_several_who_get_a_message_the_one_without_room_is_counted_once() {
+    let daemon = daemon("", "offline_max = 1");
+    let mut http = daemon.http();
+    let _bob = daemon.user("bob");
+    let to = |users: &[&str]| json!({"to": {"users": users}, "body": 1, "ack": true});
+    assert_eq!(counts(&push(&mut http, &to(&["ann"]))), [0, 1, 0]);
+    let told = push(&mut http, &to(&["ann", "bob"]));
+    assert_eq!(counts(&told), [1, 0, 1]);
+    let told = http.json(&format!("/v1/messages/{}", told["id"]));
+    assert_eq!(
+        (&told["pending"], &told["dropped"]),
+        (&1.into(), &1.into()),
+        "{told}"
+    );
+}

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::daemon::Daemon;
 
-fn config(idle: &str) -> String {
+/// One listener with this time for silence.
+pub fn config(idle: &str) -> String {
     format!(
         "[admin]\nbind = \"127.0.0.1:0\"\n[[listener]]\nname = \"line\"\n\
          bind = \"127.0.0.1:0\"\nidle_timeout = \"{idle}\"\n"
