@@ -88,10 +88,8 @@ impl Source {
     /// Complains about pipes, the file itself included: they would keep the thread that reads, and
     /// every reload after this one, until somebody writes.
     fn flow<'a>(&'a self, files: impl Iterator<Item = &'a Path>) -> Result<(), Vec<String>> {
-        let is_pipe =
-            |file: &&Path| std::fs::metadata(file).is_ok_and(|found| found.file_type().is_fifo());
         let pipes = self.path.as_deref().into_iter().chain(files);
-        let pipes = pipes.filter(is_pipe);
+        let pipes = pipes.filter(|file| is_pipe(file));
         let pipes =
             pipes.map(|file| format!("{}: a pipe is no file to read again", file.display()));
         let pipes: Vec<String> = pipes.collect();
@@ -108,6 +106,11 @@ impl Source {
             |path| path.display().to_string(),
         )
     }
+}
+
+/// Whether a file is a pipe: to open one waits for somebody who writes.
+pub(super) fn is_pipe(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| found.file_type().is_fifo())
 }
 
 /// The text of a file, or which file can not be read and why.

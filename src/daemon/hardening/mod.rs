@@ -9,8 +9,7 @@ mod account;
 mod calls;
 mod fence;
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileTypeExt as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use log::{debug, warn};
@@ -19,6 +18,7 @@ use seccompiler::SeccompAction;
 
 use self::fence::Raised;
 use super::DaemonError;
+use super::reload::is_pipe;
 use crate::config::{Config, Hardening};
 use crate::gate::{Guard, Hardened};
 
@@ -149,8 +149,7 @@ pub(crate) fn foresee(config: &Config, file: &Path) -> Vec<String> {
 fn unreadable(config: &Config, file: Option<&Path>) -> Vec<String> {
     let files = config.files().chain(file);
     let unread = |file: &Path| {
-        // To open one would wait for somebody who writes.
-        if fs::metadata(file).is_ok_and(|found| found.file_type().is_fifo()) {
+        if is_pipe(file) {
             return Some(format!("{} is a pipe", file.display()));
         }
         let error = File::open(file).err()?;

@@ -10,11 +10,14 @@ use crate::world::agenda::{MILLI, Nanos, SECOND, nanos};
 use crate::world::socket::Key;
 
 fn stage(over: Duration, limits: Limits) -> Stage {
-    let options = Options {
+    stage_with(Options {
         limits,
         drain_over: over,
         ..Options::default()
-    };
+    })
+}
+
+fn stage_with(options: Options) -> Stage {
     let settings = Settings {
         idle_timeout: None,
         ..Settings::default()
@@ -236,16 +239,11 @@ fn whoever_has_connected_by_now_is_told_however_many_they_are() {
 #[test]
 fn a_very_long_drain_cuts_nobody_at_its_beginning() {
     let over = s(25 * 24 * 3_600);
-    let options = Options {
+    let mut stage = stage_with(Options {
         drain_over: over,
         drain_timeout: over,
         ..Options::default()
-    };
-    let settings = Settings {
-        idle_timeout: None,
-        ..Settings::default()
-    };
-    let mut stage = Stage::with(settings, options);
+    });
     let peers = crowd(&mut stage, 10);
     stage.drain();
     stage.pass(s(60));

@@ -1,34 +1,36 @@
 //! Messages that want an ack, and receivers who leave while messages to many are under way.
 
-use pulsegate::{CloseReason, Limits, Options, Push, Settings, Target};
+use pulsegate::{CloseReason, Limits, Push, Target};
 
 use super::letters::{push, texts};
 use super::{Stage, s};
 use crate::world::Path;
 
-#[test]
-fn a_letter_queued_behind_a_fan_out_is_parked_when_its_receiver_leaves_first() {
-    let limits = Limits {
+/// One delivery a turn, and a crowd to deliver to.
+fn slow() -> Stage {
+    let mut stage = Stage::within(Limits {
         fanout: 1,
         ..Limits::default()
-    };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
-    let bob = stage.login("bob");
+    });
     for _ in 0..20 {
         stage.dial(Path::default());
     }
     stage.settle();
     stage
-        .server
-        .gate_mut()
-        .push(Target::Everyone, &Push::text("to all"))
-        .expect("begins");
+}
+
+/// What is pushed from now on waits behind a message to all of them.
+fn begin_fan_out(stage: &mut Stage) {
+    let gate = stage.server.gate_mut();
+    let pushed = gate.push(Target::Everyone, &Push::text("to all"));
+    pushed.expect("begins");
+}
+
+#[test]
+fn a_letter_queued_behind_a_fan_out_is_parked_when_its_receiver_leaves_first() {
+    let mut stage = slow();
+    let bob = stage.login("bob");
+    begin_fan_out(&mut stage);
     let receipt = push(&mut stage, "bob", "kept").expect("is here");
     assert_eq!(receipt.queued + receipt.offline, 1, "accepted");
     stage.net().kernel.reset(bob);
@@ -83,28 +85,10 @@ fn a_letter_to_a_topic_is_kept_for_the_member_whom_it_takes_down() {
 
 #[test]
 fn a_letter_queued_behind_a_fan_out_reaches_the_connection_that_took_over() {
-    let limits = Limits {
-        fanout: 1,
-        ..Limits::default()
-    };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = slow();
     stage.login("bob");
-    for _ in 0..20 {
-        stage.dial(Path::default());
-    }
-    stage.settle();
     let new = stage.connect();
-    stage
-        .server
-        .gate_mut()
-        .push(Target::Everyone, &Push::text("to all"))
-        .expect("begins");
+    begin_fan_out(&mut stage);
     push(&mut stage, "bob", "kept").expect("is here");
     stage.say(new, "login bob\n");
     stage.pass(s(1));

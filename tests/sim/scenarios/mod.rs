@@ -159,6 +159,7 @@ impl Stage {
             most: u64::from(self.server.gate().connections()),
             ends: 0,
             turned_away: 0,
+            late: 0,
             least: 0,
         });
     }

@@ -19,6 +19,8 @@ pub(crate) struct Drain {
     pub(crate) ends: u64,
     /// Newcomers that were turned away meanwhile: the gate had counted them as here.
     pub(crate) turned_away: u64,
+    /// Of those ends, as many as had come before it began and may be told of only now.
+    pub(crate) late: u64,
     /// Connections that there are at least when it has begun.
     pub(crate) least: u64,
 }
@@ -27,7 +29,8 @@ impl Drain {
     /// By now no more have gone than should have, and not after the time for goodbyes.
     pub(crate) fn judge_goodbye(&self, conn: ConnId, clock: Stamp, slack: Nanos) {
         let passed = clock.at.saturating_sub(self.since.at);
-        let share = self.over * self.ends / self.most.max(1);
+        let ends = self.ends.saturating_sub(self.late);
+        let share = self.over * ends / self.most.max(1);
         assert!(
             passed + 2 * MILLI >= share,
             "{conn}: told {passed} ns after the shutdown began, before its turn: {share}"

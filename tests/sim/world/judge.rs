@@ -339,9 +339,13 @@ impl Judge {
         }
     }
 
-    /// The shutdown has begun: whoever is open now will leave by it.
-    pub(crate) fn count_those_who_leave(&mut self) {
+    /// The shutdown has begun: whoever is open now will leave by it. Who had ended before, and is
+    /// told of now or later, will not.
+    pub(crate) fn count_those_who_leave(&mut self, gate: &Gate, kernel: &Kernel) {
+        let told = self.open.len() + self.veiled(kernel);
+        let untold = told.saturating_sub(gate.connections() as usize);
         if let Some(drain) = &mut self.drain {
+            drain.late = drain.ends + untold as u64;
             drain.least = self.open.len() as u64;
         }
     }

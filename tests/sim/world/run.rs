@@ -345,6 +345,7 @@ impl Run {
                 most: u64::from(self.server.gate().limits().connections),
                 ends: 0,
                 turned_away: 0,
+                late: 0,
                 least: 0,
             });
         }
@@ -353,7 +354,8 @@ impl Run {
         self.judge
             .hear(&mut events, &mut kernel, self.server.gate());
         if begins {
-            self.judge.count_those_who_leave();
+            self.judge
+                .count_those_who_leave(self.server.gate(), &kernel);
         }
         if let Some(drain) = &self.judge.drain {
             drain.judge_pace(kernel.clock, self.judge.slack);
