@@ -381,7 +381,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             } else {
                 Ending::Graceful
             };
-            self.net.close(self.sockets.remove(index as usize), ending);
+            let closed = self.net.close(self.sockets.remove(index as usize), ending);
+            self.gate.note_close(closed);
             self.gate.forget(index);
         }
         if std::mem::take(&mut self.gate.is_suspect) {

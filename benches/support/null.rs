@@ -149,8 +149,9 @@ impl Net for NullNet {
         Ok(())
     }
 
-    fn close(&mut self, stream: u32, _: Ending) {
+    fn close(&mut self, stream: u32, _: Ending) -> io::Result<()> {
         self.tokens[stream as usize] = None;
+        Ok(())
     }
 
     fn unlisten(&mut self, (): ()) {}

@@ -197,8 +197,8 @@ impl Net for Slow {
         self.net.shutdown_write(stream)
     }
 
-    fn close(&mut self, stream: Self::Stream, how: Ending) {
-        self.net.close(stream, how);
+    fn close(&mut self, stream: Self::Stream, how: Ending) -> io::Result<()> {
+        self.net.close(stream, how)
     }
 
     fn unlisten(&mut self, listener: Self::Listener) {

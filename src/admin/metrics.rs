@@ -258,7 +258,7 @@ fn event_loop(gate: &Gate, page: &mut Exposition) {
     page.seconds("timer_wheel_lag_seconds", Kind::Gauge, text, lag);
     let text = "Lines of the log that were dropped.";
     page.counter("log_lines_dropped_total", text, crate::log::dropped());
-    let text = "Connections that ended with an error which peers and networks do not cause.";
+    let text = "Errors of sockets which peers and networks do not cause.";
     page.counter("socket_faults_total", text, stats.socket_faults);
     let text = "Panics that cost one connection each: bugs.";
     page.counter("panics_total", text, stats.panics);

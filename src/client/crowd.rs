@@ -121,7 +121,7 @@ impl<N: Net> Crowd<N> {
         if let Some(seat) = self.members.try_remove(member.0 as usize) {
             self.wheel.remove(member.0);
             if let Some(stream) = seat.stream {
-                self.net.close(stream, Ending::Graceful);
+                let _ = self.net.close(stream, Ending::Graceful);
             }
         }
     }
@@ -227,7 +227,7 @@ impl<N: Net> Crowd<N> {
         let seat = &mut self.members[key as usize];
         // Where it comes back at once, the lost one is still here.
         if let Some(lost) = seat.stream.take() {
-            self.net.close(lost, Ending::Graceful);
+            let _ = self.net.close(lost, Ending::Graceful);
         }
         let (to, from) = self.routes[usize::from(seat.route)];
         self.serial = (self.serial + 1) & ConnId::SERIAL_MAX;
@@ -317,7 +317,7 @@ impl<N: Net> Crowd<N> {
             && !seat.machine.is_dialing()
             && let Some(stream) = seat.stream.take()
         {
-            self.net.close(stream, Ending::Graceful);
+            let _ = self.net.close(stream, Ending::Graceful);
         }
         if seat.machine.has_events() && !seat.is_told {
             seat.is_told = true;

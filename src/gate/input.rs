@@ -119,6 +119,14 @@ impl Gate {
         self.cut_at(index, reason);
     }
 
+    /// A close that fails is counted and told; what was closed is gone all the same.
+    pub(crate) fn note_close(&mut self, closed: io::Result<()>) {
+        if let Err(error) = closed {
+            self.stats.socket_faults += 1;
+            warn!("a socket was closed with an error=\"{error}\"");
+        }
+    }
+
     /// Appends bytes to the frame that is not whole yet.
     pub(crate) fn extend_input(&mut self, index: u32, bytes: &[u8]) {
         let conn = self.conns.at_mut(index);

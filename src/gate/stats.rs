@@ -44,8 +44,8 @@ pub struct Stats {
     /// Connections whose first bytes were of another protocol, by
     /// [`Guess`](crate::codec::framing::Guess) in the order of its `ALL`.
     pub foreign: [u64; 3],
-    /// Connections that ended with an error of a read or a write which peers and networks do not
-    /// cause; the log tells its number.
+    /// Errors of a read or a write which peers and networks do not cause, and of a close; the log
+    /// tells their numbers.
     pub socket_faults: u64,
     /// Panics of decoders and of [`Handler::on_message`](crate::Handler::on_message): bugs, a
     /// connection each.

@@ -161,8 +161,12 @@ pub trait Net {
         Ok(written)
     }
 
-    /// Closes a stream. Its token is never told again. Errors are of no use and swallowed.
-    fn close(&mut self, stream: Self::Stream, how: Ending);
+    /// Closes a stream. Its token is never told again.
+    ///
+    /// # Errors
+    /// What the system says of it, for whoever counts: the descriptor is gone all the same
+    /// (close(2): Linux frees it first).
+    fn close(&mut self, stream: Self::Stream, how: Ending) -> io::Result<()>;
 
     /// Closes a listener.
     fn unlisten(&mut self, listener: Self::Listener);

@@ -270,7 +270,7 @@ impl<N: Net> Office<N> {
         let slot = u16::try_from(key).unwrap_or(u16::MAX);
         if let Err(error) = net.register(&mut stream, Token::Admin { slot, serial }) {
             warn!("a connection to the admin interface could not be registered: {error}");
-            return net.close(stream, Ending::Abort);
+            return gate.note_close(net.close(stream, Ending::Abort));
         }
         let peer = Peer::new(serial, gate.clock.live());
         self.peers.insert((stream, peer));
@@ -425,7 +425,7 @@ impl<N: Net> Office<N> {
         if let Some(reader) = peer.reader() {
             gate.leave_events(reader);
         }
-        net.close(stream, how);
+        gate.note_close(net.close(stream, how));
     }
 }
 

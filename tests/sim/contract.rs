@@ -160,7 +160,7 @@ fn closing_with_unread_input_destroys_the_goodbye() {
         if unread {
             net.kernel.say(peer, b"noise");
         }
-        net.close(stream, Ending::Graceful);
+        net.close(stream, Ending::Graceful).expect("closes");
         net.run_due();
         let heard = net.kernel.listen_at_peer(peer);
         assert_eq!(

@@ -144,14 +144,25 @@ fn an_error_of_a_read_or_a_write_ends_that_connection_and_no_other() {
         client.fence();
     }
     canary.fence();
+    // 73: nor is a close that fails the loop's end.
+    let mut victim = daemon.line();
+    victim.fence();
+    let Some(injection) = Injection::new(&daemon, "close:error=EIO:when=1") else {
+        return;
+    };
+    victim.say("quit");
+    victim.hears("close quit");
+    daemon.logs("closed with an error");
+    drop(injection);
+    canary.fence();
     // What peers do not cause is counted, and told by its number.
     for number in ["(os error 12)", "(os error 5)"] {
         daemon.logs(number);
     }
     let counters = daemon.http().json("/v1/stats")["counters"].clone();
-    assert_eq!(counters["socket_faults"], 4, "{counters}");
+    assert_eq!(counters["socket_faults"], 5, "{counters}");
     let metrics = daemon.http().get("/metrics").text();
-    assert!(metrics.contains("\npulsegate_socket_faults_total 4\n"));
+    assert!(metrics.contains("\npulsegate_socket_faults_total 5\n"));
 }
 
 #[test]

@@ -88,8 +88,9 @@ impl Net for Slamming {
         Ok(())
     }
 
-    fn close(&mut self, stream: usize, _: Ending) {
+    fn close(&mut self, stream: usize, _: Ending) -> io::Result<()> {
         self.closed.push(stream);
+        Ok(())
     }
 
     fn unlisten(&mut self, (): ()) {}

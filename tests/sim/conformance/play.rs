@@ -70,7 +70,7 @@ pub(super) fn play<R: Rig>(rig: &mut R, steps: impl Iterator<Item = Step>) -> Ve
         rig, told, streams, ..
     } = play;
     for stream in streams.into_iter().flatten() {
-        rig.net().close(stream, Ending::Abort);
+        rig.net().close(stream, Ending::Abort).expect("closes");
     }
     told
 }
@@ -112,7 +112,7 @@ impl<R: Rig> Play<'_, R> {
             }),
             Close(conn, how) => {
                 let stream = self.streams[conn].take().expect("it is open");
-                self.done(|rig| rig.net().close(stream, how))
+                self.done(|rig| rig.net().close(stream, how).expect("closes"))
             }
             Unlisten => {
                 let listener = self.listener.take().expect("it listens");

@@ -179,6 +179,24 @@ fn each_error_of_a_socket_ends_that_connection_and_no_other() {
     }
 }
 
+#[test]
+fn a_close_that_fails_is_counted_and_closes_all_the_same() {
+    // 73
+    let mut stage = Stage::new(Settings::default());
+    let (peer, other) = (stage.login("peer"), stage.login("other"));
+    stage.net().faults.close_failed = Rate(u32::MAX);
+    stage.say(peer, "quit\n");
+    stage.settle();
+    assert_eq!(stage.reason(peer), Some(CloseReason::Quit));
+    stage.pass(s(2));
+    assert_eq!(stage.server.gate().stats().socket_faults, 1);
+    assert_eq!(stage.server.gate().sockets(), 1);
+    assert_eq!(stage.ask(other, "ping\n"), "pong\n");
+    // Its place is the next one's.
+    let next = stage.connect();
+    assert_eq!(stage.ask(next, "ping\n"), "pong\n");
+}
+
 /// States in which a reset may hit.
 const STATES: [&str; 7] = [
     "fresh",

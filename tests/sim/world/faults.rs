@@ -40,6 +40,7 @@ pub(crate) struct Faults {
     pub(crate) newcomer_failed: Rate,
     pub(crate) drought: Rate,
     pub(crate) register_failed: Rate,
+    pub(crate) close_failed: Rate,
     // the network
     pub(crate) reset: Rate,
     pub(crate) clogged: Rate,
@@ -88,11 +89,12 @@ impl Faults {
         faults.clogged = seldom(3_000);
         faults.lost = seldom(500);
         faults.wall_jump = seldom(1_000);
+        faults.close_failed = seldom(50_000);
         faults
     }
 
     /// Every kind by its name.
-    pub(crate) fn rates(&mut self) -> [(&'static str, &mut Rate); 25] {
+    pub(crate) fn rates(&mut self) -> [(&'static str, &mut Rate); 26] {
         [
             ("shuffled", &mut self.shuffled),
             ("spurious", &mut self.spurious),
@@ -115,6 +117,7 @@ impl Faults {
             ("newcomer_failed", &mut self.newcomer_failed),
             ("drought", &mut self.drought),
             ("register_failed", &mut self.register_failed),
+            ("close_failed", &mut self.close_failed),
             ("reset", &mut self.reset),
             ("clogged", &mut self.clogged),
             ("lost", &mut self.lost),

@@ -44,6 +44,7 @@ marks! {
     NoMemory: "accept failed for want of memory",
     NewcomerFailed: "accept failed for a newcomer's own sake",
     Unregistered: "a newcomer could not be registered",
+    CloseFailed: "a close failed",
     Pinged: "the server asked a silent client whether it lives",
     Moved: "a connection logged in under another name",
     Requeued: "a connection had more frames than its share of a turn",

@@ -70,6 +70,8 @@ pub(crate) struct SimNet<C> {
     pub(super) signal_told: bool,
     /// Tokens of connections that are closed; some come back as ghosts.
     pub(crate) ghosts: VecDeque<Token>,
+    /// Closes of which the server was told an error.
+    pub(crate) closes_failed: u64,
     pub(super) bell: Arc<Bell>,
 }
 
@@ -113,6 +115,7 @@ impl<C: Crowd> SimNet<C> {
             drought: None,
             signal_told: false,
             ghosts: VecDeque::new(),
+            closes_failed: 0,
             bell: Arc::default(),
         }
     }
@@ -367,7 +370,7 @@ impl<C: Crowd> Net for SimNet<C> {
         result
     }
 
-    fn close(&mut self, stream: SimStream, how: Ending) {
+    fn close(&mut self, stream: SimStream, how: Ending) -> io::Result<()> {
         self.charge();
         let socket = &self.kernel.sockets[stream.0.slot as usize];
         if let Some(token) = socket.server.token {
@@ -383,6 +386,13 @@ impl<C: Crowd> Net for SimNet<C> {
             format!("close s{} {how:?}", stream.0.slot)
         });
         self.idle_turns = 0;
+        if self.dice.happens(self.faults.close_failed) {
+            // The socket is gone all the same.
+            self.kernel.marks.reach(Mark::CloseFailed);
+            self.closes_failed += 1;
+            return Err(Errno::IO.into());
+        }
+        Ok(())
     }
 
     fn unlisten(&mut self, listener: SimListener) {

@@ -197,7 +197,7 @@ fn a_reset_is_told_and_found_by_the_read() {
     let error = world.net.write(&mut stream, &[IoSlice::new(b"x")]);
     assert_eq!(error.unwrap_err().kind(), ErrorKind::BrokenPipe);
     assert!(world.net.shutdown_write(&mut stream).is_err());
-    world.net.close(stream, Ending::Abort);
+    world.net.close(stream, Ending::Abort).expect("closes");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_closed_token_is_never_told_again_even_where_a_copy_lives_on() {
     let mut world = World::new();
     let (mut client, stream) = world.registered();
     let copy = stream.as_fd().try_clone_to_owned().unwrap();
-    world.net.close(stream, Ending::Graceful);
+    world.net.close(stream, Ending::Graceful).expect("closes");
     client.write_all(b"anybody there?").unwrap();
     world.quiet();
     drop(copy);

@@ -100,7 +100,7 @@ fn an_abort_resets_the_peer() {
     let (mut client, mut stream) = world.registered();
     let sent = world.net.write(&mut stream, &[IoSlice::new(b"lost")]);
     assert_eq!(sent.unwrap(), 4);
-    world.net.close(stream, Ending::Abort);
+    world.net.close(stream, Ending::Abort).expect("closes");
     let error = client.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
@@ -111,7 +111,7 @@ fn a_graceful_close_delivers_first() {
     let (mut client, mut stream) = world.registered();
     let sent = world.net.write(&mut stream, &[IoSlice::new(b"last")]);
     assert_eq!(sent.unwrap(), 4);
-    world.net.close(stream, Ending::Graceful);
+    world.net.close(stream, Ending::Graceful).expect("closes");
     let mut text = String::new();
     client.read_to_string(&mut text).unwrap();
     assert_eq!(text, "last");

@@ -56,6 +56,9 @@ impl Run {
             assert!(done, "the shutdown begins again");
             self.server.run().expect("nothing is left to do");
         }
+        let faults = self.server.gate().stats().socket_faults;
+        let failed = self.server.net().closes_failed;
+        assert_eq!(faults, failed, "a close that fails is counted");
     }
 
     /// The last act: everybody leaves, or is told to, and nothing remains.

@@ -201,7 +201,7 @@ impl Worker {
         // Whatever is still told of the old socket is told of nobody.
         conn.serial = (conn.serial + 1) & ConnId::SERIAL_MAX;
         if let Some(stream) = conn.stream.take() {
-            self.desk.net.close(stream, ending);
+            let _ = self.desk.net.close(stream, ending);
         }
         self.desk.shift(conn, State::Gone);
     }
