@@ -68,6 +68,10 @@ pub struct Settings {
     pub bad_requests_max: u8,
     /// Failed logins until `close login-failed`.
     pub failed_logins_max: u8,
+    /// The answer to a login that fails is held back so long, so that a guess takes its time; the
+    /// connection is not read meanwhile. A login that many others keep from being judged is
+    /// answered at once.
+    pub login_delay: Option<Duration>,
     /// How long a goodbye may take to arrive.
     pub linger: Duration,
     /// When a client that is told `close overloaded` should come back.
@@ -222,6 +226,7 @@ impl Default for Settings {
             outbox_max: 256 * KIB,
             bad_requests_max: 16,
             failed_logins_max: 3,
+            login_delay: None,
             linger: Duration::from_secs(1),
             reconnect: Duration::from_secs(1),
             trusted_proxies: Vec::new(),

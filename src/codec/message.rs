@@ -85,6 +85,16 @@ pub enum Seq<'a> {
     Number(i64),
 }
 
+impl Seq<'_> {
+    /// A copy that outlives its frame.
+    pub(crate) fn kept(&self) -> Seq<'static> {
+        match self {
+            Seq::Text(text) => Seq::Text(Cow::Owned(text.clone().into_owned())),
+            Seq::Number(number) => Seq::Number(*number),
+        }
+    }
+}
+
 /// A frame, read.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Parsed<'a> {

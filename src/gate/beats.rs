@@ -128,7 +128,7 @@ impl Gate {
             | Flags::EOF
             | Flags::CLOSED_HINT
             | Flags::CHOKED
-            | Flags::AWAITING
+            | Flags::OWED
             | Flags::PINGED
             | Flags::VEILED;
         let conn = self.conns.at(index);

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::Gate;
 use super::conn::{Conn, Flags, NONE, Phase};
+use super::deadline::Cause;
 use super::rules::Crowd;
 use crate::id::ConnId;
+use crate::time::Span;
 
 impl Gate {
     /// Sweeps every invariant of the gate. Costs a look at everything there is; for tests.
@@ -82,10 +84,7 @@ impl Gate {
         if is_open {
             self.check_meter(index, conn);
         }
-        assert!(
-            self.wheel.get(index).is_some(),
-            "the wheel holds every live connection"
-        );
+        self.check_wheel(index, conn);
         assert_eq!(
             conn.reason.is_none(),
             is_open,
@@ -140,10 +139,23 @@ impl Gate {
         );
         assert!(conn.unacked().len() <= self.limits.unacked_per_connection as usize);
         assert!(conn.topics().len() <= self.limits.topics_per_connection as usize);
-        if let Some(extra) = &conn.extra {
-            let waits = extra.pending.is_some();
-            assert_eq!(waits, conn.flags.has(Flags::AWAITING), "an answer is owed");
-        }
+        check_pending(conn);
+    }
+
+    /// The wheel asks in time.
+    fn check_wheel(&self, index: u32, conn: &Conn) {
+        let Some(asked) = self.wheel.get(index) else {
+            panic!("the wheel holds every live connection");
+        };
+        let (at, cause) = self.deadline(index);
+        // Rounded between the two clocks.
+        let in_time = !at.after(Span(1)).is_before(asked);
+        // Who is about to be written to is seen to after that.
+        let is_soon = conn.flags.has(Flags::ON_DIRTY) || self.is_retuning();
+        assert!(
+            in_time || is_soon || cause == Cause::Nothing,
+            "the wheel asks in time: {cause:?} at {at:?}, asked at {asked:?}"
+        );
     }
 
     fn check_queues(&self) {
@@ -220,4 +232,18 @@ impl Gate {
             "letters stay under budget"
         );
     }
+}
+
+/// Whether an answer is owed, and by whom, is told by the flags.
+fn check_pending(conn: &Conn) {
+    let Some(extra) = &conn.extra else { return };
+    let pending = extra.pending.as_ref();
+    let is_denied = pending.is_some_and(|pending| pending.denial.is_some());
+    let flags = (pending.is_some() && !is_denied, is_denied);
+    let has = |flag| conn.flags.has(flag);
+    assert_eq!(
+        flags,
+        (has(Flags::AWAITING), has(Flags::DENIED)),
+        "an answer is owed"
+    );
 }

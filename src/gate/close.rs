@@ -132,7 +132,7 @@ impl Gate {
             .clear(Flags::THROTTLED | Flags::RESTING | Flags::VEILED);
         let pending = conn.extra.take().and_then(|extra| extra.pending);
         conn.since = now;
-        let passing = Flags::CHOKED | Flags::AWAITING | Flags::BUFFERED | Flags::HALF_FRAME;
+        let passing = Flags::CHOKED | Flags::OWED | Flags::BUFFERED | Flags::HALF_FRAME;
         conn.flags.clear(passing | Flags::TRACKS | Flags::COLLECTS);
         if !conn.flags.has(Flags::UNTOLD) {
             let conn = self.conns.id(index);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::denials::Denial;
 use super::offline::{Letter, Unacked};
 use super::outbox::Outbox;
 use crate::codec::message::Seq;
@@ -132,6 +133,10 @@ impl Flags {
     pub(crate) const COUNTED: u32 = 1 << 19;
     /// We do not read because it took a whole share of a turn while there was too much to do.
     pub(crate) const RESTING: u32 = 1 << 20;
+    /// We do not read because a failed login is answered late.
+    pub(crate) const DENIED: u32 = 1 << 21;
+    /// An answer is owed, and nothing is read before it.
+    pub(crate) const OWED: u32 = Self::AWAITING | Self::DENIED;
 
     pub(crate) fn has(self, flag: u32) -> bool {
         self.0 & flag != 0
@@ -190,7 +195,7 @@ pub(crate) struct Extra {
     pub(crate) topics: Vec<Membership>,
     /// Messages that were sent and not acknowledged, in the order of sending.
     pub(crate) unacked: Vec<Unacked>,
-    /// The request that the application has not answered.
+    /// The request that is not answered yet.
     pub(crate) pending: Option<Pending>,
 }
 
@@ -202,11 +207,14 @@ pub(crate) struct Membership {
     pub(crate) place: u32,
 }
 
-/// A request that waits for the application's answer.
+/// A request that waits for the application's answer, or for the time to give it.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) seq: Option<Seq<'static>>,
+    /// A login that the application decides.
     pub(crate) is_login: bool,
+    /// A login that has failed.
+    pub(crate) denial: Option<Denial>,
 }
 
 /// Something that must follow the answer to the request in hand.
@@ -261,7 +269,7 @@ impl Conn {
     /// Whether reading rests, by our own will.
     pub(crate) fn is_paused(&self) -> bool {
         self.flags
-            .has(Flags::CHOKED | Flags::AWAITING | Flags::THROTTLED | Flags::RESTING)
+            .has(Flags::CHOKED | Flags::OWED | Flags::THROTTLED | Flags::RESTING)
     }
 
     /// Bytes that wait to be written.
@@ -279,6 +287,16 @@ impl Conn {
 
     pub(crate) fn unacked(&self) -> &[Unacked] {
         self.extra.as_ref().map_or(&[], |extra| &extra.unacked)
+    }
+
+    /// What it is to be told of a login that failed.
+    #[inline]
+    pub(crate) fn denial(&self) -> Option<&Denial> {
+        if !self.flags.has(Flags::DENIED) {
+            return None;
+        }
+        let pending = self.extra.as_ref()?.pending.as_ref();
+        pending?.denial.as_ref()
     }
 
     pub(crate) fn unacked_mut(&mut self) -> impl Iterator<Item = &mut Unacked> {

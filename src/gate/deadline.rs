@@ -13,7 +13,7 @@ use super::end::{End, EndDetail};
 use super::rules::Rules;
 use crate::reason::CloseReason;
 use crate::settings::SlowConsumer;
-use crate::time::{Span, Tick};
+use crate::time::{SPAN_MAX, Span, TICK_MS, Tick};
 
 /// What a deadline is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +34,8 @@ pub(crate) enum Cause {
     Ack,
     /// Who was held back is read again.
     Refill,
+    /// A failed login is answered.
+    Denial,
     /// The goodbye took too long.
     Goodbye,
     /// The peer had its time to read the goodbye.
@@ -44,6 +46,8 @@ pub(crate) enum Cause {
 const SECOND: u32 = 512;
 /// How often a connection without a deadline is looked at.
 const NOW_AND_THEN: Span = Span(16_000);
+/// Everybody is asked as often as this, so that no stamp comes round the circle unnoticed.
+const AGING: Span = Span(8 * 3_600_000 / TICK_MS);
 /// How long a goodbye may take where no `write_timeout` says so.
 const GOODBYE_MAX: Span = Span(5_000);
 
@@ -121,7 +125,26 @@ impl Gate {
     /// To be called where its deadline may have become earlier, and after it was asked.
     pub(crate) fn touch(&mut self, index: u32) {
         let (at, _) = self.deadline(index);
-        self.wheel.set(index, coarse(self.clock.real(), at));
+        let now = self.clock.real();
+        self.wheel.set(index, coarse(now, at.min(now.after(AGING))));
+    }
+
+    /// What happened before any deadline of today could count from it counts as just that old:
+    /// where a reload sets a deadline at last, nothing on the circle of ticks looks as if it were
+    /// still to come.
+    pub(crate) fn clamp_stamps(&mut self, index: u32) {
+        let (real, live) = (self.clock.real(), self.clock.live());
+        let conn = self.conns.at_mut(index);
+        let age = |stamp: &mut Tick, now: Tick| {
+            let oldest = now.before(Span::covering(SPAN_MAX));
+            if stamp.is_before(oldest) {
+                *stamp = oldest;
+            }
+        };
+        age(&mut conn.opened, real);
+        for stamp in [&mut conn.opened_live, &mut conn.last_in, &mut conn.last_out] {
+            age(stamp, live);
+        }
     }
 
     /// Starts not reading a connection: its silence does not count while we do not listen.
@@ -141,9 +164,14 @@ impl Gate {
         if !conn.flags.lower(flag) || conn.is_paused() || !conn.is_open() {
             return;
         }
-        let pause = now.since(conn.since);
-        conn.last_in = conn.last_in.after(pause);
-        conn.frame_began = conn.frame_began.after(pause);
+        let since = conn.since;
+        // What came in the midst of the pause is moved by the rest of it.
+        let moved = |stamp: Tick| {
+            let from = if since.is_before(stamp) { stamp } else { since };
+            stamp.after(now.since(from))
+        };
+        conn.last_in = moved(conn.last_in);
+        conn.frame_began = moved(conn.frame_began);
         self.touch(index);
         self.queues.push_ready(&mut self.conns, index);
     }
@@ -164,6 +192,9 @@ fn consider_open(live: &mut Earliest, conn: &Conn, rules: &Rules) {
     if !conn.is_logged_in() && !conn.flags.has(Flags::AWAITING) {
         let login = Cause::Silent(CloseReason::LoginTimeout);
         live.consider_span(conn.opened_live, rules.login, login);
+    }
+    if let Some(denial) = conn.denial() {
+        live.consider(denial.at, Cause::Denial);
     }
     if let Some(outbox) = &conn.outbox
         && conn.flags.has(Flags::BLOCKED)

@@ -23,6 +23,7 @@ mod configure;
 pub(crate) mod conn;
 pub(crate) mod deadline;
 mod deaths;
+mod denials;
 mod drain;
 pub(crate) mod end;
 mod events;

@@ -174,7 +174,7 @@ impl Gate {
         if self.sources.is_some() && !self.may_log_in(index, user) {
             self.stats.logins_refused += 1;
             let text = "too many logins are tried, try again later";
-            self.refuse_login(index, seq, ErrorCode::RateLimited, text);
+            self.deny(index, seq, ErrorCode::RateLimited, text.into());
             return false;
         }
         if self.undecided >= self.limits.undecided_logins {
@@ -186,7 +186,7 @@ impl Gate {
         }
         if !self.is_genuine(index, user, token) {
             let text = "this token does not open this name";
-            self.refuse_login(index, seq, ErrorCode::BadCredentials, text);
+            self.deny(index, seq, ErrorCode::BadCredentials, text.into());
             return false;
         }
         true
@@ -276,50 +276,28 @@ impl Gate {
             self.held.clear();
             return;
         }
-        let is_failed = is_login && matches!(answer, Answer::Error(..));
         match answer {
             Answer::Ok(fields) => self.reply(index, &Reply::Ok(fields), seq),
+            Answer::Error(code, text) if is_login => return self.deny(index, seq, code, text),
             Answer::Error(code, text) => self.reply(index, &Reply::Error(code, &text), seq),
             Answer::None => {}
             Answer::Later => return self.await_answer(index, seq, is_login),
         }
         self.release_held(index);
-        if is_failed {
-            self.failed_login(index);
-        } else if is_login && self.conns.at(index).flags.has(Flags::COLLECTS) {
+        if is_login && self.conns.at(index).flags.has(Flags::COLLECTS) {
             self.collect(index);
         }
     }
 
     fn await_answer(&mut self, index: u32, seq: Option<&Seq<'_>>, is_login: bool) {
-        let seq = seq.map(|seq| match seq {
-            Seq::Text(text) => Seq::Text(Cow::Owned(text.clone().into_owned())),
-            Seq::Number(number) => Seq::Number(*number),
+        self.conns.at_mut(index).extra().pending = Some(Pending {
+            seq: seq.map(Seq::kept),
+            is_login,
+            denial: None,
         });
-        self.conns.at_mut(index).extra().pending = Some(Pending { seq, is_login });
         self.undecided += u32::from(is_login);
         self.pause(index, Flags::AWAITING);
         self.release_held(index);
-    }
-
-    fn refuse_login(
-        &mut self,
-        index: u32,
-        seq: Option<&Seq<'_>>,
-        code: ErrorCode,
-        text: &'static str,
-    ) {
-        self.reply(index, &Reply::Error(code, text), seq);
-        self.failed_login(index);
-    }
-
-    fn failed_login(&mut self, index: u32) {
-        let max = self.rules_of(index).settings.failed_logins_max;
-        let conn = self.conns.at_mut(index);
-        conn.failed_logins = conn.failed_logins.saturating_add(1);
-        if conn.failed_logins >= max {
-            self.close_at(index, CloseReason::LoginFailed);
-        }
     }
 }
 

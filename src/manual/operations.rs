@@ -67,7 +67,10 @@
 //! 2,048 bits, 95 with 4,096, 60 with EdDSA, on the loop. A turn judges
 //! [`Limits::signatures`](crate::Limits::signatures), 16, and goes on with the others in the next:
 //! forged tokens by the thousand make a turn a millisecond longer and let logins wait, nobody else.
-//! `login_rate` and its like refuse them before anything is judged.
+//! `login_rate` and its like refuse them before anything is judged. `login_delay` has a login that
+//! fails answered late: who guesses gets one guess in that time on a connection, which is not read
+//! meanwhile and keeps its `login_timeout`; nobody else waits, and a delay costs what an unanswered
+//! request costs, about 100 bytes.
 //!
 //! # What it gives up
 //! When everything is bound and the token and the lists are read, and before it says that it
@@ -241,8 +244,8 @@
 //! - closes for `overloaded` with connections below the limit: a budget is used up. *Do*:
 //!   `input_budget`: half frames; `output_budget`: readers that lag
 //! - letters `dropped`: a mailbox or `offline_budget` is full. *Do*: longer absence than planned
-//! - `socket_faults`: a read or a write failed in a way that peers and networks do not cause. *Do*:
-//!   the log tells the error; want of memory, or a rule of the kernel's
+//! - `socket_faults`: a read or a write failed in a way that peers and networks do not cause, or a
+//!   close did. *Do*: the log tells the error; want of memory, or a rule of the kernel's
 //! - `panics`: a bug; one connection each. *Do*: report it with the log line
 //! - `stalled` (`stalled_ms`, `event_loop_stalled_seconds_total`): by how much the loop woke up
 //!   later than it had asked to, or went on with a turn, where that was more than half a second. It

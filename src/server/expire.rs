@@ -48,6 +48,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 
     /// Asks one connection whether its time has come.
     fn ask(&mut self, index: u32) {
+        self.gate.clamp_stamps(index);
         if self.is_silent(index) {
             if self.has_frames_waiting(index) {
                 return self.gate.touch(index);
@@ -69,7 +70,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     fn has_frames_waiting(&self, index: u32) -> bool {
         let conn = self.gate.conns.at(index);
         // Where it rests, then by our will.
-        let waits_for_it = Flags::CHOKED | Flags::AWAITING | Flags::THROTTLED;
+        let waits_for_it = Flags::CHOKED | Flags::OWED | Flags::THROTTLED;
         conn.flags.has(Flags::BUFFERED) && !conn.flags.has(waits_for_it)
     }
 
@@ -92,6 +93,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         match cause {
             Cause::Nothing => {}
             Cause::Refill => self.gate.resume(index, Flags::THROTTLED),
+            Cause::Denial => self.gate.tell_denial(index),
             Cause::Silent(reason) => {
                 let late = self.gate.clock.real().since(self.gate.deadline(index).0);
                 self.gate.pace.lateness.observe(late.duration());

@@ -106,7 +106,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         slot.flags.set(Flags::READABLE);
         // Who waits for an answer, or for its rate, is not read, but whether it is still there is
         // found out.
-        let may_be_gone = ready.closed && slot.flags.has(Flags::AWAITING | Flags::THROTTLED);
+        let may_be_gone = ready.closed && slot.flags.has(Flags::OWED | Flags::THROTTLED);
         let is_wanted = (!slot.is_paused() || may_be_gone) && slot.phase != Phase::Closing;
         // Who was read in this turn and waits for the next is not read again.
         (is_wanted && !slot.flags.has(Flags::ON_READY)).then_some(index)
@@ -122,7 +122,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 
     fn serve_open(&mut self, index: u32) {
         let flags = self.gate.conns.at(index).flags;
-        if flags.has(Flags::AWAITING | Flags::THROTTLED) {
+        if flags.has(Flags::OWED | Flags::THROTTLED) {
             return self.look_after(index);
         }
         // Who leaves at its rate is not above it: what it still has to say is read first.
@@ -154,7 +154,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             Ok(0) => {
                 self.gate.ended(index);
                 let flags = self.gate.conns.at(index).flags;
-                if !flags.has(Flags::AWAITING | Flags::BUFFERED) {
+                if !flags.has(Flags::OWED | Flags::BUFFERED) {
                     self.gate.close_at(index, CloseReason::PeerClosed);
                 }
             }

@@ -150,6 +150,7 @@ const LISTENER: &[(&str, &str)] = &[
     ("outbox_max", "\"64KiB\""),
     ("bad_requests_max", "3"),
     ("failed_logins_max", "4"),
+    ("login_delay", "\"300ms\""),
     ("linger", "\"500ms\""),
     ("reconnect", "\"2s\""),
     ("message_rate", "50"),

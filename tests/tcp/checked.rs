@@ -301,6 +301,21 @@ fn a_refusal_takes_as_long_for_a_name_that_nobody_has() {
 }
 
 #[test]
+fn a_guess_takes_its_time_and_the_others_go_on() {
+    // 20
+    let folder = files(&line("alice", "sesame"), KEYS);
+    let listener = "login_check = \"users\"\nlogin_delay = \"300ms\"";
+    let daemon = daemon(&top(folder.path()), listener);
+    let (mut guesser, mut other) = (client(&daemon), client(&daemon));
+    let began = Instant::now();
+    guesser.say("login alice guess\nlogin alice sesame");
+    other.fence();
+    guesser.hears_some("error bad-credentials ");
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    guesser.hears("ok heartbeat=20000 proto=1");
+}
+
+#[test]
 fn a_reload_tells_of_other_users_and_warns_of_nobody() {
     // 113: an editor empties a file before it writes it.
     let folder = files(&line("alice", "sesame-1"), KEYS);

@@ -64,6 +64,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("listener.outbox_max", "\"128KiB\""),
     ("listener.bad_requests_max", "2"),
     ("listener.failed_logins_max", "1"),
+    ("listener.login_delay", "\"1s\""),
     ("listener.linger", "\"500ms\""),
     ("listener.reconnect", "\"500ms\""),
     ("listener.message_rate", "100"),

@@ -8,6 +8,7 @@ mod banned;
 mod checked;
 mod client;
 mod deaths;
+mod denials;
 mod descriptors;
 mod devices;
 mod drain;

@@ -257,3 +257,26 @@ fn what_sockets_are_made_of_stays() {
         stage.now() / SECOND
     );
 }
+
+#[test]
+fn a_deadline_that_is_set_at_last_counts_what_was_months_ago() {
+    // 80: the circle of ticks has come round, or nearly so.
+    const HOUR: u64 = 3_600;
+    for days in [20, 60, 80] {
+        let lasting = idle(s(12 * HOUR));
+        let mut stage = Stage::new(lasting.clone());
+        stage.checks = false;
+        let peer = stage.connect();
+        for _ in 0..days * 24 / 10 {
+            assert_eq!(stage.ask(peer, "ping\n"), "pong\n");
+            stage.pass(s(10 * HOUR));
+        }
+        stage.retune(&Settings {
+            lifetime: Some(s(HOUR)),
+            ..lasting
+        });
+        stage.checks = true;
+        stage.pass(s(1));
+        assert_eq!(stage.reason(peer), Some(CloseReason::Lifetime), "{days}");
+    }
+}

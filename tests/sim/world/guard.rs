@@ -290,7 +290,9 @@ pub(crate) fn may_be_held_back(facts: &Facts, settings: &Settings) -> bool {
     let frames = settings.message_rate.is_some_and(|most| {
         facts.is_wild || !facts.is_marked || facts.frames_read >= u64::from(most)
     });
+    // Nobody here knows whose logins have failed.
     frames
+        || settings.login_delay.is_some()
         || settings
             .byte_rate
             .is_some_and(|most| facts.taken >= most as u64)

@@ -65,7 +65,7 @@ _pulsegate() {
 
     case "${cmd}" in
         pulsegate)
-            opts="-c -v -q -h -V --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --hang-warn --hang-abort --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --unsent-max --help --version serve check config status users why push kick ban drain reload tap top connect"
+            opts="-c -v -q -h -V --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --hang-warn --hang-abort --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --login-delay --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --unsent-max --help --version serve check config status users why push kick ban drain reload tap top connect"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -315,6 +315,10 @@ _pulsegate() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --login-delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --linger)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -435,7 +439,7 @@ _pulsegate() {
             return 0
             ;;
         pulsegate__subcmd__config)
-            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --hang-warn --hang-abort --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --unsent-max --help"
+            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --hang-warn --hang-abort --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --login-delay --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --unsent-max --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -682,6 +686,10 @@ _pulsegate() {
                     return 0
                     ;;
                 --failed-logins-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -899,7 +907,7 @@ _pulsegate() {
             return 0
             ;;
         pulsegate__subcmd__serve)
-            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --hang-warn --hang-abort --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --unsent-max --help"
+            opts="-c -v -q -h --config --verbose --quiet --log-level --log-format --connections --input-budget --output-budget --offline-budget --topics --connections-per-address --accept-rate --accept-rate-per-address --login-rate --login-rate-per-address --login-rate-per-user --takeover-rate-per-user --coalesce --user-policy --login-users-file --login-keys-file --login-issuer --login-audience --black-lists --white-lists --admin-bind --admin-token-file --admin-hosts --drain-over --drain-timeout --user --group --hardening --hang-warn --hang-abort --name --bind --framing --dialect --login --login-check --allow --slow-consumer --idle-timeout --login-timeout --frame-timeout --lifetime --write-timeout --output-age --ping-after --ack-timeout --ack-attempts --offline-ttl --offline-max --frame-max --login-frame-max --outbox-low --outbox-soft --outbox-soft-for --outbox-max --bad-requests-max --failed-logins-max --login-delay --linger --reconnect --message-rate --byte-rate --rate-interval --rate-strikes --trusted-proxies --proxy-timeout --backlog --keepalive --user-timeout --send-buffer --receive-buffer --unsent-max --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1146,6 +1154,10 @@ _pulsegate() {
                     return 0
                     ;;
                 --failed-logins-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_pulsegate_global_optspecs
-    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= connections-per-address= accept-rate= accept-rate-per-address= login-rate= login-rate-per-address= login-rate-per-user= takeover-rate-per-user= coalesce= user-policy= login-users-file= login-keys-file= login-issuer= login-audience= black-lists= white-lists= admin-bind= admin-token-file= admin-hosts= drain-over= drain-timeout= user= group= hardening= hang-warn= hang-abort= name= bind= framing= dialect= login= login-check= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= linger= reconnect= message-rate= byte-rate= rate-interval= rate-strikes= trusted-proxies= proxy-timeout= backlog= keepalive= user-timeout= send-buffer= receive-buffer= unsent-max= h/help V/version
+    string join \n c/config= v/verbose q/quiet log-level= log-format= connections= input-budget= output-budget= offline-budget= topics= connections-per-address= accept-rate= accept-rate-per-address= login-rate= login-rate-per-address= login-rate-per-user= takeover-rate-per-user= coalesce= user-policy= login-users-file= login-keys-file= login-issuer= login-audience= black-lists= white-lists= admin-bind= admin-token-file= admin-hosts= drain-over= drain-timeout= user= group= hardening= hang-warn= hang-abort= name= bind= framing= dialect= login= login-check= allow= slow-consumer= idle-timeout= login-timeout= frame-timeout= lifetime= write-timeout= output-age= ping-after= ack-timeout= ack-attempts= offline-ttl= offline-max= frame-max= login-frame-max= outbox-low= outbox-soft= outbox-soft-for= outbox-max= bad-requests-max= failed-logins-max= login-delay= linger= reconnect= message-rate= byte-rate= rate-interval= rate-strikes= trusted-proxies= proxy-timeout= backlog= keepalive= user-timeout= send-buffer= receive-buffer= unsent-max= h/help V/version
 end
 
 function __fish_pulsegate_needs_command
@@ -84,6 +84,7 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l outbox-soft-for -d 
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l outbox-max -d 'bytes waiting above which it is a slow consumer at once [default: 256KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l bad-requests-max -d 'closed at so many bad requests [default: 16]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-delay -d 'a failed login is answered so long after it came [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l message-rate -d 'frames in a rate-interval; above it is not read until that is over [default: off]' -r
@@ -176,6 +177,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l outbox-sof
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l outbox-max -d 'bytes waiting above which it is a slow consumer at once [default: 256KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l bad-requests-max -d 'closed at so many bad requests [default: 16]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-delay -d 'a failed login is answered so long after it came [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l message-rate -d 'frames in a rate-interval; above it is not read until that is over [default: off]' -r
@@ -257,6 +259,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l outbox-so
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l outbox-max -d 'bytes waiting above which it is a slow consumer at once [default: 256KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l bad-requests-max -d 'closed at so many bad requests [default: 16]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-delay -d 'a failed login is answered so long after it came [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l message-rate -d 'frames in a rate-interval; above it is not read until that is over [default: off]' -r

@@ -1,0 +1,151 @@
+//! Logins that fail and are answered late: row 20 of the catalogue.
+
+use std::time::Duration;
+
+use pulsegate::{CloseReason, Limits, Login, LoginCheck, Options, Push, Settings, Target};
+
+use super::{Stage, ms, s};
+use crate::world::Path;
+use crate::world::agenda::MILLI;
+use crate::world::socket::{Heard, Key};
+
+const DENIED: &str = "error bad-credentials this token does not open this name\n";
+
+/// A house whose door opens to no token, and that takes a second to say so.
+fn stage(settings: Settings) -> Stage {
+    let settings = Settings {
+        login_check: LoginCheck::Users,
+        login_delay: Some(s(1)),
+        ..settings
+    };
+    let limits = Limits {
+        undecided_logins: 1,
+        ..Limits::default()
+    };
+    let mut stage = Stage::with(
+        settings,
+        Options {
+            limits,
+            ..Options::default()
+        },
+    );
+    // The judge knows of no login that fails.
+    stage.is_judged = false;
+    stage
+}
+
+/// Nothing is heard before that time is over, and then soon this.
+fn hears_after(stage: &mut Stage, key: Key, span: Duration, wanted: &str) {
+    stage.pass(span - ms(20));
+    assert_eq!(stage.hear(key), "", "too soon");
+    stage.server.gate().check();
+    stage.pass(ms(40));
+    assert_eq!(stage.hear(key), wanted);
+    stage.server.gate().check();
+}
+
+#[test]
+fn a_login_that_fails_is_answered_late_and_nobody_else_waits_for_it() {
+    let mut stage = stage(Settings::default());
+    let guessers: Vec<Key> = (0..3).map(|_| stage.connect()).collect();
+    let other = stage.connect();
+    for &key in &guessers {
+        stage.say(key, "login bob guess\nping\n");
+    }
+    stage.settle();
+    assert_eq!(stage.ask(other, "ping\n"), "pong\n");
+    assert_eq!(stage.server.gate().stats().logins_failed, 3);
+    for (place, &key) in guessers.iter().enumerate() {
+        let wanted = format!("{DENIED}pong\n");
+        if place == 0 {
+            hears_after(&mut stage, key, s(1), &wanted);
+        } else {
+            assert_eq!(stage.hear(key), wanted);
+        }
+        assert_eq!(stage.ask(key, "ping\n"), "pong\n", "it is read again");
+    }
+}
+
+#[test]
+fn each_guess_takes_its_time_and_the_last_one_ends_the_connection() {
+    let mut stage = stage(Settings {
+        failed_logins_max: 3,
+        ..Settings::default()
+    });
+    let key = stage.connect();
+    stage.say(key, &"login bob guess\n".repeat(4));
+    stage.settle();
+    hears_after(&mut stage, key, s(1), DENIED);
+    hears_after(&mut stage, key, s(1) - ms(20), DENIED);
+    let last = format!("{DENIED}close login-failed\n");
+    hears_after(&mut stage, key, s(1) - ms(20), &last);
+    assert_eq!(stage.reason(key), Some(CloseReason::LoginFailed));
+    assert_eq!(stage.server.gate().stats().logins_failed, 3);
+}
+
+#[test]
+fn who_is_denied_late_still_has_to_log_in_in_time() {
+    let mut stage = stage(Settings {
+        login: Login::Required,
+        login_timeout: Some(ms(2_500)),
+        failed_logins_max: u8::MAX,
+        ..Settings::default()
+    });
+    let began = stage.now();
+    let key = stage.connect();
+    stage.say(key, &"login bob guess\n".repeat(9));
+    hears_after(&mut stage, key, s(1), DENIED);
+    hears_after(&mut stage, key, s(1) - ms(20), DENIED);
+    hears_after(&mut stage, key, ms(480), "close login-timeout\n");
+    let (reason, at) = stage.end(key).expect("it has ended");
+    assert_eq!(reason, CloseReason::LoginTimeout);
+    let passed = (at - began) / MILLI;
+    assert!((2_500..2_530).contains(&passed), "{passed} ms");
+}
+
+#[test]
+fn who_leaves_before_it_is_denied_leaves_nothing_behind() {
+    for says_goodbye in [false, true] {
+        let mut stage = stage(Settings::default());
+        let key = stage.connect();
+        stage.say(key, "login bob guess\n");
+        stage.settle();
+        if says_goodbye {
+            stage.net().kernel.finish(key);
+            stage.settle();
+            assert_eq!(stage.reason(key), None, "its answer is still to come");
+            hears_after(&mut stage, key, s(1), DENIED);
+            assert_eq!(stage.at_peer(key), Heard::Fin);
+            assert_eq!(stage.reason(key), Some(CloseReason::PeerClosed));
+        } else {
+            stage.net().kernel.reset(key);
+            stage.settle();
+            assert_eq!(stage.reason(key), Some(CloseReason::PeerReset));
+        }
+        stage.pass(s(2));
+        stage.server.gate().check();
+        assert_eq!(stage.server.gate().sockets(), 0);
+    }
+}
+
+#[test]
+fn a_pause_before_a_denial_is_nobodys_silence_and_messages_do_not_wait_for_it() {
+    let mut stage = stage(Settings {
+        idle_timeout: Some(ms(500)),
+        failed_logins_max: u8::MAX,
+        ..Settings::default()
+    });
+    let key = stage.connect_by(Path::default());
+    stage.say(key, "join news\nlogin bob guess\n");
+    stage.settle();
+    assert_eq!(stage.hear(key), "ok\n");
+    let push = Push::text("hello");
+    let pushed = stage.server.gate_mut().push(Target::Topic("news"), &push);
+    assert_eq!(pushed.expect("it has a member").queued, 1);
+    stage.settle();
+    assert!(stage.hear(key).ends_with(" hello\n"));
+    hears_after(&mut stage, key, s(1), DENIED);
+    assert_eq!(stage.reason(key), None);
+    stage.pass(ms(600));
+    assert_eq!(stage.reason(key), Some(CloseReason::IdleTimeout));
+}
