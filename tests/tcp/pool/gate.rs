@@ -61,7 +61,7 @@ impl Gate {
 
 #[test]
 fn connections_to_a_gate_outlive_its_idle_timeout_and_a_kick() {
-    let gate = Gate::start(UserPolicy::Devices(8), Duration::from_secs(3));
+    let gate = Gate::start(UserPolicy::Devices(8), Duration::from_secs(6));
     let remote = &gate.remote;
     let min = 4;
     let pool = gate.pool(min);
@@ -74,10 +74,10 @@ fn connections_to_a_gate_outlive_its_idle_timeout_and_a_kick() {
     all_idle(|_| true);
     assert_eq!(
         pool.beat(),
-        Some(Duration::from_millis(2_625)),
+        Some(Duration::from_millis(5_250)),
         "the login has told"
     );
-    rest(Duration::from_secs(7));
+    rest(Duration::from_secs(13));
     publish_with_each(&pool, min);
     let stats = pool.stats();
     assert_eq!((stats.opened, stats.broken), (4, 0), "{stats:?}");
@@ -103,7 +103,7 @@ fn connections_to_a_gate_outlive_its_idle_timeout_and_a_kick() {
 
 #[test]
 fn a_pool_does_not_oust_itself_for_ever_where_a_user_has_one_place() {
-    let gate = Gate::start(UserPolicy::Replace, Duration::from_secs(1));
+    let gate = Gate::start(UserPolicy::Replace, Duration::from_secs(6));
     let pool = gate.pool(2);
     eventually("the second has ousted the first", || {
         (pool.stats().broken == 1).then_some(())
@@ -123,7 +123,7 @@ fn a_pool_does_not_oust_itself_for_ever_where_a_user_has_one_place() {
 
 #[test]
 fn a_pool_does_not_knock_for_ever_where_a_user_may_come_in_once() {
-    let gate = Gate::start(UserPolicy::Reject, Duration::from_secs(1));
+    let gate = Gate::start(UserPolicy::Reject, Duration::from_secs(6));
     let pool = gate.pool(2);
     let refused = || (pool.stats().failed == 1 && pool.stats().idle == 1).then_some(());
     eventually("the second is refused", refused);
