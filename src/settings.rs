@@ -69,8 +69,8 @@ pub struct Settings {
     /// Failed logins until `close login-failed`.
     pub failed_logins_max: u8,
     /// The answer to a login that fails is held back so long, so that a guess takes its time; the
-    /// connection is not read meanwhile. A login that many others keep from being judged is
-    /// answered at once.
+    /// connection is not read meanwhile. What counts as failed waits: also `rate-limited` and
+    /// `user-taken`, not `overloaded`.
     pub login_delay: Option<Duration>,
     /// How long a goodbye may take to arrive.
     pub linger: Duration,

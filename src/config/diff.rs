@@ -81,7 +81,7 @@ const AT_BIND: &[&str] = &[
 ];
 
 /// Settings of a listener that are no limit on anybody.
-const NO_LIMIT: &[&str] = &["reconnect"];
+const NO_LIMIT: &[&str] = &["reconnect", "login_delay"];
 
 /// Whether a change of a setting waits for a restart.
 pub(crate) fn needs_restart(table: &str, key: &str) -> bool {

@@ -140,6 +140,19 @@ impl Judge<'_> {
                 remedy,
             );
         }
+        if let (Some(delay), Some(login)) = (listener.login_delay, listener.login_timeout)
+            && listener.login == Login::Required
+            && delay >= login
+        {
+            let remedy = "nobody would learn why: shorten login_delay";
+            self.complain_pair(
+                number,
+                "login_delay",
+                "is not before",
+                "login_timeout",
+                remedy,
+            );
+        }
     }
 
     /// Who is to be checked needs something to be checked by.

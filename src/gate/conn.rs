@@ -196,7 +196,7 @@ pub(crate) struct Extra {
     /// Messages that were sent and not acknowledged, in the order of sending.
     pub(crate) unacked: Vec<Unacked>,
     /// The request that is not answered yet.
-    pub(crate) pending: Option<Pending>,
+    pub(crate) pending: Option<Box<Pending>>,
 }
 
 /// That a connection is a member of a topic.

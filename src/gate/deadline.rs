@@ -129,8 +129,8 @@ impl Gate {
         self.wheel.set(index, coarse(now, at.min(now.after(AGING))));
     }
 
-    /// What happened before any deadline of today could count from it counts as just that old:
-    /// where a reload sets a deadline at last, nothing on the circle of ticks looks as if it were
+    /// What a connection did before any deadline of today could count from it counts as just that
+    /// old: where a reload sets one at last, it does not look on the circle of ticks as if it were
     /// still to come.
     pub(crate) fn clamp_stamps(&mut self, index: u32) {
         let (real, live) = (self.clock.real(), self.clock.live());
@@ -142,9 +142,10 @@ impl Gate {
             }
         };
         age(&mut conn.opened, real);
-        for stamp in [&mut conn.opened_live, &mut conn.last_in, &mut conn.last_out] {
-            age(stamp, live);
-        }
+        age(&mut conn.opened_live, live);
+        age(&mut conn.last_in, live);
+        age(&mut conn.last_out, live);
+        age(&mut conn.frame_began, live);
     }
 
     /// Starts not reading a connection: its silence does not count while we do not listen.
@@ -161,8 +162,12 @@ impl Gate {
     pub(crate) fn resume(&mut self, index: u32, flag: u32) {
         let now = self.clock.live();
         let conn = self.conns.at_mut(index);
-        if !conn.flags.lower(flag) || conn.is_paused() || !conn.is_open() {
+        if !conn.flags.lower(flag) || !conn.is_open() {
             return;
+        }
+        if conn.is_paused() {
+            // What holds for one pause need not hold for another.
+            return self.touch(index);
         }
         let since = conn.since;
         // What came in the midst of the pause is moved by the rest of it.
@@ -194,7 +199,8 @@ fn consider_open(live: &mut Earliest, conn: &Conn, rules: &Rules) {
         live.consider_span(conn.opened_live, rules.login, login);
     }
     if let Some(denial) = conn.denial() {
-        live.consider(denial.at, Cause::Denial);
+        let delay = rules.denial.unwrap_or(Span::ZERO);
+        live.consider(denial.since.after(delay), Cause::Denial);
     }
     if let Some(outbox) = &conn.outbox
         && conn.flags.has(Flags::BLOCKED)

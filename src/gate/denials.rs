@@ -13,10 +13,10 @@ use crate::codec::reply::Reply;
 use crate::reason::{CloseReason, ErrorCode};
 use crate::time::Tick;
 
-/// What a login that failed is told, and when (live clock).
+/// What a login that failed is told, and since when that waits (live clock).
 #[derive(Debug)]
 pub(crate) struct Denial {
-    pub(crate) at: Tick,
+    pub(crate) since: Tick,
     code: ErrorCode,
     text: Cow<'static, str>,
 }
@@ -30,17 +30,17 @@ impl Gate {
         code: ErrorCode,
         text: Cow<'static, str>,
     ) {
-        let Some(delay) = self.rules_of(index).denial else {
+        if self.rules_of(index).denial.is_none() {
             self.reply(index, &Reply::Error(code, &text), seq);
             self.release_held(index);
             return self.failed_login(index);
-        };
-        let at = self.clock.live().after(delay);
-        self.conns.at_mut(index).extra().pending = Some(Pending {
+        }
+        let since = self.clock.live();
+        self.conns.at_mut(index).extra().pending = Some(Box::new(Pending {
             seq: seq.map(Seq::kept),
             is_login: false,
-            denial: Some(Denial { at, code, text }),
-        });
+            denial: Some(Denial { since, code, text }),
+        }));
         self.pause(index, Flags::DENIED);
         self.touch(index);
         self.release_held(index);
@@ -51,17 +51,14 @@ impl Gate {
         let conn = self.conns.at_mut(index);
         let pending = conn.extra.as_mut().and_then(|extra| extra.pending.take());
         conn.trim_extra();
-        let Some(Pending {
-            seq,
-            denial: Some(Denial { code, text, .. }),
-            ..
-        }) = pending
-        else {
+        let Some(Pending { seq, denial, .. }) = pending.map(|pending| *pending) else {
             return;
         };
-        self.reply(index, &Reply::Error(code, &text), seq.as_ref());
-        self.failed_login(index);
-        self.resume(index, Flags::DENIED);
+        if let Some(Denial { code, text, .. }) = denial {
+            self.reply(index, &Reply::Error(code, &text), seq.as_ref());
+            self.failed_login(index);
+            self.resume(index, Flags::DENIED);
+        }
     }
 
     fn failed_login(&mut self, index: u32) {

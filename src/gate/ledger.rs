@@ -11,7 +11,7 @@ use bytes::Bytes;
 use smol_str::SmolStr;
 
 use super::bans::BAN_COST;
-use super::conn::{Conn, Extra, Input, Membership};
+use super::conn::{Conn, Extra, Input, Membership, Pending};
 use super::deaths::DEATH_COST;
 use super::largest::Largest;
 use super::offline::Unacked;
@@ -186,6 +186,8 @@ const SOURCE: u64 = 48;
 const QUEUED: u64 = 8 + 8 + 8 + 200;
 /// A connection with a user.
 const CONN: u64 = (size_of::<Conn>() + Largest::COST) as u64 + SOCKET + QUEUED + USER;
+/// A `seq` of 64 bytes, kept until the answer is given.
+const SEQ: u64 = 80;
 /// A topic that a connection has joined, in both lists, which grow by doubling.
 const MEMBERSHIP: u64 = (size_of::<Membership>() + size_of::<u32>()) as u64 * 2;
 
@@ -194,7 +196,8 @@ impl Ceiling {
         let slots = u64::from(limits.connections) + u64::from(limits.refusals);
         // One message may be listed by many connections, and is paid for once.
         let listed = u64::from(limits.unacked_per_connection) * size_of::<Unacked>() as u64;
-        let extra = (size_of::<Extra>() + size_of::<Input>()) as u64 + listed;
+        let owed = (size_of::<Extra>() + size_of::<Pending>()) as u64 + SEQ;
+        let extra = owed + size_of::<Input>() as u64 + listed;
         let joined = slots * u64::from(limits.topics_per_connection);
         Self {
             fixed: Self::fixed(&Tables::of(limits)),

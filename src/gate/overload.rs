@@ -347,7 +347,12 @@ impl Gate {
         let must_log_in = self.rules_of(index).settings.login == Login::Required;
         let is_through = match must_log_in {
             // Also whose login is here and was not judged yet.
-            true => conn.is_logged_in() || conn.flags.has(Flags::AWAITING | Flags::BUFFERED),
+            true => {
+                let waits = conn
+                    .flags
+                    .of(Flags::AWAITING | Flags::BUFFERED | Flags::DENIED);
+                conn.is_logged_in() || waits != 0 && waits & Flags::DENIED == 0
+            }
             false => conn.flags.has(Flags::GREETED),
         };
         let late = conn.opened_live.after(HANDSHAKE_MAX);

@@ -290,11 +290,11 @@ impl Gate {
     }
 
     fn await_answer(&mut self, index: u32, seq: Option<&Seq<'_>>, is_login: bool) {
-        self.conns.at_mut(index).extra().pending = Some(Pending {
+        self.conns.at_mut(index).extra().pending = Some(Box::new(Pending {
             seq: seq.map(Seq::kept),
             is_login,
             denial: None,
-        });
+        }));
         self.undecided += u32::from(is_login);
         self.pause(index, Flags::AWAITING);
         self.release_held(index);

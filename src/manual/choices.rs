@@ -21,7 +21,8 @@
 //! # Logins
 //! - A refused login counts as failed whatever refused it (`bad-credentials`, `user-taken`); the
 //!   third is answered and then followed by `close login-failed`. One that is told `overloaded`,
-//!   since too many wait for an application to decide, is no failure.
+//!   since too many wait for an application to decide, is no failure. Where `login_delay` is set,
+//!   the answer to one that has failed waits so long, and the connection is not read meanwhile.
 //! - The last bad request allowed is answered, then `close protocol` follows.
 //! - Logging in again under the same name is `ok` and changes nothing.
 //!

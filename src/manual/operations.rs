@@ -69,8 +69,8 @@
 //! forged tokens by the thousand make a turn a millisecond longer and let logins wait, nobody else.
 //! `login_rate` and its like refuse them before anything is judged. `login_delay` has a login that
 //! fails answered late: who guesses gets one guess in that time on a connection, which is not read
-//! meanwhile and keeps its `login_timeout`; nobody else waits, and a delay costs what an unanswered
-//! request costs, about 100 bytes.
+//! meanwhile and keeps its `login_timeout`. A login above a rate, or under a name that is taken,
+//! has failed as well and waits too; nobody else does. A delay costs up to 200 bytes.
 //!
 //! # What it gives up
 //! When everything is bound and the token and the lists are read, and before it says that it
@@ -216,6 +216,10 @@
 //! `pulsegate`) and a dashboard to import into Grafana (`dashboard.json`), for one daemon or many.
 //!
 //! - `refused`: `limits.connections` is reached. *Do*: more descriptors, another machine
+//! - one daemon of several holds far more connections than its neighbours (an alert): what spreads
+//!   them is uneven, or one of them takes none. No two share a port, the second is told that the
+//!   address is in use: a stalled one never takes newcomers away from one that works. *Do*: look at
+//!   the others first, then `drain` the full one
 //! - `crowded`, `hurried`: newcomers of an address that has enough connections, or comes too often.
 //!   *Do*: one address may be many customers behind one router: raise `connections_per_address`
 //! - `strangers`: who connects to a listener of proxies and is none. *Do*: keep the port inside

@@ -1,8 +1,11 @@
 //! The steps by themselves, and those that a gate takes by its lag and its budgets.
 
+use std::net::SocketAddr;
+
 use super::super::lag::Passed;
 use super::*;
 use crate::limits::Limits;
+use crate::settings::Settings;
 
 const LIMIT: Duration = ms(100);
 /// A sixteenth of either budget.
@@ -255,4 +258,27 @@ fn the_higher_of_both_ladders_holds_and_only_a_lag_refuses_what_is_for_many() {
     let steps: Vec<Step> = gate.descent().iter().map(|(step, _)| *step).collect();
     assert_eq!(steps, [Step::Pushes, Step::Readers, Step::None]);
     assert!(!gate.refuses_to_many(false));
+}
+
+#[test]
+fn whose_login_failed_is_in_its_handshake_still() {
+    let mut gate = gate();
+    let listener = gate.add_rules(Settings {
+        login: Login::Required,
+        ..Settings::default()
+    });
+    gate.open(0, listener, SocketAddr::from(([127, 0, 0, 1], 1)));
+    let conn = gate.conns.id(0);
+    for (flags, is_in) in [
+        (0, true),
+        (Flags::BUFFERED, false),
+        (Flags::AWAITING, false),
+        (Flags::DENIED, true),
+        (Flags::DENIED | Flags::BUFFERED, true),
+    ] {
+        let conn_flags = &mut gate.conns.at_mut(0).flags;
+        conn_flags.clear(Flags::OWED | Flags::BUFFERED);
+        conn_flags.set(flags);
+        assert_eq!(gate.is_in_handshake(conn), is_in, "{flags:b}");
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pulsegate::{CloseReason, Limits, Login, LoginCheck, Options, Push, Settings, Target};
+use pulsegate::{
+    Answer, CloseReason, ErrorCode, Limits, Login, LoginCheck, Options, Push, Settings, Target,
+};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -148,4 +150,51 @@ fn a_pause_before_a_denial_is_nobodys_silence_and_messages_do_not_wait_for_it() 
     assert_eq!(stage.reason(key), None);
     stage.pass(ms(600));
     assert_eq!(stage.reason(key), Some(CloseReason::IdleTimeout));
+}
+
+#[test]
+fn another_delay_holds_for_those_who_wait_already() {
+    let mut stage = stage(Settings::default());
+    let key = stage.connect();
+    stage.say(key, "login bob guess\n");
+    stage.settle();
+    let other = |delay| Settings {
+        login_check: LoginCheck::Users,
+        login_delay: delay,
+        ..Settings::default()
+    };
+    stage.retune(&other(Some(s(3))));
+    hears_after(&mut stage, key, s(3), DENIED);
+    stage.say(key, "login bob guess\n");
+    stage.settle();
+    stage.retune(&other(None));
+    stage.pass(ms(20));
+    assert_eq!(stage.hear(key), DENIED, "at once");
+}
+
+#[test]
+fn who_was_put_off_and_is_denied_late_still_has_to_log_in_in_time() {
+    let mut stage = stage(Settings {
+        login: Login::Required,
+        login_timeout: Some(s(3)),
+        login_delay: None,
+        ..Settings::default()
+    });
+    let settings = Settings {
+        login: Login::Required,
+        login_timeout: Some(s(3)),
+        login_delay: Some(s(10)),
+        ..Settings::default()
+    };
+    stage.retune(&settings);
+    let key = stage.connect();
+    stage.server.handler_mut().is_undecided = true;
+    stage.say(key, "login bob\n");
+    stage.pass(s(1));
+    let conn = stage.conn(key);
+    let answer = Answer::Error(ErrorCode::BadCredentials, "no".into());
+    assert!(stage.server.gate_mut().answer(conn, answer));
+    stage.server.gate().check();
+    stage.pass(s(3));
+    assert_eq!(stage.reason(key), Some(CloseReason::LoginTimeout));
 }
