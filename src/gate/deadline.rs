@@ -194,7 +194,9 @@ fn consider_open(live: &mut Earliest, conn: &Conn, rules: &Rules) {
             live.consider_span(conn.last_in, rules.ping, Cause::Ping);
         }
     }
-    if !conn.is_logged_in() && !conn.flags.has(Flags::AWAITING) {
+    // Its login may be here: who rests with frames has them judged first, however late that is.
+    let rests = conn.flags.has(Flags::RESTING) && conn.flags.has(Flags::BUFFERED);
+    if !conn.is_logged_in() && !conn.flags.has(Flags::AWAITING) && !rests {
         let login = Cause::Silent(CloseReason::LoginTimeout);
         live.consider_span(conn.opened_live, rules.login, login);
     }
