@@ -4,7 +4,7 @@
 //! outboxes at once; one to many is done in slices, so many deliveries a turn, and whatever is
 //! sent meanwhile queues behind it: what one sender says arrives in the order it was said.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -53,6 +53,11 @@ pub(crate) struct Many {
     conns: Vec<ConnId>,
     /// Whose connections they are, for a message that must be kept for who leaves first.
     users: Vec<Option<SmolStr>>,
+    /// Users who have acknowledged it on an earlier connection of theirs: what comes after that is
+    /// neither waited for nor kept.
+    settled: HashSet<SmolStr>,
+    /// Connections that have had it from the mailbox before their turn.
+    served: HashSet<ConnId>,
 }
 
 /// A message that borrows nothing: for one user its body or the letter, for many the frames.
@@ -185,6 +190,8 @@ impl Gate {
             topic,
             conns,
             users,
+            settled: HashSet::new(),
+            served: HashSet::new(),
         })
     }
 
@@ -197,14 +204,28 @@ impl Gate {
         letter: Option<&Arc<Letter>>,
         frames: &mut Frames,
     ) -> bool {
-        let user = many.users.get(place).and_then(Option::as_deref);
-        match self.conns.find_open(many.conns[place]) {
-            Some(index) if self.is_member(index, many.topic) => {
-                self.deliver_shared(index, delivery, letter, frames)
+        let id = many.conns[place];
+        match (self.conns.find_open(id), letter) {
+            (Some(_), Some(_)) if many.served.contains(&id) => true,
+            (Some(index), _) if !self.is_member(index, many.topic) => false,
+            (Some(index), Some(letter)) if self.has_settled(many, self.conns.at(index).user) => {
+                self.deliver_settled(index, letter)
             }
-            Some(_) => false,
-            None => !self.is_covered(user, &many.conns) && self.keep_for_leaver(user, letter),
+            (Some(index), _) => self.deliver_shared(index, delivery, letter, frames),
+            (None, _) => {
+                let user = many.users.get(place).and_then(Option::as_deref);
+                let is_settled = user.is_some_and(|user| many.settled.contains(user));
+                !is_settled
+                    && !self.is_covered(user, &many.conns)
+                    && self.keep_for_leaver(user, letter)
+            }
         }
+    }
+
+    fn has_settled(&self, many: &Many, user: u32) -> bool {
+        !many.settled.is_empty()
+            && user != NONE
+            && many.settled.contains(self.users.at(user).name.as_str())
     }
 
     fn deliver_shared(
@@ -428,6 +449,30 @@ impl Pushes {
         let job = self.jobs.pop_front()?;
         self.targets -= job.left();
         Some(job)
+    }
+
+    /// A user has acknowledged message `id`.
+    pub(crate) fn note_ack(&mut self, id: u64, user: &SmolStr) {
+        if let Some(many) = self.begun(id) {
+            many.settled.insert(user.clone());
+        }
+    }
+
+    /// A connection has had message `id` from its user's mailbox.
+    pub(crate) fn note_served(&mut self, id: u64, conn: ConnId) {
+        if let Some(many) = self.begun(id) {
+            many.served.insert(conn);
+        }
+    }
+
+    /// Whom message `id` is for, if some have had it and others wait for their turn: that can be
+    /// said of the first alone.
+    fn begun(&mut self, id: u64) -> Option<&mut Many> {
+        let first = self.jobs.front_mut().filter(|job| job.message.id == id);
+        match &mut first?.audience {
+            Audience::Many(many) => Some(many),
+            Audience::User(_) => None,
+        }
     }
 
     fn put_back(&mut self, job: Job) {

@@ -7,7 +7,6 @@ use super::conn::{Flags, Held, NONE};
 use super::offline::{LETTER_COST, Letter, Parked, Unacked, body_len, own};
 use super::output::{Fate, Parcel};
 use super::receipts::Turn;
-use super::timers::TimerKind;
 use crate::codec::reply::Delivery;
 use crate::id::ConnId;
 use crate::time::Tick;
@@ -67,6 +66,15 @@ impl Gate {
         Fate::Queued
     }
 
+    /// Sends a copy of a letter whose user has acknowledged another: it is not waited for.
+    pub(crate) fn deliver_settled(&mut self, index: u32, letter: &Letter) -> bool {
+        let is_queued = self.deliver(index, &Parcel::Fresh(&letter.delivery())) == Fate::Queued;
+        if is_queued {
+            self.note(letter.id, Turn::Sent);
+        }
+        is_queued
+    }
+
     /// Notes that the letter's copy was just appended to the outbox.
     pub(crate) fn track(&mut self, index: u32, letter: Arc<Letter>) {
         self.note(letter.id, Turn::Sent);
@@ -105,6 +113,10 @@ impl Gate {
         self.stats.letters.acked += u64::from(settled);
         if settled {
             self.note(id, Turn::Acked);
+            let user = self.users.get(self.conns.at(index).user);
+            if let Some(user) = user {
+                self.pushes.note_ack(id, &user.name);
+            }
         }
         if settled && self.conns.at(index).flags.has(Flags::COLLECTS) {
             self.collect(index);
@@ -358,7 +370,7 @@ impl Gate {
         parked.letter
     }
 
-    fn take_parked(&mut self, key: u32) -> Parked {
+    pub(crate) fn take_parked(&mut self, key: u32) -> Parked {
         let Parked { user, letter, .. } = self.offline.at(key);
         let place = self.place_of(*user, letter.id).expect("it is in a mailbox");
         self.users.unkeep(*user, place);
@@ -385,7 +397,10 @@ impl Gate {
             };
             let letter = Arc::clone(&self.offline.at(key).letter);
             match self.deliver_parked(index, &letter) {
-                Fate::Queued => self.inherit(index, key),
+                Fate::Queued => {
+                    self.pushes.note_served(letter.id, id);
+                    self.inherit(index, key);
+                }
                 Fate::Refused => break,
                 // It would keep those behind it waiting for ever.
                 Fate::Unfit => {
@@ -415,85 +430,5 @@ impl Gate {
             return Fate::Refused;
         }
         self.deliver_letter_as(index, letter, &Parcel::Shared(&frame))
-    }
-
-    /// Sets the user's timer to what comes next: a message expires, or the user is forgotten.
-    pub(crate) fn wake_user(&mut self, user: u32) {
-        let entry = self.users.at(user);
-        let mailbox = self.users.mailbox(user).iter();
-        let mut next = mailbox
-            .map(|&key| self.offline.at(key).expires)
-            .reduce(Tick::min);
-        if next.is_none() && !self.users.is_present(user) {
-            let keep = self
-                .rules
-                .get(usize::from(entry.listener.0))
-                .map(|rules| rules.offline);
-            let left = entry.left.zip(keep).map(|(left, keep)| left.after(keep));
-            next = Some(left.unwrap_or_else(|| self.clock.real()));
-        }
-        match (next, entry.timer) {
-            (Some(at), NONE) => {
-                let timer = self.start_timer(at, TimerKind::User(user));
-                self.users.at_mut(user).timer = timer;
-            }
-            (Some(at), timer) => self.move_timer(timer, at),
-            (None, NONE) => {}
-            (None, timer) => {
-                self.stop_timer(timer);
-                self.users.at_mut(user).timer = NONE;
-            }
-        }
-    }
-
-    /// The user's timer rang: drops what expired, forgets who has been gone long enough.
-    pub(crate) fn ring_user(&mut self, user: u32) {
-        self.users.at_mut(user).timer = NONE;
-        let now = self.clock.real();
-        let expired = |key: &&u32| self.offline.at(**key).expires.is_due(now);
-        let keys = self.users.mailbox(user).iter().filter(expired);
-        let keys: Vec<u32> = keys.copied().collect();
-        for key in keys {
-            let letter = self.take_parked(key).letter;
-            self.stats.letters.expired += 1;
-            self.note(letter.id, Turn::Expired);
-        }
-        let is_gone = !self.users.is_present(user) && self.users.mailbox(user).is_empty();
-        if is_gone && !self.was_here(user) {
-            self.users.forget(user);
-            self.rivals.forget(user);
-        } else {
-            self.wake_user(user);
-        }
-    }
-
-    /// Whether an absent user left no longer ago than messages are kept.
-    pub(crate) fn was_here(&self, user: u32) -> bool {
-        let entry = self.users.at(user);
-        let rules = self.rules.get(usize::from(entry.listener.0));
-        entry
-            .left
-            .zip(rules)
-            .is_some_and(|(left, rules)| !left.after(rules.offline).is_due(self.clock.real()))
-    }
-
-    /// Forgets the users longest gone, with their messages, beyond the limit on the absent.
-    pub(crate) fn trim_absent(&mut self) {
-        while self.users.absent_count() > self.limits.absent_users {
-            let Some(user) = self.users.longest_gone() else {
-                return;
-            };
-            for key in self.users.mailbox(user).to_vec() {
-                let letter = self.take_parked(key).letter;
-                self.stats.letters.dropped += 1;
-                self.note(letter.id, Turn::Dropped);
-            }
-            let timer = std::mem::replace(&mut self.users.at_mut(user).timer, NONE);
-            if timer != NONE {
-                self.stop_timer(timer);
-            }
-            self.users.forget(user);
-            self.rivals.forget(user);
-        }
     }
 }

@@ -11,6 +11,7 @@
 //! - users, topics and connections point at each other
 //! - the ledger equals a recount and stays under its budgets
 
+mod absent;
 mod bans;
 #[cfg(test)]
 mod bare;

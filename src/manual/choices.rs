@@ -106,6 +106,9 @@
 //! - A message that was sent `ack_attempts` times on a connection is parked once no other of the
 //!   user's connections waits for its ack, and follows at the next login, not on those that are
 //!   here by then.
+//! - A message to many is sent in slices. A user who acknowledges it on one connection before
+//!   the turn of another has come gets it there all the same, but once: that copy is not waited
+//!   for, and not parked where there is no room for it.
 //! - Where the receiver's policy is `drop-newest`, an acknowledged message that does not fit is
 //!   parked like one for an absent user.
 //! - Unacknowledged messages in flight count against `offline_budget` as parked ones do. Over it

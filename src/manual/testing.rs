@@ -50,10 +50,6 @@
 //! - **`tests/rows.rs`**: `tests/rows.txt`, which names the tests of every promise and of every row
 //!   of the catalogue of attacks and faults, is whole and true.
 //!
-//! # Known
-//! Of some 2,600 seeds two fail, 239099749 and 239099884: a connection of a user who has two is
-//! sent a message to everybody once more after its ack. They stand here until that is mended.
-//!
 //! # Benches
 //! One file per question, run by `cargo bench --bench NAME`: `wheel` (set, re-arm and expiry at a
 //! million keys, beside other timers), `codec` (nanoseconds per frame), `fanout` (one publish to

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pulsegate::config::AdminBind;
-use pulsegate::{AdminAccess, Limits, Options, Settings};
+use pulsegate::{AdminAccess, Limits, Settings};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -21,11 +21,7 @@ fn stage(settings: Settings) -> Stage {
 
 /// The same within other limits.
 fn within(settings: Settings, limits: Limits) -> Stage {
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(settings, options);
+    let mut stage = Stage::limited(settings, limits);
     // The judge knows the rules of clients' connections only.
     stage.checks = false;
     let bind = AdminBind::Tcp(SocketAddr::from(([127, 0, 0, 1], 7_374)));

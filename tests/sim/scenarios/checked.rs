@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pulsegate::net::Net as _;
 use pulsegate::tokens::Tokens;
 use pulsegate::tokens::keys::Keys;
-use pulsegate::{CloseReason, Gate, Limits, Login, LoginCheck, Options, Settings};
+use pulsegate::{CloseReason, Gate, Limits, Login, LoginCheck, Settings};
 use ring::hmac;
 
 use super::{Stage, s};
@@ -34,11 +34,7 @@ fn stage(signatures: u32) -> Stage {
         signatures,
         ..Limits::default()
     };
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(settings, options);
+    let mut stage = Stage::limited(settings, limits);
     // The judge knows of no login that fails.
     stage.is_judged = false;
     stage.server.gate_mut().set_tokens(Some(tokens()));

@@ -40,14 +40,11 @@ fn a_record_tells_how_a_connection_ended_and_what_it_was_like() {
 #[test]
 fn the_latest_deaths_are_kept_and_no_more() {
     let deaths = 3;
-    let options = Options {
-        limits: Limits {
-            deaths,
-            ..Limits::default()
-        },
-        ..Options::default()
+    let limits = Limits {
+        deaths,
+        ..Limits::default()
     };
-    let mut stage = Stage::with(Settings::default(), options);
+    let mut stage = Stage::within(limits);
     for user in ["a", "b", "c", "d", "e"] {
         let peer = stage.login(user);
         stage.say(peer, "quit\n");

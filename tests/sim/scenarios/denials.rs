@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pulsegate::{
-    Answer, CloseReason, ErrorCode, Limits, Login, LoginCheck, Options, Push, Settings, Target,
+    Answer, CloseReason, ErrorCode, Limits, Login, LoginCheck, Push, Settings, Target,
 };
 
 use super::{Stage, ms, s};
@@ -24,13 +24,7 @@ fn stage(settings: Settings) -> Stage {
         undecided_logins: 1,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        settings,
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::limited(settings, limits);
     // The judge knows of no login that fails.
     stage.is_judged = false;
     stage

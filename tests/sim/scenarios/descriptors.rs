@@ -1,6 +1,6 @@
 //! Group E: descriptors, slots and newcomers.
 
-use pulsegate::{CloseReason, Limits, Options, Settings};
+use pulsegate::{CloseReason, Limits, Settings};
 use rustix::io::Errno;
 
 use super::{Stage, ms, s};
@@ -67,13 +67,7 @@ fn one_too_many_is_told_so_and_closed() {
         refusals: 2,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     let peers: Vec<_> = (0..3).map(|_| stage.connect()).collect();
     for round in 0..10 {
         let extra = stage.connect();
@@ -103,13 +97,7 @@ fn refused_newcomers_that_do_not_leave_do_not_block_the_door_for_ever() {
         refusals: 2,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     let first = stage.connect();
     let rude: Vec<_> = (0..6).map(|_| stage.dial(Path::default())).collect();
     stage.pass(s(5));
@@ -133,13 +121,7 @@ fn a_storm_of_newcomers_costs_the_old_ones_nothing() {
         idle_timeout: Some(s(1)),
         ..Settings::default()
     };
-    let mut stage = Stage::with(
-        settings,
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::limited(settings, limits);
     stage.checks = false;
     let old: Vec<_> = (0..100).map(|_| stage.dial(Path::default())).collect();
     stage.settle();
@@ -190,13 +172,7 @@ fn a_second_listener_is_not_starved_by_a_full_house() {
         refusals: 1,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     stage.server.listen(Settings::default()).expect("listens");
     stage.checks = false;
     for _ in 0..2 {

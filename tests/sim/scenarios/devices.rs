@@ -4,18 +4,24 @@ use pulsegate::{Limits, Options, Push, Settings, Target, UserPolicy};
 
 use super::letters::{letters, push, texts};
 use super::{Stage, s};
+use crate::world::Path;
+use crate::world::socket::Key;
 
 /// Two connections share a user, and so many letters may be unacknowledged on each.
 fn shared(unacked_per_connection: u32) -> Stage {
+    shared_within(Limits {
+        unacked_per_connection,
+        ..Limits::default()
+    })
+}
+
+fn shared_within(limits: Limits) -> Stage {
     let settings = Settings {
         idle_timeout: None,
         ..Settings::default()
     };
     let options = Options {
-        limits: Limits {
-            unacked_per_connection,
-            ..Limits::default()
-        },
+        limits,
         users: UserPolicy::Devices(2),
         ..Options::default()
     };
@@ -68,11 +74,7 @@ fn a_device_that_had_all_its_copies_gets_none_of_what_was_kept_for_another_one()
     stage.ask(busy, "join news\n");
     let news = Target::Topic("news");
     for (target, text) in [(news, "one"), (news, "two"), (Target::Everyone, "hi")] {
-        let push = Push {
-            ack: true,
-            ..Push::text(text)
-        };
-        stage.server.gate_mut().push(target, &push).expect("sent");
+        push_to(&mut stage, target, text);
     }
     stage.settle();
     assert_eq!(stage.server.gate().parked(), 2, "the other one has no room");
@@ -82,4 +84,111 @@ fn a_device_that_had_all_its_copies_gets_none_of_what_was_kept_for_another_one()
     stage.ask(busy, &format!("ack {id}\n"));
     stage.pass(s(150));
     assert_eq!(texts(&mut stage, deaf), ["hi"; 5]);
+}
+
+/// Two connections of bob's far apart in a crowd, of whom one a turn gets what is for all.
+fn far_apart() -> (Stage, Key, Key) {
+    let mut stage = shared_within(Limits {
+        fanout: 1,
+        unacked_per_connection: 2,
+        ..Limits::default()
+    });
+    let near = stage.login("bob");
+    for _ in 0..20 {
+        stage.dial(Path::default());
+    }
+    stage.settle();
+    let far = stage.login("bob");
+    stage.ask(far, "join far\n");
+    stage.ask(near, "join near\n");
+    (stage, near, far)
+}
+
+fn push_to(stage: &mut Stage, target: Target<'_>, text: &str) {
+    let push = Push {
+        ack: true,
+        ..Push::text(text)
+    };
+    stage.server.gate_mut().push(target, &push).expect("taken");
+}
+
+/// Turns until the connection has the message, and sends its ack.
+fn ack_next(stage: &mut Stage, conn: Key, text: &str) {
+    for _ in 0..20 {
+        stage.turn();
+        if let Some((id, got)) = letters(stage, conn).pop() {
+            assert_eq!(got, text);
+            return stage.say(conn, &format!("ack {id}\n"));
+        }
+    }
+    panic!("nothing came");
+}
+
+#[test]
+fn a_copy_that_leaves_after_the_ack_of_another_device_is_not_waited_for() {
+    // Found by seed 239099749.
+    let (mut stage, near, far) = far_apart();
+    push_to(&mut stage, Target::Everyone, "hi");
+    ack_next(&mut stage, near, "hi");
+    assert_eq!(texts(&mut stage, far), [""; 0], "its turn has not come");
+    stage.pass(s(100));
+    assert_eq!(texts(&mut stage, far), ["hi"], "once");
+    for conn in [far, near] {
+        stage.net().kernel.reset(conn);
+    }
+    stage.settle();
+    assert_eq!(stage.server.gate().parked(), 0, "he has it");
+}
+
+#[test]
+fn what_a_device_has_no_room_for_is_not_kept_after_the_ack_of_another() {
+    // Found by seed 239099749.
+    let (mut stage, near, far) = far_apart();
+    push_to(&mut stage, Target::Topic("far"), "one");
+    push_to(&mut stage, Target::Topic("far"), "two");
+    stage.settle();
+    assert_eq!(texts(&mut stage, far), ["one", "two"], "as many as it may");
+    push_to(&mut stage, Target::Everyone, "hi");
+    ack_next(&mut stage, near, "hi");
+    stage.settle();
+    assert_eq!(stage.server.gate().parked(), 0);
+    assert_eq!(texts(&mut stage, far), ["hi"], "sent to all");
+    push_to(&mut stage, Target::Topic("near"), "and now");
+    ack_next(&mut stage, near, "and now");
+    stage.settle();
+    assert_eq!(texts(&mut stage, near), [""; 0], "no second copy");
+}
+
+#[test]
+fn who_leaves_before_its_turn_leaves_nothing_of_what_another_device_has_acked() {
+    let (mut stage, near, far) = far_apart();
+    push_to(&mut stage, Target::Everyone, "hi");
+    ack_next(&mut stage, near, "hi");
+    stage.turn();
+    for conn in [near, far] {
+        stage.net().kernel.reset(conn);
+    }
+    stage.settle();
+    assert_eq!(stage.server.gate().parked(), 0, "he has it");
+}
+
+#[test]
+fn a_device_that_had_it_from_the_mailbox_gets_none_when_its_turn_comes() {
+    // Found by seed 239099884.
+    let (mut stage, _, far) = far_apart();
+    push_to(&mut stage, Target::Topic("near"), "one");
+    push_to(&mut stage, Target::Topic("near"), "two");
+    push_to(&mut stage, Target::Topic("far"), "three");
+    stage.settle();
+    let held = letters(&mut stage, far).pop().expect("three");
+    push_to(&mut stage, Target::Everyone, "hi");
+    while stage.server.gate().parked() == 0 {
+        stage.turn();
+    }
+    stage.say(far, &format!("ack {}\n", held.0));
+    ack_next(&mut stage, far, "hi");
+    stage.settle();
+    assert_eq!(stage.server.gate().parked(), 0, "settled");
+    stage.pass(s(100));
+    assert_eq!(texts(&mut stage, far), [""; 0], "it had its copy");
 }

@@ -54,13 +54,7 @@ fn an_event_array_of_one_starves_nobody() {
         events: 1,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     let peers: Vec<_> = (0..20).map(|_| stage.connect()).collect();
     for _ in 0..10 {
         for &peer in &peers {
@@ -81,13 +75,7 @@ fn a_firehose_does_not_delay_the_others() {
         frames: 1_000_000,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     let hose = stage.connect_by(Path {
         up_window: 1 << 20,
         ..Path::default()

@@ -1,6 +1,6 @@
 //! Group A: frames in pieces, in heaps, and never finished.
 
-use pulsegate::{CloseReason, Limits, Options, Settings};
+use pulsegate::{CloseReason, Limits, Settings};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -36,13 +36,7 @@ fn a_thousand_frames_in_one_segment_are_answered_in_order_without_another_event(
         frames: 7,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     let peer = stage.connect_by(Path {
         up_window: 1 << 20,
         ..Path::default()
@@ -107,13 +101,7 @@ fn over_the_input_budget_the_oldest_half_frame_goes_first() {
         input_budget: 100_000,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     let path = Path {
         up_window: 1 << 20,
         ..Path::default()

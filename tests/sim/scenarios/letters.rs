@@ -321,13 +321,7 @@ fn an_ack_makes_room_for_what_was_parked_for_want_of_it() {
         unacked_per_connection: 2,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     let bob = stage.login("bob");
     for text in ["one", "two", "three"] {
         push(&mut stage, "bob", text).expect("sent or parked");
@@ -390,13 +384,7 @@ fn over_the_budget_the_oldest_parked_letter_goes() {
         offline_budget: 20_000,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     for number in 0..20 {
         let text = format!("{number} {}", "p".repeat(2_000));
         push(&mut stage, &format!("user{number}"), &text).expect("the budget makes room");

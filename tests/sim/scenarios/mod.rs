@@ -65,11 +65,15 @@ impl Stage {
 
     /// One listener as it comes, within other limits.
     pub(crate) fn within(limits: Limits) -> Self {
+        Self::limited(Settings::default(), limits)
+    }
+
+    pub(crate) fn limited(settings: Settings, limits: Limits) -> Self {
         let options = Options {
             limits,
             ..Options::default()
         };
-        Self::with(Settings::default(), options)
+        Self::with(settings, options)
     }
 
     pub(crate) fn with(settings: Settings, options: Options) -> Self {

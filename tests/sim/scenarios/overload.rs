@@ -1,6 +1,6 @@
 //! Too much to do: each step that is taken for it, in order, and left again.
 
-use pulsegate::{CloseReason, Limits, Options, Push, RestCause, Settings, Step, Target};
+use pulsegate::{CloseReason, Limits, Push, RestCause, Settings, Step, Target};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -222,11 +222,7 @@ fn hoarders() -> (Stage, Key, Vec<(String, Key)>) {
         output_budget: 100_000,
         ..Limits::default()
     };
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(settings, options);
+    let mut stage = Stage::limited(settings, limits);
     let bob = stage.login("bob");
     let hoarders = (0..100).map(|number| {
         let (name, key) = (format!("u{number}"), stage.connect_by(narrow(64)));

@@ -1,6 +1,6 @@
 //! Connections that a proxy makes: its header comes first, or the connection ends.
 
-use pulsegate::{CloseReason, Limits, Login, Options, Settings};
+use pulsegate::{CloseReason, Limits, Login, Settings};
 
 use super::{Stage, ms, s};
 use crate::world::agenda::{MILLI, SECOND};
@@ -17,11 +17,7 @@ fn settings(proxies: &str) -> Settings {
 }
 
 fn stage(settings: Settings, limits: Limits) -> Stage {
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(settings, options);
+    let mut stage = Stage::limited(settings, limits);
     stage.is_judged = false;
     stage
 }

@@ -1,6 +1,6 @@
 //! Group D: slow readers, back-pressure and pushes.
 
-use pulsegate::{CloseReason, Limits, Options, Push, Settings, SlowConsumer, Target};
+use pulsegate::{CloseReason, Limits, Push, Settings, SlowConsumer, Target};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -277,13 +277,7 @@ fn a_broadcast_is_sliced_and_a_canary_does_not_wait_for_it() {
         fanout: 10,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     let peers: Vec<_> = (0..200).map(|_| stage.dial(Path::default())).collect();
     let canary = stage.connect();
     stage.settle();
@@ -325,13 +319,7 @@ fn who_ends_in_the_middle_of_a_broadcast_disturbs_nobody() {
         reaps: 2,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        settings,
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::limited(settings, limits);
     let peers: Vec<_> = (0..30)
         .map(|number| stage.dial(narrow(if number % 3 == 0 { 10 } else { 1 << 16 })))
         .collect();
@@ -372,13 +360,7 @@ fn over_the_output_budget_the_largest_outbox_goes() {
         output_budget: 20_000,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        Settings::default(),
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::within(limits);
     let small = stage.connect_by(narrow(100));
     stage.ask(small, "login small\n");
     let large = stage.connect_by(narrow(100));

@@ -12,14 +12,11 @@ use crate::world::socket::Key;
 
 /// Few are looked at in a turn, so that a change takes many.
 fn stage(settings: Settings) -> Stage {
-    let options = Options {
-        limits: Limits {
-            expiries: 4,
-            ..Limits::default()
-        },
-        ..Options::default()
+    let limits = Limits {
+        expiries: 4,
+        ..Limits::default()
     };
-    Stage::with(settings, options)
+    Stage::limited(settings, limits)
 }
 
 fn idle(span: Duration) -> Settings {

@@ -1,6 +1,6 @@
 //! What somebody costs who has not logged in.
 
-use pulsegate::{CloseReason, Limits, Login, Options, Settings};
+use pulsegate::{CloseReason, Limits, Login, Settings};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -129,11 +129,7 @@ fn logins_that_nobody_decides_are_so_many_at_most() {
         undecided_logins: 2,
         ..Limits::default()
     };
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let mut stage = Stage::with(settings, options);
+    let mut stage = Stage::limited(settings, limits);
     stage.server.handler_mut().is_undecided = true;
     // The judge knows of no logins that stay undecided.
     stage.is_judged = false;

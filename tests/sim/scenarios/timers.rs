@@ -153,13 +153,7 @@ fn a_connection_that_ends_while_its_neighbours_expire_harms_nobody() {
         expiries: 3,
         ..Limits::default()
     };
-    let mut stage = Stage::with(
-        settings,
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let mut stage = Stage::limited(settings, limits);
     let peers: Vec<_> = (0..20).map(|_| stage.dial(Path::default())).collect();
     stage.settle();
     for &peer in &peers {
