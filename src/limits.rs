@@ -50,10 +50,11 @@ pub struct Limits {
     pub resting: u32,
     /// The latest newcomers that are remembered, for ending the newest of them in overload.
     pub handshakes: u32,
-    /// So many of them, the oldest, may say their first word even then.
+    /// So many of them, the oldest, may finish their handshake even then.
     pub handshakes_kept: u32,
 
-    /// Bytes of half frames, over all connections. Over it the oldest half frame's connection ends.
+    /// Bytes of half frames and of frames whose turn has not come, over all connections. Over it
+    /// the oldest half frame's connection ends.
     pub input_budget: usize,
     /// Bytes of waiting output, over all connections. Over it the largest outbox's connection ends.
     pub output_budget: usize,

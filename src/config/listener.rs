@@ -78,7 +78,7 @@ pub(crate) const LISTENER: &[Key<Settings>] = &[
     number! { "failed_logins_max", failed_logins_max, u8, 1, 255,
     "closed at so many failed logins" },
     off_span! { "login_delay", login_delay, STEP, SPAN_END,
-    "a failed login is answered so long after it came" },
+    "a failed login is answered so long after it failed" },
     span! { "linger", "", linger, STEP, "how long a client has to read its goodbye" },
     span! { "reconnect", "", reconnect, Duration::ZERO,
     "when a client that is told \"overloaded\" should come back" },

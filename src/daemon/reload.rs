@@ -197,32 +197,37 @@ impl Desk {
         self.waiting.push((ticket, what));
         // A reader whose result did not get through is no longer there.
         let is_idle = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
-        !is_idle || self.read(gate)
+        !is_idle || self.read(gate).is_ok()
     }
 
-    /// Has all that waits read by a thread, which ends with it; whether there is one.
-    fn read(&mut self, gate: &mut Gate) -> bool {
+    /// Has all that waits read by a thread, which ends with it. Where there is none, those who
+    /// asked are told why.
+    fn read(&mut self, gate: &mut Gate) -> Result<(), String> {
         self.reader = None;
         let Some(remote) = self.remote.clone() else {
-            return true;
+            return Ok(());
         };
         let jobs = std::mem::take(&mut self.waiting);
         if jobs.is_empty() {
-            return true;
+            return Ok(());
         }
         let tickets: Vec<Ticket> = jobs.iter().map(|(ticket, _)| *ticket).collect();
         let source = self.source.clone();
         let thread = std::thread::Builder::new().name(String::from("reader"));
         let key = gate.list_key();
         match thread.spawn(move || source.work(jobs, key, &remote)) {
-            Ok(reader) => self.reader = Some(reader),
+            Ok(reader) => {
+                self.reader = Some(reader);
+                Ok(())
+            }
             Err(error) => {
+                let text = format!("no thread to read it: {error}");
                 for ticket in tickets {
-                    refuse(gate, ticket, &format!("no thread to read it: {error}"));
+                    refuse(gate, ticket, &text);
                 }
+                Err(text)
             }
         }
-        self.reader.is_some()
     }
 
     /// Takes over what holds at once. What has changed, and what would with a restart.
@@ -427,7 +432,7 @@ impl Source {
             if let Some(new) = new {
                 door.reload(gate, new, &reloads);
             }
-            door.desk.read(gate);
+            door.go_on(gate);
         });
         if let Err(error) = posted {
             error!("a configuration was read in vain: {error}");
@@ -441,6 +446,13 @@ impl Door {
         for (ticket, judged) in checks {
             let verdict = judged.map(|(new, held)| self.desk.compare(gate, &new, held));
             gate.configured(ticket, verdict);
+        }
+    }
+
+    /// Has read what was asked for meanwhile.
+    fn go_on(&mut self, gate: &mut Gate) {
+        if let Err(text) = self.desk.read(gate) {
+            self.service.reloaded(&Err(vec![text]));
         }
     }
 

@@ -45,8 +45,7 @@ impl Gate {
         let keys: Vec<u32> = keys.copied().collect();
         for key in keys {
             let letter = self.take_parked(key).letter;
-            self.stats.letters.expired += 1;
-            self.note(letter.id, Turn::Expired);
+            self.count_expired(letter.id, user);
         }
         let is_gone = !self.users.is_present(user) && self.users.mailbox(user).is_empty();
         if is_gone && !self.was_here(user) {

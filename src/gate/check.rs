@@ -106,6 +106,10 @@ impl Gate {
                 "readable means on the ready queue"
             );
         }
+        assert!(
+            !conn.flags.has(Flags::PUT_OFF) || conn.flags.has(Flags::BUFFERED),
+            "a login that is put off is in the input"
+        );
         if is_open && conn.flags.has(Flags::BUFFERED) && !conn.is_paused() {
             assert!(
                 conn.flags.has(Flags::ON_READY),

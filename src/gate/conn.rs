@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::denials::Denial;
+use super::input::Kept;
 use super::offline::{Letter, Unacked};
 use super::outbox::Outbox;
 use crate::codec::message::Seq;
@@ -135,6 +136,8 @@ impl Flags {
     pub(crate) const RESTING: u32 = 1 << 20;
     /// We do not read because a failed login is answered late.
     pub(crate) const DENIED: u32 = 1 << 21;
+    /// Its input begins with a login that is to be judged when its turn comes.
+    pub(crate) const PUT_OFF: u32 = 1 << 22;
     /// An answer is owed, and nothing is read before it.
     pub(crate) const OWED: u32 = Self::AWAITING | Self::DENIED;
 
@@ -183,7 +186,8 @@ pub(crate) struct Input {
     pub(crate) bytes: Vec<u8>,
     /// So many bytes from the front were searched for the end of the frame.
     pub(crate) scanned: usize,
-    /// Neighbours in the list of half frames, oldest first.
+    /// The list that it is in, oldest first, and its neighbours there.
+    pub(crate) kept: Kept,
     pub(crate) older: u32,
     pub(crate) newer: u32,
 }
@@ -287,6 +291,11 @@ impl Conn {
 
     pub(crate) fn unacked(&self) -> &[Unacked] {
         self.extra.as_ref().map_or(&[], |extra| &extra.unacked)
+    }
+
+    /// Whether it waits for the ack of message `id`.
+    pub(crate) fn holds(&self, id: u64) -> bool {
+        self.unacked().iter().any(|sent| sent.letter.id == id)
     }
 
     /// What it is to be told of a login that failed.

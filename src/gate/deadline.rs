@@ -3,9 +3,10 @@
 //!
 //! The wheel holds one entry per connection that says when to ask. Asking early is harmless; what
 //! makes a deadline **earlier** must [`touch`](Gate::touch) the connection: the first byte of a
-//! frame, blocked output, the soft limit, a message that wants an ack, reading again after a
-//! pause, closing. A deadline more than a second away is asked about at the second before it, so
-//! that the wheel wakes the loop once a second however many connections it holds.
+//! frame, blocked output, the soft limit, a message that wants an ack, a denial that comes late,
+//! reading again after a pause, closing. A deadline more than a second away is asked about at the
+//! second before it, so that the wheel wakes the loop once a second however many connections it
+//! holds.
 
 use super::Gate;
 use super::conn::{Conn, Flags, Phase};
@@ -48,6 +49,8 @@ const SECOND: u32 = 512;
 const NOW_AND_THEN: Span = Span(16_000);
 /// Everybody is asked as often as this, so that no stamp comes round the circle unnoticed.
 const AGING: Span = Span(8 * 3_600_000 / TICK_MS);
+/// For so long frames that wait may put off the end of who has not logged in: a second.
+pub(crate) const GRACE: Span = Span(1_000 / TICK_MS);
 /// How long a goodbye may take where no `write_timeout` says so.
 const GOODBYE_MAX: Span = Span(5_000);
 
@@ -146,6 +149,10 @@ impl Gate {
         age(&mut conn.last_in, live);
         age(&mut conn.last_out, live);
         age(&mut conn.frame_began, live);
+        age(&mut conn.since, live);
+        if let Some(outbox) = &mut conn.outbox {
+            outbox.age(live.before(Span::covering(SPAN_MAX)));
+        }
     }
 
     /// Starts not reading a connection: its silence does not count while we do not listen.
@@ -194,11 +201,13 @@ fn consider_open(live: &mut Earliest, conn: &Conn, rules: &Rules) {
             live.consider_span(conn.last_in, rules.ping, Cause::Ping);
         }
     }
-    // Its login may be here: who rests with frames has them judged first, however late that is.
-    let rests = conn.flags.has(Flags::RESTING) && conn.flags.has(Flags::BUFFERED);
-    if !conn.is_logged_in() && !conn.flags.has(Flags::AWAITING) && !rests {
+    if !conn.is_logged_in() && !conn.flags.has(Flags::AWAITING) {
+        // Its login may be here: who rests with frames has some of them judged first.
+        let rests = conn.flags.has(Flags::RESTING) && conn.flags.has(Flags::BUFFERED);
+        let more = if rests { GRACE } else { Span::ZERO };
+        let span = rules.login.map(|span| Span(span.0 + more.0));
         let login = Cause::Silent(CloseReason::LoginTimeout);
-        live.consider_span(conn.opened_live, rules.login, login);
+        live.consider_span(conn.opened_live, span, login);
     }
     if let Some(denial) = conn.denial() {
         let delay = rules.denial.unwrap_or(Span::ZERO);

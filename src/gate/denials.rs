@@ -35,6 +35,7 @@ impl Gate {
             self.release_held(index);
             return self.failed_login(index);
         }
+        self.deny_input(index);
         let since = self.clock.live();
         self.conns.at_mut(index).extra().pending = Some(Box::new(Pending {
             seq: seq.map(Seq::kept),

@@ -2,7 +2,7 @@
 //! the timer of its user.
 
 use super::Gate;
-use super::conn::Flags;
+use super::conn::{Flags, NONE};
 use super::receipts::Turn;
 
 impl Gate {
@@ -23,7 +23,30 @@ impl Gate {
     /// The same for one message, which counts once for all connections of the user.
     pub(crate) fn expire_letter(&mut self, index: u32, id: u64) {
         self.settle_for_all(index, id);
+        self.count_expired(id, self.conns.at(index).user);
+    }
+
+    /// The time of a message was over before the turn of its receiver came: that counts once for
+    /// all of the user's connections, with the copy that one of them has.
+    pub(crate) fn expire_unsent(&mut self, id: u64, name: Option<&str>) {
+        let Some(name) = name else { return };
+        let user = self.users.find(name);
+        let counts = user
+            .is_none_or(|user| !self.pushes.progress.is_settled(user) && !self.has_copy(user, id));
+        if counts {
+            self.count_expired(id, NONE);
+            if let Some(user) = user {
+                self.pushes.progress.settle(user);
+            }
+        }
+    }
+
+    /// A message is of no more use to a user.
+    pub(crate) fn count_expired(&mut self, id: u64, user: u32) {
         self.stats.letters.expired += 1;
         self.note(id, Turn::Expired);
+        if user != NONE {
+            self.pushes.note_settled(id, user);
+        }
     }
 }

@@ -4,7 +4,6 @@
 //! outboxes at once; one to many is done in slices, so many deliveries a turn, and whatever is
 //! sent meanwhile queues behind it: what one sender says arrives in the order it was said.
 
-use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,7 +20,6 @@ use super::rules::WireId;
 use crate::codec::message::Body;
 use crate::codec::reply::Delivery;
 use crate::id::ConnId;
-use crate::limits::Limits;
 use crate::memory;
 use crate::reason::ErrorCode;
 
@@ -33,6 +31,18 @@ pub(crate) struct Job {
     next: usize,
     /// Deliveries before it, as the limit counts them.
     targets: usize,
+}
+
+impl Job {
+    /// Deliveries it still has before it.
+    pub(super) fn left(&self) -> usize {
+        self.targets - self.next
+    }
+
+    /// The id of a message to many.
+    pub(super) fn id_to_many(&self) -> Option<u64> {
+        matches!(self.audience, Audience::Many(_)).then_some(self.message.id)
+    }
 }
 
 /// Who is to get a message.
@@ -53,11 +63,6 @@ pub(crate) struct Many {
     conns: Vec<ConnId>,
     /// Whose connections they are, for a message that must be kept for who leaves first.
     users: Vec<Option<SmolStr>>,
-    /// Users who have acknowledged it on an earlier connection of theirs: what comes after that is
-    /// neither waited for nor kept.
-    settled: HashSet<SmolStr>,
-    /// Connections that have had it from the mailbox before their turn.
-    served: HashSet<ConnId>,
 }
 
 /// A message that borrows nothing: for one user its body or the letter, for many the frames.
@@ -190,8 +195,6 @@ impl Gate {
             topic,
             conns,
             users,
-            settled: HashSet::new(),
-            served: HashSet::new(),
         })
     }
 
@@ -205,27 +208,41 @@ impl Gate {
         frames: &mut Frames,
     ) -> bool {
         let id = many.conns[place];
-        match (self.conns.find_open(id), letter) {
-            (Some(_), Some(_)) if many.served.contains(&id) => true,
-            (Some(index), _) if !self.is_member(index, many.topic) => false,
-            (Some(index), Some(letter)) if self.has_settled(many, self.conns.at(index).user) => {
-                self.deliver_settled(index, letter)
-            }
-            (Some(index), _) => self.deliver_shared(index, delivery, letter, frames),
-            (None, _) => {
-                let user = many.users.get(place).and_then(Option::as_deref);
-                let is_settled = user.is_some_and(|user| many.settled.contains(user));
-                !is_settled
-                    && !self.is_covered(user, &many.conns)
-                    && self.keep_for_leaver(user, letter)
-            }
+        let (Some(index), Some(letter)) = (self.conns.find_open(id), letter) else {
+            return self.deliver_without(many, place, delivery, letter, frames);
+        };
+        let user = self.conns.at(index).user;
+        if self.pushes.progress.is_served(index) {
+            true
+        } else if !self.is_member(index, many.topic) {
+            false
+        } else if user != NONE && self.pushes.progress.is_settled(user) {
+            self.deliver_settled(index, letter)
+        } else {
+            self.deliver_shared(index, delivery, Some(letter), frames)
         }
     }
 
-    fn has_settled(&self, many: &Many, user: u32) -> bool {
-        !many.settled.is_empty()
-            && user != NONE
-            && many.settled.contains(self.users.at(user).name.as_str())
+    /// The same where it wants no ack, or the connection is no longer there.
+    fn deliver_without(
+        &mut self,
+        many: &Many,
+        place: usize,
+        delivery: &Delivery<'_>,
+        letter: Option<&Arc<Letter>>,
+        frames: &mut Frames,
+    ) -> bool {
+        if let Some(index) = self.conns.find_open(many.conns[place]) {
+            return self.is_member(index, many.topic)
+                && self.deliver_shared(index, delivery, None, frames);
+        }
+        let name = many.users.get(place).and_then(Option::as_deref);
+        match (name, letter) {
+            (Some(name), Some(letter)) if !self.has_share(name, many, place, letter.id) => {
+                self.keep_for(name, Arc::clone(letter)).is_ok()
+            }
+            _ => false,
+        }
     }
 
     fn deliver_shared(
@@ -328,6 +345,8 @@ impl Gate {
             }
             if job.next < job.targets {
                 self.pushes.put_back(job);
+            } else {
+                self.pushes.progress.clear();
             }
         }
     }
@@ -351,16 +370,26 @@ impl Gate {
             ack: letter.is_some(),
         };
         let letter = letter.as_ref();
+        let is_late = letter.is_some_and(|letter| letter.is_expired(self.clock.real()));
         match &job.audience {
             Audience::User(name) => {
                 *charge = None;
                 job.next = job.targets;
-                self.deliver_to_name(name, &delivery, letter);
+                if is_late {
+                    self.expire_unsent(*id, Some(name));
+                } else {
+                    self.deliver_to_name(name, &delivery, letter);
+                }
             }
             Audience::Many(many) => {
                 let place = job.next;
                 job.next += 1;
-                self.deliver_nth(many, place, &delivery, letter, frames);
+                if is_late {
+                    let user = many.users.get(place).and_then(Option::as_deref);
+                    self.expire_unsent(*id, user);
+                } else {
+                    self.deliver_nth(many, place, &delivery, letter, frames);
+                }
             }
         }
     }
@@ -394,11 +423,19 @@ impl Gate {
         both.is_some_and(|(name, letter)| self.keep_for(name, Arc::clone(letter)).is_ok())
     }
 
-    /// Whether the user has a connection by now that gets the message in its own turn.
-    fn is_covered(&self, user: Option<&str>, conns: &[ConnId]) -> bool {
-        user.is_some_and(|user| {
-            self.connections_of(user)
-                .any(|conn| conns.binary_search(&conn).is_ok())
+    /// Whether the user needs no copy in the place of a connection that has left: he has settled
+    /// message `id`, or another connection of his holds it, or gets it in its own turn.
+    fn has_share(&self, user: &str, many: &Many, place: usize, id: u64) -> bool {
+        let slot = self.users.find(user);
+        if slot.is_some_and(|slot| self.pushes.progress.is_settled(slot)) {
+            return true;
+        }
+        let mut others = self.connections_of(user);
+        others.any(|other| {
+            let turn = many.conns.binary_search(&other);
+            let is_to_come = turn.is_ok_and(|turn| turn > place);
+            is_to_come && self.is_member(other.index, many.topic)
+                || self.conns.at(other.index).holds(id)
         })
     }
 
@@ -407,82 +444,5 @@ impl Gate {
             let mut joined = self.conns.at(index).topics().iter();
             joined.any(|held| held.topic == topic) && self.topics.at(topic).serial == serial
         })
-    }
-}
-
-/// The deliveries in progress, oldest message first.
-#[derive(Debug, Default)]
-pub(crate) struct Pushes {
-    jobs: VecDeque<Job>,
-    /// Deliveries they still have before them.
-    targets: usize,
-}
-
-impl Job {
-    fn left(&self) -> usize {
-        self.targets - self.next
-    }
-}
-
-impl Pushes {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
-    }
-
-    /// Deliveries to come.
-    pub(crate) fn targets(&self) -> usize {
-        self.targets
-    }
-
-    fn admits(&self, targets: usize, limits: &Limits) -> bool {
-        self.jobs.is_empty()
-            || self.jobs.len() < limits.pushes as usize
-                && self.targets + targets <= limits.push_targets as usize
-    }
-
-    fn push(&mut self, job: Job) {
-        self.targets += job.left();
-        self.jobs.push_back(job);
-    }
-
-    fn pop(&mut self) -> Option<Job> {
-        let job = self.jobs.pop_front()?;
-        self.targets -= job.left();
-        Some(job)
-    }
-
-    /// A user has acknowledged message `id`.
-    pub(crate) fn note_ack(&mut self, id: u64, user: &SmolStr) {
-        if let Some(many) = self.begun(id) {
-            many.settled.insert(user.clone());
-        }
-    }
-
-    /// A connection has had message `id` from its user's mailbox.
-    pub(crate) fn note_served(&mut self, id: u64, conn: ConnId) {
-        if let Some(many) = self.begun(id) {
-            many.served.insert(conn);
-        }
-    }
-
-    /// Whom message `id` is for, if some have had it and others wait for their turn: that can be
-    /// said of the first alone.
-    fn begun(&mut self, id: u64) -> Option<&mut Many> {
-        let first = self.jobs.front_mut().filter(|job| job.message.id == id);
-        match &mut first?.audience {
-            Audience::Many(many) => Some(many),
-            Audience::User(_) => None,
-        }
-    }
-
-    fn put_back(&mut self, job: Job) {
-        self.targets += job.left();
-        self.jobs.push_front(job);
-    }
-
-    /// Full sweep: the deliveries to come are counted.
-    pub(crate) fn check(&self) {
-        let left = self.jobs.iter().map(Job::left).sum::<usize>();
-        assert_eq!(left, self.targets, "deliveries to come are counted");
     }
 }

@@ -1,5 +1,6 @@
 //! Bytes that were read and are not handled: half frames, and whole ones whose turn has not come.
-//! They are counted; over the budget the connection with the oldest half frame ends.
+//! They are counted; over the budget connections end, those first whose bytes are worth least:
+//! see [`Kept`].
 
 use std::io;
 
@@ -12,12 +13,26 @@ use crate::net::is_common;
 use crate::reason::CloseReason;
 use crate::session::Session;
 
-/// The connections with unhandled input: those with a half frame, and those whose whole frames
-/// wait. Apart, so that the oldest half frame is found without a look at the others.
+/// The connections with unhandled input, by what it is: so that who is to end is found without a
+/// look at the others.
 #[derive(Debug, Default)]
-pub(crate) struct Halves {
-    halves: List,
-    wholes: List,
+pub(crate) struct Inputs {
+    lists: [List; Kept::ALL.len()],
+}
+
+/// What unhandled input is, in the order in which it gives way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kept {
+    /// Frames behind a login that failed, which wait for as long as the answer does.
+    Denied,
+    /// The front of a frame.
+    Half,
+    /// Frames whose turn has not come.
+    Whole,
+}
+
+impl Kept {
+    const ALL: [Self; 3] = [Self::Denied, Self::Half, Self::Whole];
 }
 
 /// Connections with input, oldest first.
@@ -161,30 +176,37 @@ impl Gate {
         let now = self.clock.live();
         self.ledger.input += bytes.capacity();
         let conn = self.conns.at_mut(index);
+        let kept = match (half, conn.flags.has(Flags::DENIED)) {
+            (true, _) => Kept::Half,
+            (false, true) => Kept::Denied,
+            (false, false) => Kept::Whole,
+        };
         assert!(conn.input.is_none(), "input was taken before it is kept");
         conn.input = Some(Box::new(Input {
             bytes,
             scanned,
+            kept,
             older: NONE,
             newer: NONE,
         }));
-        self.link(index, false);
-        let conn = self.conns.at_mut(index);
-        if half {
-            self.begin_half(index);
-        } else {
+        if !half {
             conn.flags.set(Flags::BUFFERED);
             conn.frame_began = now;
+        }
+        self.link(index, kept);
+        if half {
+            self.mark_half(index);
         }
         self.relieve_input();
     }
 
     /// What is kept turned out to be the front of a frame.
     pub(crate) fn begin_half(&mut self, index: u32) {
-        if !self.conns.at(index).flags.has(Flags::HALF_FRAME) {
-            self.unlink(index, false);
-            self.link(index, true);
-        }
+        self.relink(index, Kept::Half);
+        self.mark_half(index);
+    }
+
+    fn mark_half(&mut self, index: u32) {
         let now = self.clock.live();
         let conn = self.conns.at_mut(index);
         conn.flags.clear(Flags::BUFFERED);
@@ -194,46 +216,54 @@ impl Gate {
         }
     }
 
+    /// The frames that a connection has waiting are now behind a login that failed.
+    pub(crate) fn deny_input(&mut self, index: u32) {
+        if self.conns.at(index).flags.has(Flags::BUFFERED) {
+            self.relink(index, Kept::Denied);
+        }
+    }
+
     /// Takes the input out, to be handled.
     pub(crate) fn take_input(&mut self, index: u32) -> Option<Box<Input>> {
-        let conn = self.conns.at(index);
-        conn.input.as_ref()?;
-        self.unlink(index, conn.flags.has(Flags::HALF_FRAME));
+        self.conns.at(index).input.as_ref()?;
+        self.unlink(index);
         let conn = self.conns.at_mut(index);
-        conn.flags.clear(Flags::HALF_FRAME | Flags::BUFFERED);
+        conn.flags
+            .clear(Flags::HALF_FRAME | Flags::BUFFERED | Flags::PUT_OFF);
         let input = conn.input.take()?;
         self.ledger.input -= input.bytes.capacity();
         Some(input)
     }
 
-    fn list_mut(&mut self, half: bool) -> &mut List {
-        if half {
-            &mut self.halves.halves
-        } else {
-            &mut self.halves.wholes
-        }
-    }
-
-    fn link(&mut self, index: u32, half: bool) {
-        let list = self.list_mut(half);
+    fn link(&mut self, index: u32, kept: Kept) {
+        let list = &mut self.inputs.lists[kept as usize];
         let older = std::mem::replace(&mut list.newest, index);
         match older {
             NONE => list.oldest = index,
             older => self.input_mut(older).newer = index,
         }
-        self.input_mut(index).older = older;
+        let input = self.input_mut(index);
+        (input.kept, input.older) = (kept, older);
     }
 
-    fn unlink(&mut self, index: u32, half: bool) {
+    fn relink(&mut self, index: u32, kept: Kept) {
+        if self.input_mut(index).kept != kept {
+            self.unlink(index);
+            self.link(index, kept);
+        }
+    }
+
+    fn unlink(&mut self, index: u32) {
         let input = self.input_mut(index);
+        let kept = input.kept as usize;
         let older = std::mem::replace(&mut input.older, NONE);
         let newer = std::mem::replace(&mut input.newer, NONE);
         match older {
-            NONE => self.list_mut(half).oldest = newer,
+            NONE => self.inputs.lists[kept].oldest = newer,
             older => self.input_mut(older).newer = newer,
         }
         match newer {
-            NONE => self.list_mut(half).newest = older,
+            NONE => self.inputs.lists[kept].newest = older,
             newer => self.input_mut(newer).older = older,
         }
     }
@@ -246,14 +276,12 @@ impl Gate {
             .expect("who is listed holds input")
     }
 
-    /// Ends the connections with the oldest half frames until the budget is kept; where there are
-    /// none, those whose whole frames have waited longest.
+    /// Ends connections until the budget is kept, the one whose input has waited longest first.
     fn relieve_input(&mut self) {
         while self.ledger.input > self.limits.input_budget {
-            let oldest = match (self.halves.halves.oldest, self.halves.wholes.oldest) {
-                (NONE, NONE) => return,
-                (NONE, whole) => whole,
-                (half, _) => half,
+            let mut oldest = self.inputs.lists.iter().map(|list| list.oldest);
+            let Some(oldest) = oldest.find(|&index| index != NONE) else {
+                return;
             };
             self.stats.overload.evicted += 1;
             let end = End::over(CloseReason::Overloaded, EndDetail::InputBudget);
@@ -264,17 +292,19 @@ impl Gate {
     /// Full sweep: the lists hold exactly the connections with input, each in its own.
     pub(crate) fn check_input(&self) {
         let (mut listed, mut bytes) = (0, 0);
-        let lists = [(self.halves.halves, true), (self.halves.wholes, false)];
-        for (list, is_half) in lists {
+        for kept in Kept::ALL {
+            let list = self.inputs.lists[kept as usize];
             let (mut index, mut older) = (list.oldest, NONE);
             while index != NONE {
                 let conn = self.conns.at(index);
                 let input = conn.input.as_ref().expect("who is listed holds input");
                 assert_eq!(
-                    (input.older, conn.flags.has(Flags::HALF_FRAME)),
-                    (older, is_half),
+                    (input.kept, input.older),
+                    (kept, older),
                     "each list is linked both ways"
                 );
+                let is_half = conn.flags.has(Flags::HALF_FRAME);
+                assert_eq!(is_half, kept == Kept::Half, "each is in its list");
                 bytes += input.bytes.capacity();
                 listed += 1;
                 (older, index) = (index, input.newer);

@@ -43,12 +43,12 @@ impl Gate {
 
     /// The same, for a letter that may have been encoded already.
     fn deliver_letter_as(&mut self, index: u32, letter: &Arc<Letter>, parcel: &Parcel<'_>) -> Fate {
-        let unacked = self.conns.at(index).unacked();
-        if unacked.iter().any(|sent| sent.letter.id == letter.id) {
+        let conn = self.conns.at(index);
+        if conn.holds(letter.id) {
             // Its user has logged in here while the message was under way to both.
             return Fate::Queued;
         }
-        if unacked.len() >= self.limits.unacked_per_connection as usize {
+        if conn.unacked().len() >= self.limits.unacked_per_connection as usize {
             return Fate::Refused;
         }
         let is_held = self.answering == index;
@@ -113,9 +113,9 @@ impl Gate {
         self.stats.letters.acked += u64::from(settled);
         if settled {
             self.note(id, Turn::Acked);
-            let user = self.users.get(self.conns.at(index).user);
-            if let Some(user) = user {
-                self.pushes.note_ack(id, &user.name);
+            let user = self.conns.at(index).user;
+            if user != NONE {
+                self.pushes.note_settled(id, user);
             }
         }
         if settled && self.conns.at(index).flags.has(Flags::COLLECTS) {
@@ -148,6 +148,10 @@ impl Gate {
         };
         conn.extra().unacked.remove(place);
         conn.trim_extra();
+        if conn.flags.has(Flags::COLLECTS) {
+            // Another connection's ack has made room here too.
+            self.queues.push_dirty(&mut self.conns, index);
+        }
         true
     }
 
@@ -281,21 +285,23 @@ impl Gate {
             self.note(letter.id, Turn::Expired);
             return;
         }
-        let holds = |conn: &u32| {
-            self.conns
-                .at(*conn)
-                .unacked()
-                .iter()
-                .any(|sent| sent.letter.id == letter.id)
-        };
-        if !self.users.conns(user).iter().any(holds) {
+        let mut conns = self.users.conns(user).iter();
+        if !conns.any(|&conn| self.conns.at(conn).holds(letter.id)) {
             self.park(user, letter, gave_up);
         }
     }
 
+    /// Whether one of the user's connections, or his mailbox, holds a copy of message `id`.
+    pub(crate) fn has_copy(&self, user: u32, id: u64) -> bool {
+        let mut conns = self.users.conns(user).iter();
+        conns.any(|&conn| self.conns.at(conn).holds(id)) || self.place_of(user, id).is_ok()
+    }
+
     /// Puts a letter into the user's mailbox: whether it had room.
     pub(crate) fn park(&mut self, user: u32, letter: Arc<Letter>, gave_up: Box<[ConnId]>) -> bool {
-        let (has_room, id) = (self.has_mailbox_room(user), letter.id);
+        let id = letter.id;
+        let is_known = self.users.get(user).is_some();
+        let has_room = self.has_mailbox_room(user) || is_known && self.place_of(user, id).is_ok();
         if has_room {
             self.put(user, letter, gave_up);
         } else {
@@ -314,6 +320,7 @@ impl Gate {
         for place in 0..self.users.conns(user).len() {
             let index = self.users.conns(user)[place];
             self.conns.at_mut(index).flags.set(Flags::COLLECTS);
+            self.queues.push_dirty(&mut self.conns, index);
         }
         true
     }
@@ -398,7 +405,7 @@ impl Gate {
             let letter = Arc::clone(&self.offline.at(key).letter);
             match self.deliver_parked(index, &letter) {
                 Fate::Queued => {
-                    self.pushes.note_served(letter.id, id);
+                    self.pushes.note_served(letter.id, index);
                     self.inherit(index, key);
                 }
                 Fate::Refused => break,

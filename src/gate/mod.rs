@@ -46,6 +46,7 @@ mod output;
 mod overload;
 mod pace;
 mod pieces;
+mod progress;
 mod push;
 mod queue;
 mod rates;
@@ -74,14 +75,14 @@ use self::configure::Configuring;
 use self::conn::{Conns, Held, NONE, Phase};
 use self::deaths::Deaths;
 use self::events::Events;
-use self::fanout::Pushes;
-use self::input::Halves;
+use self::input::Inputs;
 use self::largest::Largest;
 use self::ledger::{Ledger, Tables};
 use self::meter::Meter;
 use self::offline::Offline;
 use self::outbox::Outbox;
 use self::overload::Overload;
+use self::progress::Pushes;
 use self::queue::Queues;
 use self::rates::Rates;
 use self::receipts::Receipts;
@@ -161,7 +162,7 @@ pub struct Gate {
     users: Users,
     topics: Topics,
     offline: Offline,
-    halves: Halves,
+    inputs: Inputs,
     held: Vec<Held>,
     #[expect(
         clippy::vec_box,
@@ -239,7 +240,7 @@ impl Gate {
             users: Users::new(birth.key, limits.connections as usize),
             topics: Topics::new(birth.key),
             offline: Offline::default(),
-            halves: Halves::default(),
+            inputs: Inputs::default(),
             held: Vec::new(),
             outboxes: Vec::new(),
             largest: Largest::default(),

@@ -218,6 +218,17 @@ impl Outbox {
         }
     }
 
+    /// Nothing of it counts as older than `oldest`.
+    pub(crate) fn age(&mut self, oldest: Tick) {
+        let marks = self.marks.iter_mut().map(|mark| &mut mark.tick);
+        let since = [&mut self.stuck_since].into_iter();
+        for stamp in since.chain(&mut self.soft_since).chain(marks) {
+            if stamp.is_before(oldest) {
+                *stamp = oldest;
+            }
+        }
+    }
+
     /// By when the oldest waiting byte had been appended for sure; late by at most 8 ms.
     pub(crate) fn oldest(&self) -> Option<Tick> {
         self.marks

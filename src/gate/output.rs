@@ -335,6 +335,9 @@ impl Gate {
             if is_waiting || conn.phase == Phase::Closing {
                 return Some(index);
             }
+            if conn.flags.has(Flags::COLLECTS) {
+                self.after_write(index);
+            }
         }
     }
 

@@ -12,9 +12,9 @@
 //! Lag as a share of [`Limits::lag`](crate::Limits::lag), output of its budget.
 //!
 //! - Where the loop lags, step 2 also refuses messages without an ack to many: they are its work.
-//! - Half frames that fill 12/16 of the input budget are a reason for step 1 and for no other:
-//!   strangers can cause them, and the oldest of them end where there are more.
-//! - A lag alone ends nobody who has said something: step 5 is for bytes.
+//! - Input that waits and fills 12/16 of its budget is a reason for step 1 and for no other:
+//!   strangers can cause it, and the oldest half frames end where there is more.
+//! - A lag alone ends nobody who is through its handshake: step 5 is for bytes.
 //! - A step is taken at once. It is left one at a time, 200 ms after the change before it, where
 //!   the lag is below half of what led to it, the output 2/16 below.
 //! - Weighed once a turn, by what is counted anyway. At step 0 nothing else asks for it but where
@@ -80,7 +80,7 @@ struct Ladder {
 const KEPT: Duration = Duration::from_millis(200);
 /// How long who took more than its share is not read, and how often steps are weighed at rest.
 const REST: Span = Span(50);
-/// Who has said nothing for longer than this is not about to.
+/// Whose handshake takes longer than this is left to its own time limits.
 const HANDSHAKE_MAX: Span = Span(2_500);
 /// Shares of the output budget, of sixteen, for each step by bytes, and how far below it is left.
 const OUTPUT: [usize; 4] = [12, 13, 14, 15];
@@ -274,13 +274,8 @@ impl Gate {
     fn rest(&mut self, index: u32) -> bool {
         let conn = self.conns.at(index);
         // Who waits for us to judge a login has had no share of anything.
-        let waits_for_us = self.signatures_left == 0 && !conn.is_logged_in();
-        if conn
-            .flags
-            .has(Flags::CLOSED_HINT | Flags::EOF | Flags::VEILED)
-            || waits_for_us
-            || self.overload.resting.len() >= self.limits.resting as usize
-        {
+        let goes_on = Flags::CLOSED_HINT | Flags::EOF | Flags::VEILED | Flags::PUT_OFF;
+        if conn.flags.has(goes_on) || self.overload.resting.len() >= self.limits.resting as usize {
             return false;
         }
         self.stats.overload.rested += 1;
@@ -329,14 +324,29 @@ impl Gate {
         }
         let mut newest = std::mem::take(&mut self.overload.newest);
         newest.retain(|conn| self.is_in_handshake(*conn));
-        while newest.len() > self.limits.handshakes_kept as usize
-            && let Some(conn) = newest.pop_back()
-        {
+        let mut most = newest
+            .iter()
+            .filter(|conn| !self.waits_for_us(**conn))
+            .count();
+        for conn in newest.iter().rev() {
+            if most <= self.limits.handshakes_kept as usize {
+                break;
+            }
+            if self.waits_for_us(*conn) {
+                continue;
+            }
+            most -= 1;
             self.stats.overload.handshakes += 1;
             let end = End::over(CloseReason::Overloaded, EndDetail::Handshakes);
-            self.close_by(conn, end);
+            self.close_by(*conn, end);
         }
         self.overload.newest = newest;
+    }
+
+    /// Whether its login is here, and was not judged yet.
+    fn waits_for_us(&self, conn: ConnId) -> bool {
+        let flags = self.conns.at(conn.index).flags;
+        flags.has(Flags::AWAITING | Flags::PUT_OFF)
     }
 
     fn is_in_handshake(&self, conn: ConnId) -> bool {
@@ -346,13 +356,7 @@ impl Gate {
         let conn = self.conns.at(index);
         let must_log_in = self.rules_of(index).settings.login == Login::Required;
         let is_through = match must_log_in {
-            // Also whose login is here and was not judged yet.
-            true => {
-                let waits = conn
-                    .flags
-                    .of(Flags::AWAITING | Flags::BUFFERED | Flags::DENIED);
-                conn.is_logged_in() || waits != 0 && waits & Flags::DENIED == 0
-            }
+            true => conn.is_logged_in(),
             false => conn.flags.has(Flags::GREETED),
         };
         let late = conn.opened_live.after(HANDSHAKE_MAX);

@@ -3,8 +3,9 @@
 //! rests after each, twice as long every time, until the rate is kept to again.
 //!
 //! State exists for users who owe something, 12 bytes and a place in a tree each, never for more
-//! than there are users who are remembered: whoever is forgotten owes nothing. Two of those who are
-//! quits are forgotten with every one that comes.
+//! than there are users who are remembered: whoever is forgotten owes nothing. Two are looked at
+//! with every one that comes, and more now and then: who is quits is forgotten long before the
+//! circle of ticks has turned by half.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use crate::time::{Span, TICK_MS, Tick};
 const REST_TICKS: u32 = 1_000 / TICK_MS;
 /// It is doubled so often at most: to about a minute.
 const DOUBLINGS: u32 = 6;
+/// Users looked at by each [`Gate::trim`].
+const LOOKS: u32 = 256;
 
 /// What is owed for a user's replacements.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +50,7 @@ impl Rivals {
 
     /// One more replacement: how long the name rests now.
     fn note(&mut self, user: u32, price: Price, now: Tick) -> Duration {
-        self.trim(price, now);
+        self.trim(price, now, 2);
         let owed = self
             .entries
             .get(&user)
@@ -63,8 +66,9 @@ impl Rivals {
         rest.duration()
     }
 
-    fn trim(&mut self, price: Price, now: Tick) {
-        for _ in 0..2 {
+    /// Looks at so many more users, and forgets those who are quits.
+    fn trim(&mut self, price: Price, now: Tick, looks: u32) {
+        for _ in 0..looks {
             let found = self.entries.range(self.next..).next();
             let Some((&user, entry)) = found else {
                 self.next = 0;
@@ -105,6 +109,13 @@ impl Gate {
         match self.limits.user_takeover_rate.map(Price::of) {
             Some(price) => self.rivals.note(user, price, self.clock.real()),
             None => Duration::ZERO,
+        }
+    }
+
+    /// Forgets some of those who owe nothing any more.
+    pub(super) fn trim_rivals(&mut self) {
+        if let Some(price) = self.limits.user_takeover_rate.map(Price::of) {
+            self.rivals.trim(price, self.clock.real(), LOOKS);
         }
     }
 
@@ -154,5 +165,7 @@ mod tests {
         assert_eq!(rivals.note(7, price, now), Duration::ZERO);
         rivals.forget(7);
         assert_eq!(rivals.users().collect::<Vec<_>>(), [9]);
+        rivals.trim(price, now.after(Span::covering(per)), LOOKS);
+        assert_eq!(rivals.users().count(), 0, "9 is quits, and nobody came");
     }
 }

@@ -15,6 +15,8 @@ impl Gate {
         self.queues.trim();
         self.timers.trim();
         self.trim_receipts();
+        self.trim_rivals();
+        self.pushes.progress.trim();
         if self.held.is_empty() {
             self.held = Vec::new();
         }

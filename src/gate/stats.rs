@@ -100,7 +100,7 @@ pub struct Overloads {
     pub rested: u64,
     /// Messages without an ack that were refused, or dropped for a receiver.
     pub pushes: u64,
-    /// Newcomers that were ended before they said anything.
+    /// Newcomers that were ended in their handshake.
     pub handshakes: u64,
     /// Connections that were ended because a budget was used up.
     pub evicted: u64,

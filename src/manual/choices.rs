@@ -107,8 +107,9 @@
 //!   user's connections waits for its ack, and follows at the next login, not on those that are
 //!   here by then.
 //! - A message to many is sent in slices. A user who acknowledges it on one connection before
-//!   the turn of another has come gets it there all the same, but once: that copy is not waited
-//!   for, and not parked where there is no room for it.
+//!   the turn of another has come gets it there all the same, unless that one had it from the
+//!   mailbox already: the copy is not waited for, nor parked where there is no room for it. What
+//!   is of no more use when its turn comes is not sent.
 //! - Where the receiver's policy is `drop-newest`, an acknowledged message that does not fit is
 //!   parked like one for an absent user.
 //! - Unacknowledged messages in flight count against `offline_budget` as parked ones do. Over it

@@ -70,7 +70,8 @@
 //! `login_rate` and its like refuse them before anything is judged. `login_delay` has a login that
 //! fails answered late: who guesses gets one guess in that time on a connection, which is not read
 //! meanwhile and keeps its `login_timeout`. A login above a rate, or under a name that is taken,
-//! has failed as well and waits too; nobody else does. A delay costs up to 200 bytes.
+//! has failed as well and waits too; nobody else does. A delay costs up to 200 bytes, and the
+//! text of a handler that says why.
 //!
 //! # What it gives up
 //! When everything is bound and the token and the lists are read, and before it says that it
@@ -152,9 +153,12 @@
 //!   with `overloaded`: they are the loop's work. To one user they are delivered.
 //! - A step is left where the lag is below half of what led to it, the output 2/16 below, and not
 //!   sooner than 200 ms after the last change; one after the other.
-//! - A lag alone never ends who has said something. Whose step 3 it is gets `close overloaded MS`.
-//! - Half frames that fill their own budget lead to step 1 and no further: strangers can cause
-//!   them, and the oldest of them end anyway.
+//! - A lag alone never ends who is through its handshake. Whose step 3 it is gets `close
+//!   overloaded MS`; whose login is here and was not judged yet is spared.
+//! - Input that waits and fills its own budget, half frames and whole ones, leads to step 1 and no
+//!   further: strangers can cause it, and the oldest half frames end anyway.
+//! - Frames that wait put off `login_timeout` by a second at most, a login that we did not get to
+//!   for as long as that takes.
 //! - The limit of the lag is [`Limits::lag`](crate::Limits::lag), 100 ms; the others are shares.
 //!
 //! # Reload

@@ -63,6 +63,7 @@
 //! # What stands against it
 //! - Lengths are judged when their field is there, before anything is allocated; nothing recurses.
 //! - Every budget is counted in bytes and has a victim: the oldest half frame, the largest outbox.
+//!   What waits behind a failed login that is answered late gives way to half frames.
 //! - Too much to do is answered in steps, the least harm first; half frames of strangers lead no
 //!   further than the first of them.
 //! - Every table keyed by what strangers choose is keyed by a hash with a random key.

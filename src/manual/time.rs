@@ -24,12 +24,15 @@
 //! Stamps round down to the tick of 2 ms, spans round up and add one tick: never early, and late
 //! by at most two ticks and what the kernel adds in rounding the poll's timeout to a millisecond.
 //!
-//! Idle and frame deadlines stand still while we ourselves do not read a connection, because its
-//! output waits above the low-water mark or because the application owes it an answer. The stamps
-//! are moved by the length of the pause when reading goes on. Whose frames were read and still wait
-//! for their turn is not silent either: they come first, then a last look at its socket.
+//! Idle and frame deadlines stand still while we ourselves do not read a connection: its output
+//! waits above the low-water mark, an answer is owed to it or its denial comes late, its rates are
+//! used up, or it rests in overload. The stamps are moved by the length of the pause when reading
+//! goes on. Whose frames were read and still wait for their turn is not silent either: they come
+//! first, then a last look at its socket; `login_timeout` they put off by a second at most.
 //!
 //! # Ticks wrap
 //! A tick is 32 bits wide: the counter wraps after 99 days. Ticks are compared by distance, no
 //! span may be longer than 49 days, and the counter starts half a minute before the wrap, so that
-//! every run crosses it. A connection without any deadline is looked at every half minute.
+//! every run crosses it. A connection without any deadline is looked at every half minute, and
+//! every one once in eight hours: what it did longer ago than any span counts as just that old. (A
+//! machine that sleeps for most of a day may look too late at what is 49 days old by then.)

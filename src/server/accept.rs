@@ -2,7 +2,7 @@
 //!
 //! A listener is edge-triggered like everything else: until an accept says that nothing waits, it
 //! is remembered as ready. Where descriptors, memory or slots ran out, or the loop lags, it neither
-//! spins nor goes deaf: it is put on hold and tries again after 100 ms.
+//! spins nor goes deaf: it is put on hold and tries again after 80 ms.
 
 use std::io;
 use std::net::SocketAddr;

@@ -4,7 +4,7 @@ use super::Server;
 use super::pulse::At;
 use crate::codec::reply::Reply;
 use crate::gate::conn::Flags;
-use crate::gate::deadline::Cause;
+use crate::gate::deadline::{Cause, GRACE};
 use crate::gate::timers::TimerKind;
 use crate::handler::Handler;
 use crate::net::Net;
@@ -67,11 +67,17 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
 
     /// Whoever has sent frames whose turn has not come is not silent: they come first, and then
     /// its socket, since nobody is read who has frames waiting.
+    /// That puts off the end of who has not logged in for a while only: each of many empty frames
+    /// would, else. A login that we did not get to is another matter.
     fn has_frames_waiting(&self, index: u32) -> bool {
-        let conn = self.gate.conns.at(index);
-        // Where it rests, then by our will.
-        let waits_for_it = Flags::CHOKED | Flags::OWED | Flags::THROTTLED;
-        conn.flags.has(Flags::BUFFERED) && !conn.flags.has(waits_for_it)
+        let flags = self.gate.conns.at(index).flags;
+        // What is due while it rests is so with all that time.
+        let waits_for_it = Flags::CHOKED | Flags::OWED | Flags::THROTTLED | Flags::RESTING;
+        let (at, cause) = self.gate.deadline(index);
+        let is_limited = cause == Cause::Silent(CloseReason::LoginTimeout)
+            && !flags.has(Flags::PUT_OFF)
+            && at.after(GRACE).is_due(self.gate.clock.real());
+        flags.has(Flags::BUFFERED) && !flags.has(waits_for_it) && !is_limited
     }
 
     fn due_cause(&self, index: u32) -> Option<Cause> {

@@ -341,6 +341,7 @@ fn handle<H: Handler>(gate: &mut Gate, handler: &mut H, index: u32, bytes: &[u8]
         if let Step::Request(_, parsed) = &step
             && gate.must_wait(index, parsed)
         {
+            gate.conns.at_mut(index).flags.set(Flags::PUT_OFF);
             return Rest {
                 taken,
                 is_half: false,

@@ -99,6 +99,29 @@ fn whatever_accept_fails_with_the_newcomer_is_taken_later_and_nobody_else_notice
 }
 
 #[test]
+fn a_reload_without_a_thread_changes_nothing_and_works_when_there_is_one() {
+    // 57
+    let daemon = crate::admin::daemon("", "");
+    let mut http = daemon.http();
+    assert_eq!(http.get("/healthz").status, 200);
+    let mut canary = daemon.line();
+    canary.fence();
+    let Some(injection) = Injection::new(&daemon, "clone3,clone:error=EAGAIN") else {
+        return;
+    };
+    for _ in 0..2 {
+        let told = http.post("/v1/reload", "");
+        let text = told.text();
+        assert!(text.contains("no thread to read it"), "{text}");
+        assert_eq!(told.status, 400);
+        canary.fence();
+    }
+    drop(injection);
+    assert_eq!(http.post("/v1/reload", "").status, 200);
+    canary.fence();
+}
+
+#[test]
 fn an_error_of_a_read_or_a_write_ends_that_connection_and_no_other() {
     // 70
     let daemon = crate::admin::daemon("", "");

@@ -261,24 +261,41 @@ fn the_higher_of_both_ladders_holds_and_only_a_lag_refuses_what_is_for_many() {
 }
 
 #[test]
-fn whose_login_failed_is_in_its_handshake_still() {
+fn of_those_in_a_handshake_the_newest_end_but_for_those_whose_login_waits_for_us() {
     let mut gate = gate();
+    gate.limits.handshakes_kept = 1;
     let listener = gate.add_rules(Settings {
         login: Login::Required,
         ..Settings::default()
     });
-    gate.open(0, listener, SocketAddr::from(([127, 0, 0, 1], 1)));
-    let conn = gate.conns.id(0);
-    for (flags, is_in) in [
-        (0, true),
-        (Flags::BUFFERED, false),
-        (Flags::AWAITING, false),
-        (Flags::DENIED, true),
-        (Flags::DENIED | Flags::BUFFERED, true),
-    ] {
-        let conn_flags = &mut gate.conns.at_mut(0).flags;
-        conn_flags.clear(Flags::OWED | Flags::BUFFERED);
-        conn_flags.set(flags);
-        assert_eq!(gate.is_in_handshake(conn), is_in, "{flags:b}");
+    let flags = [
+        0,
+        Flags::AWAITING,
+        Flags::GREETED | Flags::BUFFERED,
+        Flags::PUT_OFF | Flags::BUFFERED,
+        Flags::DENIED,
+    ];
+    for (index, flags) in (0..).zip(flags) {
+        gate.open(index, listener, SocketAddr::from(([127, 0, 0, 1], 1)));
+        gate.conns.at_mut(index).flags.set(flags);
     }
+    let open = |gate: &Gate| -> Vec<bool> {
+        let conns = 0..u32::try_from(flags.len()).expect("few");
+        conns.map(|index| gate.conns.at(index).is_open()).collect()
+    };
+    gate.trim_handshakes();
+    assert_eq!(open(&gate), [true; 5], "there is room for all");
+    gate.lag_by(ms(90));
+    assert_eq!(gate.weigh_after(ms(1)), Step::Handshakes);
+    gate.trim_handshakes();
+    assert_eq!(open(&gate), [true, true, false, true, false]);
+    gate.trim_handshakes();
+    assert_eq!(gate.stats.overload.handshakes, 2);
+    // Who was judged meanwhile, and has not come in, is one of the others.
+    gate.conns
+        .at_mut(3)
+        .flags
+        .clear(Flags::OWED | Flags::PUT_OFF);
+    gate.trim_handshakes();
+    assert_eq!(open(&gate), [true, true, false, false, false]);
 }

@@ -15,6 +15,10 @@ const DENIED: &str = "error bad-credentials this token does not open this name\n
 
 /// A house whose door opens to no token, and that takes a second to say so.
 fn stage(settings: Settings) -> Stage {
+    stage_within(settings, Limits::default())
+}
+
+fn stage_within(settings: Settings, limits: Limits) -> Stage {
     let settings = Settings {
         login_check: LoginCheck::Users,
         login_delay: Some(s(1)),
@@ -22,7 +26,7 @@ fn stage(settings: Settings) -> Stage {
     };
     let limits = Limits {
         undecided_logins: 1,
-        ..Limits::default()
+        ..limits
     };
     let mut stage = Stage::limited(settings, limits);
     // The judge knows of no login that fails.
@@ -97,6 +101,32 @@ fn who_is_denied_late_still_has_to_log_in_in_time() {
     assert_eq!(reason, CloseReason::LoginTimeout);
     let passed = (at - began) / MILLI;
     assert!((2_500..2_530).contains(&passed), "{passed} ms");
+}
+
+#[test]
+fn what_waits_behind_a_failed_login_costs_nobody_a_half_frame() {
+    let mut stage = stage_within(
+        Settings {
+            frame_max: 1_000,
+            ..Settings::default()
+        },
+        Limits {
+            input_budget: 4_000,
+            ..Limits::default()
+        },
+    );
+    let slow = stage.connect();
+    stage.say(slow, "pi");
+    let waiting = format!("login bob guess\n{}", "ping\n".repeat(300));
+    let guessers: Vec<Key> = (0..4).map(|_| stage.connect()).collect();
+    for &key in &guessers {
+        stage.say(key, &waiting);
+        stage.settle();
+    }
+    let ends: Vec<_> = guessers.iter().map(|&key| stage.reason(key)).collect();
+    let over = Some(CloseReason::Overloaded);
+    assert_eq!(ends, [over, over, None, None], "the first to wait go first");
+    assert_eq!(stage.ask(slow, "ng\n"), "pong\n", "the half frame stays");
 }
 
 #[test]

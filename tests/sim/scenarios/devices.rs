@@ -3,8 +3,9 @@
 use pulsegate::{Limits, Options, Push, Settings, Target, UserPolicy};
 
 use super::letters::{letters, push, texts};
-use super::{Stage, s};
+use super::{Stage, ms, s};
 use crate::world::Path;
+use crate::world::agenda::MILLI;
 use crate::world::socket::Key;
 
 /// Two connections share a user, and so many letters may be unacknowledged on each.
@@ -16,9 +17,13 @@ fn shared(unacked_per_connection: u32) -> Stage {
 }
 
 fn shared_within(limits: Limits) -> Stage {
+    shared_within_settings(Settings::default(), limits)
+}
+
+fn shared_within_settings(settings: Settings, limits: Limits) -> Stage {
     let settings = Settings {
         idle_timeout: None,
-        ..Settings::default()
+        ..settings
     };
     let options = Options {
         limits,
@@ -178,17 +183,102 @@ fn a_device_that_had_it_from_the_mailbox_gets_none_when_its_turn_comes() {
     let (mut stage, _, far) = far_apart();
     push_to(&mut stage, Target::Topic("near"), "one");
     push_to(&mut stage, Target::Topic("near"), "two");
-    push_to(&mut stage, Target::Topic("far"), "three");
     stage.settle();
-    let held = letters(&mut stage, far).pop().expect("three");
     push_to(&mut stage, Target::Everyone, "hi");
-    while stage.server.gate().parked() == 0 {
+    for _ in 0..5 {
         stage.turn();
     }
-    stage.say(far, &format!("ack {}\n", held.0));
+    // The other one had no room; its own turn is twenty turns away.
     ack_next(&mut stage, far, "hi");
     stage.settle();
     assert_eq!(stage.server.gate().parked(), 0, "settled");
     stage.pass(s(100));
     assert_eq!(texts(&mut stage, far), [""; 0], "it had its copy");
+}
+
+/// Twenty members of a topic, one of whom a turn gets what is for all.
+fn crowd() -> Stage {
+    let mut stage = shared_within(Limits {
+        fanout: 1,
+        ..Limits::default()
+    });
+    for number in 0..20 {
+        let member = stage.login(&format!("member{number}"));
+        stage.ask(member, "join news\n");
+    }
+    stage
+}
+
+#[test]
+fn what_is_kept_for_a_device_that_left_goes_to_the_other_one_which_says_nothing() {
+    let mut stage = crowd();
+    let (idle, member) = (stage.login("bob"), stage.login("bob"));
+    stage.ask(member, "join news\n");
+    push_to(&mut stage, Target::Topic("news"), "hi");
+    stage.turn();
+    stage.net().kernel.reset(member);
+    stage.settle();
+    assert_eq!(texts(&mut stage, idle), ["hi"]);
+    assert_eq!(stage.server.gate().parked(), 0);
+}
+
+#[test]
+fn a_device_that_has_left_the_topic_covers_no_other_one() {
+    let mut stage = crowd();
+    let (first, second) = (stage.login("bob"), stage.login("bob"));
+    for conn in [first, second] {
+        stage.ask(conn, "join news\n");
+    }
+    push_to(&mut stage, Target::Topic("news"), "hi");
+    stage.say(second, "leave news\n");
+    stage.turn();
+    stage.net().kernel.reset(first);
+    stage.settle();
+    assert_eq!(texts(&mut stage, second), ["hi"]);
+}
+
+#[test]
+fn two_devices_without_room_share_one_place_in_the_mailbox() {
+    let mut stage = shared_within_settings(
+        Settings {
+            offline_max: 1,
+            ..Settings::default()
+        },
+        Limits {
+            unacked_per_connection: 1,
+            ..Limits::default()
+        },
+    );
+    for user in ["near", "far"] {
+        let conn = stage.login("bob");
+        stage.ask(conn, &format!("join {user}\n"));
+        push_to(&mut stage, Target::Topic(user), "one");
+    }
+    let push = Push {
+        ack: true,
+        ..Push::text("hi")
+    };
+    let receipt = stage.server.gate_mut().push(Target::Everyone, &push);
+    let receipt = receipt.expect("kept");
+    assert_eq!((receipt.queued, receipt.dropped), (2, 0));
+    let gate = stage.server.gate();
+    assert_eq!((gate.parked(), gate.stats().letters.dropped), (1, 0));
+}
+
+#[test]
+fn what_is_of_no_more_use_when_its_turn_comes_is_not_sent_and_expires_once() {
+    let (mut stage, near, far) = far_apart();
+    stage.net().toll = 5 * MILLI;
+    let push = Push {
+        ack: true,
+        ttl: Some(ms(30)),
+        ..Push::text("hi")
+    };
+    let pushed = stage.server.gate_mut().push(Target::Everyone, &push);
+    pushed.expect("taken");
+    stage.pass(s(2));
+    assert_eq!(texts(&mut stage, near), ["hi"]);
+    assert_eq!(texts(&mut stage, far), [""; 0]);
+    let letters = stage.server.gate().stats().letters;
+    assert_eq!((letters.made, letters.expired), (1, 1));
 }

@@ -1,6 +1,6 @@
 //! Too much to do: each step that is taken for it, in order, and left again.
 
-use pulsegate::{CloseReason, Limits, Push, RestCause, Settings, Step, Target};
+use pulsegate::{CloseReason, Limits, Login, Push, RestCause, Settings, Step, Target};
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -298,4 +298,33 @@ fn half_frames_of_strangers_lead_no_further_than_to_rests() {
         stage.settle();
     }
     ease(&mut stage);
+}
+
+#[test]
+fn empty_frames_that_lead_to_rests_put_off_the_end_of_a_stranger_by_a_second_at_most() {
+    let settings = Settings {
+        login: Login::Required,
+        login_timeout: Some(s(2)),
+        ..Settings::default()
+    };
+    let limits = Limits {
+        frames: 4,
+        input_budget: 80_000,
+        ..Limits::default()
+    };
+    let mut stage = Stage::limited(settings, limits);
+    // The judge knows of no rests.
+    stage.is_judged = false;
+    let began = stage.now();
+    let stranger = stage.connect();
+    // They fill the budget, and that leads to the rests.
+    stage.say(stranger, &"\n".repeat(63_000));
+    stage.settle();
+    assert_eq!(step(&stage), Step::Readers);
+    assert_eq!(stage.server.gate().resting().count(), 1);
+    stage.pass(s(4));
+    let (reason, at) = stage.end(stranger).expect("it has ended");
+    assert_eq!(reason, CloseReason::LoginTimeout);
+    let passed = (at - began) / MILLI;
+    assert!((2_000..3_110).contains(&passed), "{passed} ms");
 }

@@ -84,7 +84,7 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l outbox-soft-for -d 
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l outbox-max -d 'bytes waiting above which it is a slow consumer at once [default: 256KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l bad-requests-max -d 'closed at so many bad requests [default: 16]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-delay -d 'a failed login is answered so long after it came [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-delay -d 'a failed login is answered so long after it failed [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l message-rate -d 'frames in a rate-interval; above it is not read until that is over [default: off]' -r
@@ -177,7 +177,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l outbox-sof
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l outbox-max -d 'bytes waiting above which it is a slow consumer at once [default: 256KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l bad-requests-max -d 'closed at so many bad requests [default: 16]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-delay -d 'a failed login is answered so long after it came [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-delay -d 'a failed login is answered so long after it failed [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l message-rate -d 'frames in a rate-interval; above it is not read until that is over [default: off]' -r
@@ -259,7 +259,7 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l outbox-so
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l outbox-max -d 'bytes waiting above which it is a slow consumer at once [default: 256KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l bad-requests-max -d 'closed at so many bad requests [default: 16]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l failed-logins-max -d 'closed at so many failed logins [default: 3]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-delay -d 'a failed login is answered so long after it came [default: off]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-delay -d 'a failed login is answered so long after it failed [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l linger -d 'how long a client has to read its goodbye [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l reconnect -d 'when a client that is told "overloaded" should come back [default: 1s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l message-rate -d 'frames in a rate-interval; above it is not read until that is over [default: off]' -r

@@ -1,0 +1,164 @@
+//! The messages under way, and who needs nothing more of the first of them.
+//!
+//! Only of that one can anybody have a copy while others wait for their turn, so one set of marks
+//! serves: a bit for each user and each connection, taken when there is something to mark.
+
+use std::collections::VecDeque;
+
+use super::fanout::Job;
+use crate::limits::Limits;
+
+/// Users and connections that are served, by slot.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    settled: Marks,
+    served: Marks,
+}
+
+/// A set of slots.
+#[derive(Debug, Default)]
+struct Marks(Vec<u64>);
+
+impl Marks {
+    fn has(&self, slot: u32) -> bool {
+        let word = self.0.get(slot as usize / 64);
+        word.is_some_and(|word| word & (1 << (slot % 64)) != 0)
+    }
+
+    /// Marks it, where there is memory for that.
+    fn set(&mut self, slot: u32) {
+        let place = slot as usize / 64;
+        if place >= self.0.len() {
+            let more = place + 1 - self.0.len();
+            if self.0.try_reserve(more).is_err() {
+                return;
+            }
+            self.0.resize(place + 1, 0);
+        }
+        self.0[place] |= 1 << (slot % 64);
+    }
+}
+
+impl Progress {
+    /// Whether the user has acknowledged it, or its time was over before he did: no further copy is
+    /// waited for or kept.
+    pub(crate) fn is_settled(&self, user: u32) -> bool {
+        self.settled.has(user)
+    }
+
+    /// Whether the connection has had it from its user's mailbox, before its turn.
+    pub(crate) fn is_served(&self, index: u32) -> bool {
+        self.served.has(index)
+    }
+
+    pub(crate) fn settle(&mut self, user: u32) {
+        self.settled.set(user);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.settled.0.clear();
+        self.served.0.clear();
+    }
+
+    pub(crate) fn trim(&mut self) {
+        self.settled.0.shrink_to_fit();
+        self.served.0.shrink_to_fit();
+    }
+}
+
+/// The deliveries in progress, oldest message first.
+#[derive(Debug, Default)]
+pub(crate) struct Pushes {
+    jobs: VecDeque<Job>,
+    /// Deliveries they still have before them.
+    targets: usize,
+    /// Who needs nothing more of the first.
+    pub(super) progress: Progress,
+}
+
+impl Pushes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// Deliveries to come.
+    pub(crate) fn targets(&self) -> usize {
+        self.targets
+    }
+
+    pub(super) fn admits(&self, targets: usize, limits: &Limits) -> bool {
+        self.jobs.is_empty()
+            || self.jobs.len() < limits.pushes as usize
+                && self.targets + targets <= limits.push_targets as usize
+    }
+
+    pub(super) fn push(&mut self, job: Job) {
+        self.targets += job.left();
+        self.jobs.push_back(job);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Job> {
+        let job = self.jobs.pop_front()?;
+        self.targets -= job.left();
+        Some(job)
+    }
+
+    pub(super) fn put_back(&mut self, job: Job) {
+        self.targets += job.left();
+        self.jobs.push_front(job);
+    }
+
+    /// Full sweep: the deliveries to come are counted.
+    pub(crate) fn check(&self) {
+        let left = self.jobs.iter().map(Job::left).sum::<usize>();
+        assert_eq!(left, self.targets, "deliveries to come are counted");
+    }
+
+    /// Whether message `id` is for many, and some may have had it while others wait for their
+    /// turn.
+    fn is_first(&self, id: u64) -> bool {
+        let first = self.jobs.front().and_then(Job::id_to_many);
+        first == Some(id)
+    }
+
+    /// Message `id` is settled for a user. Without memory to note it, a later copy is waited for.
+    pub(crate) fn note_settled(&mut self, id: u64, user: u32) {
+        if self.is_first(id) {
+            self.progress.settle(user);
+        }
+    }
+
+    /// A connection has had message `id` from its user's mailbox.
+    pub(crate) fn note_served(&mut self, id: u64, index: u32) {
+        if self.is_first(id) {
+            self.progress.served.set(index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_of_slots_and_cleared_together() {
+        let mut progress = Progress::default();
+        assert!(!progress.is_settled(u32::MAX - 1));
+        for slot in [0, 63, 64, 1_000] {
+            progress.settled.set(slot);
+        }
+        progress.served.set(5);
+        let settled: Vec<u32> = (0..2_000)
+            .filter(|&slot| progress.is_settled(slot))
+            .collect();
+        assert_eq!(settled, [0, 63, 64, 1_000]);
+        let served: Vec<u32> = (0..2_000)
+            .filter(|&slot| progress.is_served(slot))
+            .collect();
+        assert_eq!(served, [5]);
+        progress.clear();
+        assert!(!progress.is_settled(64) && !progress.is_served(5));
+        progress.trim();
+        assert_eq!(progress.settled.0.capacity(), 0);
+    }
+}
