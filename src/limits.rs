@@ -54,7 +54,8 @@ pub struct Limits {
     pub handshakes_kept: u32,
 
     /// Bytes of half frames and of frames whose turn has not come, over all connections. Over it
-    /// the oldest half frame's connection ends.
+    /// the oldest half frame's connection ends, before it one whose frames wait behind a failed
+    /// login, after it one with whole frames.
     pub input_budget: usize,
     /// Bytes of waiting output, over all connections. Over it the largest outbox's connection ends.
     pub output_budget: usize,

@@ -48,8 +48,10 @@ impl Handler for Door {
 
     fn on_configure(&mut self, gate: &mut Gate, ticket: Ticket, what: Configure) {
         let reloads = what == Configure::Reload;
-        if self.desk.ask(gate, ticket, what) && reloads {
-            self.service.reloading();
+        match self.desk.ask(gate, ticket, what) {
+            Ok(true) if reloads => self.service.reloading(),
+            Ok(_) => {}
+            Err(refused) => self.service.reloaded(&Err(vec![refused])),
         }
     }
 

@@ -188,16 +188,25 @@ impl Desk {
         self.source.fence = fence;
     }
 
-    /// Has a request seen to; says so where there are too many.
-    pub(crate) fn ask(&mut self, gate: &mut Gate, ticket: Ticket, what: Configure) -> bool {
+    /// Has a request seen to, where not too many wait: whether it is. An error where nobody reads
+    /// it or those before it; whoever asked has been told.
+    pub(crate) fn ask(
+        &mut self,
+        gate: &mut Gate,
+        ticket: Ticket,
+        what: Configure,
+    ) -> Result<bool, String> {
         if self.waiting.len() >= WAITING {
             refuse(gate, ticket, "too many requests wait to be read");
-            return false;
+            return Ok(false);
         }
         self.waiting.push((ticket, what));
         // A reader whose result did not get through is no longer there.
         let is_idle = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
-        !is_idle || self.read(gate).is_ok()
+        if is_idle {
+            self.read(gate)?;
+        }
+        Ok(true)
     }
 
     /// Has all that waits read by a thread, which ends with it. Where there is none, those who

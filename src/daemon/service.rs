@@ -38,6 +38,8 @@ pub(crate) struct Service {
     /// Half of what the manager waits for a sign of life.
     half: Option<Duration>,
     timer: Option<TimerId>,
+    /// It was told of a reload that is not over.
+    is_reloading: bool,
 }
 
 impl Service {
@@ -62,6 +64,7 @@ impl Service {
             half: watchdog.filter(|_| socket.is_some()).map(|span| span / 2),
             socket,
             timer: None,
+            is_reloading: false,
         }
     }
 
@@ -94,7 +97,8 @@ impl Service {
     }
 
     /// The configuration is about to be read again.
-    pub(crate) fn reloading(&self) {
+    pub(crate) fn reloading(&mut self) {
+        self.is_reloading = true;
         // The manager compares it with when it sent the signal.
         let monotonic = crate::net::mio::monotonic().as_micros();
         self.say(&format!(
@@ -103,7 +107,10 @@ impl Service {
     }
 
     /// It was read, and taken or refused.
-    pub(crate) fn reloaded(&self, verdict: &Verdict) {
+    pub(crate) fn reloaded(&mut self, verdict: &Verdict) {
+        if !std::mem::take(&mut self.is_reloading) {
+            return;
+        }
         let status = match verdict {
             Ok(changes) => format!("reloaded, {} settings differ", changes.len()),
             Err(complaints) => {

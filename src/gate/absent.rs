@@ -45,12 +45,14 @@ impl Gate {
         let keys: Vec<u32> = keys.copied().collect();
         for key in keys {
             let letter = self.take_parked(key).letter;
-            self.count_expired(letter.id, user);
+            // With a copy that a connection of his still has it expires then.
+            if !self.has_copy(user, letter.id) {
+                self.count_expired(letter.id, user);
+            }
         }
         let is_gone = !self.users.is_present(user) && self.users.mailbox(user).is_empty();
         if is_gone && !self.was_here(user) {
-            self.users.forget(user);
-            self.rivals.forget(user);
+            self.forget_user(user);
         } else {
             self.wake_user(user);
         }
@@ -81,8 +83,13 @@ impl Gate {
             if timer != NONE {
                 self.stop_timer(timer);
             }
-            self.users.forget(user);
-            self.rivals.forget(user);
+            self.forget_user(user);
         }
+    }
+
+    fn forget_user(&mut self, user: u32) {
+        self.users.forget(user);
+        self.rivals.forget(user);
+        self.pushes.progress.forget(user);
     }
 }

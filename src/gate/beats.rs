@@ -130,7 +130,8 @@ impl Gate {
             | Flags::CHOKED
             | Flags::OWED
             | Flags::PINGED
-            | Flags::VEILED;
+            | Flags::VEILED
+            | Flags::COLLECTS;
         let conn = self.conns.at(index);
         let is_free = conn.flags.of(FACTS) == Flags::WRITABLE
             && conn.is_open()

@@ -79,12 +79,22 @@ impl Gate {
         }
     }
 
+    /// Whoever is to have what is parked for its user waits for room, for an ack or for the flush.
+    fn check_collects(&self, index: u32, conn: &Conn) {
+        let waits =
+            conn.outbox.is_some() || !conn.unacked().is_empty() || conn.flags.has(Flags::ON_DIRTY);
+        if conn.flags.has(Flags::COLLECTS) && !waits {
+            assert_eq!(self.next_parked(index), None, "what is parked is sent");
+        }
+    }
+
     fn check_conn(&self, index: u32, conn: &Conn) {
         let is_open = conn.is_open();
         if is_open {
             self.check_meter(index, conn);
         }
         self.check_wheel(index, conn);
+        self.check_collects(index, conn);
         assert_eq!(
             conn.reason.is_none(),
             is_open,

@@ -116,7 +116,7 @@ impl Flags {
     pub(crate) const GREETED: u32 = 1 << 10;
     /// A server ping was sent and nothing came since.
     pub(crate) const PINGED: u32 = 1 << 11;
-    /// Parked messages wait for room in its outbox.
+    /// Parked messages wait for room in its outbox, or for acks.
     pub(crate) const COLLECTS: u32 = 1 << 12;
     /// Some messages to it are not acknowledged.
     pub(crate) const TRACKS: u32 = 1 << 13;

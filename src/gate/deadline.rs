@@ -202,9 +202,11 @@ fn consider_open(live: &mut Earliest, conn: &Conn, rules: &Rules) {
         }
     }
     if !conn.is_logged_in() && !conn.flags.has(Flags::AWAITING) {
-        // Its login may be here: who rests with frames has some of them judged first.
-        let rests = conn.flags.has(Flags::RESTING) && conn.flags.has(Flags::BUFFERED);
-        let more = if rests { GRACE } else { Span::ZERO };
+        // Its login may be here: who rests has some of it judged first.
+        let more = match conn.flags.has(Flags::RESTING) {
+            true => GRACE,
+            false => Span::ZERO,
+        };
         let span = rules.login.map(|span| Span(span.0 + more.0));
         let login = Cause::Silent(CloseReason::LoginTimeout);
         live.consider_span(conn.opened_live, span, login);

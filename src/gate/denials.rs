@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use super::Gate;
 use super::conn::{Flags, Pending};
+use super::input::Kept;
 use crate::codec::message::Seq;
 use crate::codec::reply::Reply;
 use crate::reason::{CloseReason, ErrorCode};
@@ -35,7 +36,7 @@ impl Gate {
             self.release_held(index);
             return self.failed_login(index);
         }
-        self.deny_input(index);
+        self.rank_input(index, Kept::Denied);
         let since = self.clock.live();
         self.conns.at_mut(index).extra().pending = Some(Box::new(Pending {
             seq: seq.map(Seq::kept),
@@ -58,6 +59,7 @@ impl Gate {
         if let Some(Denial { code, text, .. }) = denial {
             self.reply(index, &Reply::Error(code, &text), seq.as_ref());
             self.failed_login(index);
+            self.rank_input(index, Kept::Whole);
             self.resume(index, Flags::DENIED);
         }
     }

@@ -22,8 +22,9 @@ impl Gate {
 
     /// The same for one message, which counts once for all connections of the user.
     pub(crate) fn expire_letter(&mut self, index: u32, id: u64) {
-        self.settle_for_all(index, id);
-        self.count_expired(id, self.conns.at(index).user);
+        if self.settle_for_all(index, id) {
+            self.count_expired(id, self.conns.at(index).user);
+        }
     }
 
     /// The time of a message was over before the turn of its receiver came: that counts once for

@@ -207,42 +207,31 @@ impl Gate {
         letter: Option<&Arc<Letter>>,
         frames: &mut Frames,
     ) -> bool {
-        let id = many.conns[place];
-        let (Some(index), Some(letter)) = (self.conns.find_open(id), letter) else {
-            return self.deliver_without(many, place, delivery, letter, frames);
-        };
-        let user = self.conns.at(index).user;
-        if self.pushes.progress.is_served(index) {
-            true
-        } else if !self.is_member(index, many.topic) {
-            false
-        } else if user != NONE && self.pushes.progress.is_settled(user) {
-            self.deliver_settled(index, letter)
-        } else {
-            self.deliver_shared(index, delivery, Some(letter), frames)
+        match (self.conns.find_open(many.conns[place]), letter) {
+            (None, None) => false,
+            (None, Some(letter)) => self.keep_share(many, place, letter),
+            (Some(index), Some(_)) if self.pushes.progress.is_served(index) => true,
+            (Some(index), _) if !self.is_member(index, many.topic) => false,
+            (Some(index), Some(letter)) if self.has_settled(index) => {
+                self.deliver_settled(index, letter)
+            }
+            (Some(index), _) => self.deliver_shared(index, delivery, letter, frames),
         }
     }
 
-    /// The same where it wants no ack, or the connection is no longer there.
-    fn deliver_without(
-        &mut self,
-        many: &Many,
-        place: usize,
-        delivery: &Delivery<'_>,
-        letter: Option<&Arc<Letter>>,
-        frames: &mut Frames,
-    ) -> bool {
-        if let Some(index) = self.conns.find_open(many.conns[place]) {
-            return self.is_member(index, many.topic)
-                && self.deliver_shared(index, delivery, None, frames);
-        }
+    /// Whether the connection's user needs no more of the message under way.
+    fn has_settled(&self, index: u32) -> bool {
+        let user = self.conns.at(index).user;
+        user != NONE && self.pushes.progress.is_settled(user)
+    }
+
+    /// Keeps a message for the user of a connection that has left before its turn.
+    fn keep_share(&mut self, many: &Many, place: usize, letter: &Arc<Letter>) -> bool {
         let name = many.users.get(place).and_then(Option::as_deref);
-        match (name, letter) {
-            (Some(name), Some(letter)) if !self.has_share(name, many, place, letter.id) => {
-                self.keep_for(name, Arc::clone(letter)).is_ok()
-            }
-            _ => false,
-        }
+        name.is_some_and(|name| {
+            !self.has_share(name, many, place, letter.id)
+                && self.keep_for(name, Arc::clone(letter)).is_ok()
+        })
     }
 
     fn deliver_shared(
@@ -346,7 +335,7 @@ impl Gate {
             if job.next < job.targets {
                 self.pushes.put_back(job);
             } else {
-                self.pushes.progress.clear();
+                self.pushes.finish();
             }
         }
     }
@@ -424,18 +413,19 @@ impl Gate {
     }
 
     /// Whether the user needs no copy in the place of a connection that has left: he has settled
-    /// message `id`, or another connection of his holds it, or gets it in its own turn.
+    /// message `id`, or another connection of his holds it. That one is to come in its own turn is
+    /// not enough, unless nothing can be kept: it may have left by then as well.
     fn has_share(&self, user: &str, many: &Many, place: usize, id: u64) -> bool {
         let slot = self.users.find(user);
         if slot.is_some_and(|slot| self.pushes.progress.is_settled(slot)) {
             return true;
         }
+        let has_room = slot.is_some_and(|slot| self.has_mailbox_room(slot));
         let mut others = self.connections_of(user);
         others.any(|other| {
-            let turn = many.conns.binary_search(&other);
-            let is_to_come = turn.is_ok_and(|turn| turn > place);
-            is_to_come && self.is_member(other.index, many.topic)
-                || self.conns.at(other.index).holds(id)
+            let is_to_come = |turn| turn > place && self.is_member(other.index, many.topic);
+            self.conns.at(other.index).holds(id)
+                || !has_room && many.conns.binary_search(&other).is_ok_and(is_to_come)
         })
     }
 

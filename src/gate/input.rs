@@ -216,20 +216,20 @@ impl Gate {
         }
     }
 
-    /// The frames that a connection has waiting are now behind a login that failed.
-    pub(crate) fn deny_input(&mut self, index: u32) {
+    /// The frames that a connection has waiting are now behind a login that failed, or no longer.
+    pub(crate) fn rank_input(&mut self, index: u32, kept: Kept) {
         if self.conns.at(index).flags.has(Flags::BUFFERED) {
-            self.relink(index, Kept::Denied);
+            self.relink(index, kept);
         }
     }
 
     /// Takes the input out, to be handled.
     pub(crate) fn take_input(&mut self, index: u32) -> Option<Box<Input>> {
+        self.conns.at_mut(index).flags.clear(Flags::PUT_OFF);
         self.conns.at(index).input.as_ref()?;
         self.unlink(index);
         let conn = self.conns.at_mut(index);
-        conn.flags
-            .clear(Flags::HALF_FRAME | Flags::BUFFERED | Flags::PUT_OFF);
+        conn.flags.clear(Flags::HALF_FRAME | Flags::BUFFERED);
         let input = conn.input.take()?;
         self.ledger.input -= input.bytes.capacity();
         Some(input)

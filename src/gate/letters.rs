@@ -48,10 +48,15 @@ impl Gate {
             // Its user has logged in here while the message was under way to both.
             return Fate::Queued;
         }
-        if conn.unacked().len() >= self.limits.unacked_per_connection as usize {
+        let is_held = self.answering == index;
+        let mut most = self.limits.unacked_per_connection as usize;
+        if is_held {
+            let held = self.held.iter().filter(|held| held.tracked.is_some());
+            most = most.saturating_sub(held.count());
+        }
+        if conn.unacked().len() >= most {
             return Fate::Refused;
         }
-        let is_held = self.answering == index;
         let fate = self.deliver(index, parcel);
         if fate != Fate::Queued {
             return fate;
@@ -304,7 +309,7 @@ impl Gate {
         let has_room = self.has_mailbox_room(user) || is_known && self.place_of(user, id).is_ok();
         if has_room {
             self.put(user, letter, gave_up);
-        } else {
+        } else if !is_known || !self.has_copy(user, id) {
             self.stats.letters.dropped += 1;
             self.note(id, Turn::Dropped);
         }
@@ -348,9 +353,7 @@ impl Gate {
             }
         };
         if expires.is_due(now) {
-            self.stats.letters.expired += 1;
-            self.note(letter.id, Turn::Expired);
-            return;
+            return self.count_expired(letter.id, user);
         }
         self.stats.letters.parked += 1;
         let key = self.offline.insert(letter, user, expires, gave_up);
@@ -386,19 +389,10 @@ impl Gate {
 
     /// Sends parked messages, oldest first, while the outbox is below its low-water mark.
     pub(crate) fn collect(&mut self, index: u32) {
-        let conn = self.conns.at(index);
-        let (user, id) = (conn.user, self.conns.id(index));
-        let low = self.rules[usize::from(conn.listener.0)].settings.outbox_low;
+        let user = self.conns.at(index).user;
+        let low = self.rules_of(index).settings.outbox_low;
         while user != NONE && self.conns.at(index).waiting() < low.max(1) {
-            let now = self.clock.real();
-            let is_next = |key: &&u32| {
-                let parked = self.offline.at(**key);
-                let is_held = |sent: &Unacked| sent.letter.id == parked.letter.id;
-                !parked.gave_up.contains(&id)
-                    && !parked.expires.is_due(now)
-                    && !self.conns.at(index).unacked().iter().any(is_held)
-            };
-            let Some(&key) = self.users.mailbox(user).iter().find(is_next) else {
+            let Some(key) = self.next_parked(index) else {
                 self.conns.at_mut(index).flags.clear(Flags::COLLECTS);
                 return;
             };
@@ -422,10 +416,27 @@ impl Gate {
         }
     }
 
+    /// The next message in its user's mailbox that a connection may have.
+    pub(crate) fn next_parked(&self, index: u32) -> Option<u32> {
+        let (conn, id) = (self.conns.at(index), self.conns.id(index));
+        let now = self.clock.real();
+        let is_next = |key: &&u32| {
+            let parked = self.offline.at(**key);
+            !parked.gave_up.contains(&id)
+                && !parked.expires.is_due(now)
+                && !conn.holds(parked.letter.id)
+        };
+        let mut mailbox = self.users.mailbox(conn.user).iter();
+        mailbox.find(is_next).copied()
+    }
+
     /// Sends a letter that was parked, unless it is too much for what waits already: nobody is
     /// called slow for what was kept for him, and what took him down once would do so at each
     /// login.
     fn deliver_parked(&mut self, index: u32, letter: &Arc<Letter>) -> Fate {
+        if self.conns.at(index).unacked().len() >= self.limits.unacked_per_connection as usize {
+            return Fate::Refused;
+        }
         let frame = match self.encode(self.wire_of(index), &letter.delivery()) {
             Ok(frame) => frame,
             // It stays for the next login: here nothing might come that collects it.

@@ -83,7 +83,9 @@ impl Gate {
         let conn = self.conns.at_mut(index);
         if !self.users.mailbox(user).is_empty() {
             conn.flags.set(Flags::COLLECTS);
+            self.queues.push_dirty(&mut self.conns, index);
         }
+        let conn = self.conns.at(index);
         let listener = conn.listener;
         self.users.at_mut(user).listener = listener;
         self.wake_user(user);

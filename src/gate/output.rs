@@ -335,7 +335,8 @@ impl Gate {
             if is_waiting || conn.phase == Phase::Closing {
                 return Some(index);
             }
-            if conn.flags.has(Flags::COLLECTS) {
+            // The answer to a login comes first.
+            if conn.flags.of(Flags::COLLECTS | Flags::AWAITING) == Flags::COLLECTS {
                 self.after_write(index);
             }
         }

@@ -13,7 +13,7 @@
 //!
 //! - Where the loop lags, step 2 also refuses messages without an ack to many: they are its work.
 //! - Input that waits and fills 12/16 of its budget is a reason for step 1 and for no other:
-//!   strangers can cause it, and the oldest half frames end where there is more.
+//!   strangers can cause it, and what is worth least of it ends where there is more.
 //! - A lag alone ends nobody who is through its handshake: step 5 is for bytes.
 //! - A step is taken at once. It is left one at a time, 200 ms after the change before it, where
 //!   the lag is below half of what led to it, the output 2/16 below.
@@ -273,9 +273,13 @@ impl Gate {
     #[cold]
     fn rest(&mut self, index: u32) -> bool {
         let conn = self.conns.at(index);
-        // Who waits for us to judge a login has had no share of anything.
-        let goes_on = Flags::CLOSED_HINT | Flags::EOF | Flags::VEILED | Flags::PUT_OFF;
-        if conn.flags.has(goes_on) || self.overload.resting.len() >= self.limits.resting as usize {
+        // Who waits for us to judge its first login is no talker.
+        let is_put_off = conn.flags.has(Flags::PUT_OFF) && !conn.is_logged_in();
+        let goes_on = Flags::CLOSED_HINT | Flags::EOF | Flags::VEILED;
+        if conn.flags.has(goes_on)
+            || is_put_off
+            || self.overload.resting.len() >= self.limits.resting as usize
+        {
             return false;
         }
         self.stats.overload.rested += 1;
@@ -336,9 +340,8 @@ impl Gate {
                 continue;
             }
             most -= 1;
-            self.stats.overload.handshakes += 1;
             let end = End::over(CloseReason::Overloaded, EndDetail::Handshakes);
-            self.close_by(*conn, end);
+            self.stats.overload.handshakes += u64::from(self.close_by(*conn, end));
         }
         self.overload.newest = newest;
     }

@@ -37,6 +37,12 @@ impl Marks {
         }
         self.0[place] |= 1 << (slot % 64);
     }
+
+    fn unset(&mut self, slot: u32) {
+        if let Some(word) = self.0.get_mut(slot as usize / 64) {
+            *word &= !(1 << (slot % 64));
+        }
+    }
 }
 
 impl Progress {
@@ -55,7 +61,12 @@ impl Progress {
         self.settled.set(user);
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// The slot is another user's from now on.
+    pub(crate) fn forget(&mut self, user: u32) {
+        self.settled.unset(user);
+    }
+
+    fn clear(&mut self) {
         self.settled.0.clear();
         self.served.0.clear();
     }
@@ -72,6 +83,8 @@ pub(crate) struct Pushes {
     jobs: VecDeque<Job>,
     /// Deliveries they still have before them.
     targets: usize,
+    /// The first, where it is for many: also while it is taken out to go on with it.
+    first: Option<u64>,
     /// Who needs nothing more of the first.
     pub(super) progress: Progress,
 }
@@ -94,6 +107,9 @@ impl Pushes {
 
     pub(super) fn push(&mut self, job: Job) {
         self.targets += job.left();
+        if self.jobs.is_empty() {
+            self.first = job.id_to_many();
+        }
         self.jobs.push_back(job);
     }
 
@@ -101,6 +117,12 @@ impl Pushes {
         let job = self.jobs.pop_front()?;
         self.targets -= job.left();
         Some(job)
+    }
+
+    /// The first, which was taken out, is done.
+    pub(super) fn finish(&mut self) {
+        self.first = self.jobs.front().and_then(Job::id_to_many);
+        self.progress.clear();
     }
 
     pub(super) fn put_back(&mut self, job: Job) {
@@ -112,25 +134,20 @@ impl Pushes {
     pub(crate) fn check(&self) {
         let left = self.jobs.iter().map(Job::left).sum::<usize>();
         assert_eq!(left, self.targets, "deliveries to come are counted");
-    }
-
-    /// Whether message `id` is for many, and some may have had it while others wait for their
-    /// turn.
-    fn is_first(&self, id: u64) -> bool {
         let first = self.jobs.front().and_then(Job::id_to_many);
-        first == Some(id)
+        assert_eq!(first, self.first, "the first is known");
     }
 
     /// Message `id` is settled for a user. Without memory to note it, a later copy is waited for.
     pub(crate) fn note_settled(&mut self, id: u64, user: u32) {
-        if self.is_first(id) {
+        if self.first == Some(id) {
             self.progress.settle(user);
         }
     }
 
     /// A connection has had message `id` from its user's mailbox.
     pub(crate) fn note_served(&mut self, id: u64, index: u32) {
-        if self.is_first(id) {
+        if self.first == Some(id) {
             self.progress.served.set(index);
         }
     }
@@ -156,6 +173,9 @@ mod tests {
             .filter(|&slot| progress.is_served(slot))
             .collect();
         assert_eq!(served, [5]);
+        progress.forget(63);
+        progress.forget(1_000_000);
+        assert!(!progress.is_settled(63) && progress.is_settled(64));
         progress.clear();
         assert!(!progress.is_settled(64) && !progress.is_served(5));
         progress.trim();

@@ -154,9 +154,10 @@
 //! - A step is left where the lag is below half of what led to it, the output 2/16 below, and not
 //!   sooner than 200 ms after the last change; one after the other.
 //! - A lag alone never ends who is through its handshake. Whose step 3 it is gets `close
-//!   overloaded MS`; whose login is here and was not judged yet is spared.
+//!   overloaded MS`; whose login was read and waits for us to judge it
+//!   is spared.
 //! - Input that waits and fills its own budget, half frames and whole ones, leads to step 1 and no
-//!   further: strangers can cause it, and the oldest half frames end anyway.
+//!   further: strangers can cause it, and what is worth least of it ends anyway.
 //! - Frames that wait put off `login_timeout` by a second at most, a login that we did not get to
 //!   for as long as that takes.
 //! - The limit of the lag is [`Limits::lag`](crate::Limits::lag), 100 ms; the others are shares.

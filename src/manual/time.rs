@@ -28,7 +28,8 @@
 //! waits above the low-water mark, an answer is owed to it or its denial comes late, its rates are
 //! used up, or it rests in overload. The stamps are moved by the length of the pause when reading
 //! goes on. Whose frames were read and still wait for their turn is not silent either: they come
-//! first, then a last look at its socket; `login_timeout` they put off by a second at most.
+//! first, then a last look at its socket; `login_timeout` they put off by a second at most, but
+//! for a login that we did not get to.
 //!
 //! # Ticks wrap
 //! A tick is 32 bits wide: the counter wraps after 99 days. Ticks are compared by distance, no

@@ -49,13 +49,11 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     /// Asks one connection whether its time has come.
     fn ask(&mut self, index: u32) {
         self.gate.clamp_stamps(index);
-        if self.is_silent(index) {
-            if self.has_frames_waiting(index) {
-                return self.gate.touch(index);
-            }
+        if self.is_silent(index) && !self.has_frames_waiting(index) {
             self.look_again(index);
         }
-        if let Some(cause) = self.due_cause(index) {
+        let goes_on = self.is_silent(index) && self.has_frames_waiting(index);
+        if let Some(cause) = self.due_cause(index).filter(|_| !goes_on) {
             self.act_on(index, cause);
         }
         self.gate.touch(index);

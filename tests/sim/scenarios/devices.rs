@@ -203,17 +203,21 @@ fn crowd() -> Stage {
         ..Limits::default()
     });
     for number in 0..20 {
-        let member = stage.login(&format!("member{number}"));
-        stage.ask(member, "join news\n");
+        join(&mut stage, &format!("member{number}"));
     }
     stage
+}
+
+fn join(stage: &mut Stage, user: &str) -> Key {
+    let member = stage.login(user);
+    stage.ask(member, "join news\n");
+    member
 }
 
 #[test]
 fn what_is_kept_for_a_device_that_left_goes_to_the_other_one_which_says_nothing() {
     let mut stage = crowd();
-    let (idle, member) = (stage.login("bob"), stage.login("bob"));
-    stage.ask(member, "join news\n");
+    let (idle, member) = (stage.login("bob"), join(&mut stage, "bob"));
     push_to(&mut stage, Target::Topic("news"), "hi");
     stage.turn();
     stage.net().kernel.reset(member);
@@ -225,16 +229,55 @@ fn what_is_kept_for_a_device_that_left_goes_to_the_other_one_which_says_nothing(
 #[test]
 fn a_device_that_has_left_the_topic_covers_no_other_one() {
     let mut stage = crowd();
-    let (first, second) = (stage.login("bob"), stage.login("bob"));
-    for conn in [first, second] {
-        stage.ask(conn, "join news\n");
-    }
+    let (first, second) = (join(&mut stage, "bob"), join(&mut stage, "bob"));
     push_to(&mut stage, Target::Topic("news"), "hi");
     stage.say(second, "leave news\n");
     stage.turn();
     stage.net().kernel.reset(first);
     stage.settle();
     assert_eq!(texts(&mut stage, second), ["hi"]);
+}
+
+#[test]
+fn a_device_gets_at_once_what_one_that_left_did_not_get() {
+    let mut stage = crowd();
+    let first = join(&mut stage, "bob");
+    for number in 20..30 {
+        join(&mut stage, &format!("member{number}"));
+    }
+    let second = join(&mut stage, "bob");
+    push_to(&mut stage, Target::Topic("news"), "hi");
+    stage.turn();
+    stage.net().kernel.reset(first);
+    for _ in 0..23 {
+        stage.turn();
+    }
+    // The turn of the first is over, its own is still to come.
+    stage.say(second, "leave news\n");
+    stage.settle();
+    assert_eq!(texts(&mut stage, second), ["hi"]);
+    assert_eq!(stage.server.gate().parked(), 0);
+}
+
+#[test]
+fn what_one_device_holds_and_the_mailbox_too_expires_once() {
+    let mut stage = shared(1);
+    let (near, far) = (stage.login("bob"), stage.login("bob"));
+    stage.ask(far, "join far\n");
+    push_to(&mut stage, Target::Topic("far"), "one");
+    let push = Push {
+        ack: true,
+        ttl: Some(s(3)),
+        ..Push::text("hi")
+    };
+    let pushed = stage.server.gate_mut().push(Target::Everyone, &push);
+    assert_eq!(pushed.expect("taken").queued, 2);
+    stage.settle();
+    assert_eq!(texts(&mut stage, near), ["hi"]);
+    assert_eq!(stage.server.gate().parked(), 1, "the other has no room");
+    stage.pass(s(5));
+    assert_eq!(stage.server.gate().parked(), 0);
+    assert_eq!(stage.server.gate().stats().letters.expired, 1);
 }
 
 #[test]
