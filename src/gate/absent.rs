@@ -2,7 +2,6 @@
 
 use super::Gate;
 use super::conn::NONE;
-use super::receipts::Turn;
 use super::timers::TimerKind;
 use crate::time::Tick;
 
@@ -76,8 +75,7 @@ impl Gate {
             };
             for key in self.users.mailbox(user).to_vec() {
                 let letter = self.take_parked(key).letter;
-                self.stats.letters.dropped += 1;
-                self.note(letter.id, Turn::Dropped);
+                self.count_dropped(letter.id);
             }
             let timer = std::mem::replace(&mut self.users.at_mut(user).timer, NONE);
             if timer != NONE {
@@ -91,5 +89,32 @@ impl Gate {
         self.users.forget(user);
         self.rivals.forget(user);
         self.pushes.progress.forget(user);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::gate::Gate;
+    use crate::gate::push::{Push, Target};
+    use crate::limits::Limits;
+    use crate::reason::ErrorCode;
+    use crate::settings::Settings;
+
+    #[test]
+    fn what_can_be_kept_for_nobody_who_is_gone_is_counted() {
+        let mut gate = Gate::bare(Limits {
+            absent_users: 0,
+            ..Limits::default()
+        });
+        gate.add_rules(Settings::default());
+        let push = Push {
+            ack: true,
+            ..Push::text("hello")
+        };
+        let pushed = gate.push(Target::User("ann"), &push);
+        assert_eq!(pushed, Err(ErrorCode::Overloaded));
+        let letters = &gate.stats().letters;
+        assert_eq!((letters.made, letters.dropped), (1, 1));
+        assert_eq!(gate.absent_users(), 0);
     }
 }

@@ -42,6 +42,12 @@ impl Gate {
         }
     }
 
+    /// There is no room for a message to a user.
+    pub(crate) fn count_dropped(&mut self, id: u64) {
+        self.stats.letters.dropped += 1;
+        self.note(id, Turn::Dropped);
+    }
+
     /// A message is of no more use to a user.
     pub(crate) fn count_expired(&mut self, id: u64, user: u32) {
         self.stats.letters.expired += 1;

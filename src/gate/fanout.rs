@@ -54,6 +54,16 @@ pub(crate) enum Audience {
     Many(Many),
 }
 
+impl Audience {
+    /// Whose connection is at this place, for a message that may have to be kept.
+    fn user_at(&self, place: usize) -> Option<&str> {
+        match self {
+            Self::User(name) => Some(name),
+            Self::Many(many) => many.user_at(place),
+        }
+    }
+}
+
 /// The connections that a message is for.
 #[derive(Debug)]
 pub(crate) struct Many {
@@ -63,6 +73,12 @@ pub(crate) struct Many {
     conns: Vec<ConnId>,
     /// Whose connections they are, for a message that must be kept for who leaves first.
     users: Vec<Option<SmolStr>>,
+}
+
+impl Many {
+    fn user_at(&self, place: usize) -> Option<&str> {
+        self.users.get(place)?.as_deref()
+    }
 }
 
 /// A message that borrows nothing: for one user its body or the letter, for many the frames.
@@ -227,8 +243,7 @@ impl Gate {
 
     /// Keeps a message for the user of a connection that has left before its turn.
     fn keep_share(&mut self, many: &Many, place: usize, letter: &Arc<Letter>) -> bool {
-        let name = many.users.get(place).and_then(Option::as_deref);
-        name.is_some_and(|name| {
+        many.user_at(place).is_some_and(|name| {
             !self.has_share(name, many, place, letter.id)
                 && self.keep_for(name, Arc::clone(letter)).is_ok()
         })
@@ -360,25 +375,19 @@ impl Gate {
         };
         let letter = letter.as_ref();
         let is_late = letter.is_some_and(|letter| letter.is_expired(self.clock.real()));
+        let place = job.next;
+        job.next = match &job.audience {
+            Audience::User(_) => job.targets,
+            Audience::Many(_) => place + 1,
+        };
         match &job.audience {
+            audience if is_late => self.expire_unsent(*id, audience.user_at(place)),
             Audience::User(name) => {
                 *charge = None;
-                job.next = job.targets;
-                if is_late {
-                    self.expire_unsent(*id, Some(name));
-                } else {
-                    self.deliver_to_name(name, &delivery, letter);
-                }
+                self.deliver_to_name(name, &delivery, letter);
             }
             Audience::Many(many) => {
-                let place = job.next;
-                job.next += 1;
-                if is_late {
-                    let user = many.users.get(place).and_then(Option::as_deref);
-                    self.expire_unsent(*id, user);
-                } else {
-                    self.deliver_nth(many, place, &delivery, letter, frames);
-                }
+                self.deliver_nth(many, place, &delivery, letter, frames);
             }
         }
     }

@@ -27,9 +27,8 @@ impl Gate {
         let body = own(delivery.body)?;
         while self.ledger.offline() + cost > self.limits.offline_budget {
             let oldest = self.offline.oldest()?;
-            self.stats.letters.dropped += 1;
             let letter = self.unpark(oldest);
-            self.note(letter.id, Turn::Dropped);
+            self.count_dropped(letter.id);
         }
         let charge = self.ledger.charge_offline(cost);
         self.stats.letters.made += 1;
@@ -124,6 +123,7 @@ impl Gate {
             }
         }
         if settled && self.conns.at(index).flags.has(Flags::COLLECTS) {
+            // Before anything newer that this turn still sends.
             self.collect(index);
         }
     }
@@ -286,20 +286,20 @@ impl Gate {
     /// Parks a letter unless another connection of the user still waits for its ack.
     fn park_unless_held(&mut self, user: u32, letter: Arc<Letter>, gave_up: Box<[ConnId]>) {
         if user == NONE {
-            self.stats.letters.expired += 1;
-            self.note(letter.id, Turn::Expired);
-            return;
-        }
-        let mut conns = self.users.conns(user).iter();
-        if !conns.any(|&conn| self.conns.at(conn).holds(letter.id)) {
+            self.count_expired(letter.id, NONE);
+        } else if !self.is_held_by(user, letter.id) {
             self.park(user, letter, gave_up);
         }
     }
 
     /// Whether one of the user's connections, or his mailbox, holds a copy of message `id`.
     pub(crate) fn has_copy(&self, user: u32, id: u64) -> bool {
+        self.is_held_by(user, id) || self.place_of(user, id).is_ok()
+    }
+
+    fn is_held_by(&self, user: u32, id: u64) -> bool {
         let mut conns = self.users.conns(user).iter();
-        conns.any(|&conn| self.conns.at(conn).holds(id)) || self.place_of(user, id).is_ok()
+        conns.any(|&conn| self.conns.at(conn).holds(id))
     }
 
     /// Puts a letter into the user's mailbox: whether it had room.
@@ -310,8 +310,7 @@ impl Gate {
         if has_room {
             self.put(user, letter, gave_up);
         } else if !is_known || !self.has_copy(user, id) {
-            self.stats.letters.dropped += 1;
-            self.note(id, Turn::Dropped);
+            self.count_dropped(id);
         }
         has_room
     }
@@ -404,10 +403,7 @@ impl Gate {
                 }
                 Fate::Refused => break,
                 // It would keep those behind it waiting for ever.
-                Fate::Unfit => {
-                    self.stats.letters.dropped += 1;
-                    self.note(letter.id, Turn::Dropped);
-                }
+                Fate::Unfit => self.count_dropped(letter.id),
             }
             self.unpark(key);
         }

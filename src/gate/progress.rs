@@ -1,12 +1,7 @@
-//! The messages under way, and who needs nothing more of the first of them.
+//! Who needs nothing more of the message to many that is under way.
 //!
-//! Only of that one can anybody have a copy while others wait for their turn, so one set of marks
+//! Only of the first can anybody have a copy while others wait for their turn, so one set of marks
 //! serves: a bit for each user and each connection, taken when there is something to mark.
-
-use std::collections::VecDeque;
-
-use super::fanout::Job;
-use crate::limits::Limits;
 
 /// Users and connections that are served, by slot.
 #[derive(Debug, Default)]
@@ -61,12 +56,16 @@ impl Progress {
         self.settled.set(user);
     }
 
+    pub(super) fn serve(&mut self, index: u32) {
+        self.served.set(index);
+    }
+
     /// The slot is another user's from now on.
     pub(crate) fn forget(&mut self, user: u32) {
         self.settled.unset(user);
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.settled.0.clear();
         self.served.0.clear();
     }
@@ -74,82 +73,6 @@ impl Progress {
     pub(crate) fn trim(&mut self) {
         self.settled.0.shrink_to_fit();
         self.served.0.shrink_to_fit();
-    }
-}
-
-/// The deliveries in progress, oldest message first.
-#[derive(Debug, Default)]
-pub(crate) struct Pushes {
-    jobs: VecDeque<Job>,
-    /// Deliveries they still have before them.
-    targets: usize,
-    /// The first, where it is for many: also while it is taken out to go on with it.
-    first: Option<u64>,
-    /// Who needs nothing more of the first.
-    pub(super) progress: Progress,
-}
-
-impl Pushes {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
-    }
-
-    /// Deliveries to come.
-    pub(crate) fn targets(&self) -> usize {
-        self.targets
-    }
-
-    pub(super) fn admits(&self, targets: usize, limits: &Limits) -> bool {
-        self.jobs.is_empty()
-            || self.jobs.len() < limits.pushes as usize
-                && self.targets + targets <= limits.push_targets as usize
-    }
-
-    pub(super) fn push(&mut self, job: Job) {
-        self.targets += job.left();
-        if self.jobs.is_empty() {
-            self.first = job.id_to_many();
-        }
-        self.jobs.push_back(job);
-    }
-
-    pub(super) fn pop(&mut self) -> Option<Job> {
-        let job = self.jobs.pop_front()?;
-        self.targets -= job.left();
-        Some(job)
-    }
-
-    /// The first, which was taken out, is done.
-    pub(super) fn finish(&mut self) {
-        self.first = self.jobs.front().and_then(Job::id_to_many);
-        self.progress.clear();
-    }
-
-    pub(super) fn put_back(&mut self, job: Job) {
-        self.targets += job.left();
-        self.jobs.push_front(job);
-    }
-
-    /// Full sweep: the deliveries to come are counted.
-    pub(crate) fn check(&self) {
-        let left = self.jobs.iter().map(Job::left).sum::<usize>();
-        assert_eq!(left, self.targets, "deliveries to come are counted");
-        let first = self.jobs.front().and_then(Job::id_to_many);
-        assert_eq!(first, self.first, "the first is known");
-    }
-
-    /// Message `id` is settled for a user. Without memory to note it, a later copy is waited for.
-    pub(crate) fn note_settled(&mut self, id: u64, user: u32) {
-        if self.first == Some(id) {
-            self.progress.settle(user);
-        }
-    }
-
-    /// A connection has had message `id` from its user's mailbox.
-    pub(crate) fn note_served(&mut self, id: u64, index: u32) {
-        if self.first == Some(id) {
-            self.progress.served.set(index);
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::conn::NONE;
 use super::fanout::Audience;
 use super::offline::Letter;
 use super::output::{Fate, Parcel};
-use super::receipts::{Order, Turn};
+use super::receipts::Order;
 use crate::codec::message::Body;
 use crate::codec::reply::Delivery;
 use crate::memory;
@@ -168,8 +168,7 @@ impl Gate {
             letter => {
                 let is_dropped = queued == 0;
                 if is_dropped && letter.is_some() {
-                    self.stats.letters.dropped += 1;
-                    self.note(delivery.id, Turn::Dropped);
+                    self.count_dropped(delivery.id);
                 }
                 order.receipt.dropped += u32::from(is_dropped);
             }
@@ -238,6 +237,7 @@ impl Gate {
     /// Parks a letter for a user of that name, present or not.
     pub(crate) fn keep_for(&mut self, name: &str, letter: Arc<Letter>) -> Result<(), ErrorCode> {
         if self.users.find(name).is_none() && self.limits.absent_users == 0 {
+            self.count_dropped(letter.id);
             return Err(ErrorCode::Overloaded);
         }
         let user = self.users.find_or_make(name);

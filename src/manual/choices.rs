@@ -105,7 +105,7 @@
 //!   not count for them. They are sent right after the `ok` of the login, from the first attempt.
 //! - A message that was sent `ack_attempts` times on a connection is parked once no other of the
 //!   user's connections waits for its ack, and follows at the next login, not on those that are
-//!   here by then.
+//!   here by then. So does what a connection leaves that ends: the others were offered it too.
 //! - A message to many is sent in slices. A user who acknowledges it on one connection before
 //!   the turn of another has come gets it there all the same, unless that one had it from the
 //!   mailbox already: the copy is not waited for, nor parked where there is no room for it. What

@@ -3,6 +3,7 @@
 //! - [`house`]: the shape of the code, the way of one byte, where the next feature goes
 //! - [`time`]: two clocks, the wheel, deadlines, what happens after a pause
 //! - [`memory`]: where each byte of an idle connection goes, budgets, the ceiling
+//! - [`messages`]: what becomes of a message, from the push to the last ack
 //! - [`choices`]: what we do where the contract on the wire is silent
 //! - [`promises`]: what is promised and what is not
 //! - [`backends`]: a backend in any language: events, pushes, users; what goes over the wire
@@ -19,6 +20,7 @@ pub mod dependencies;
 pub mod house;
 pub mod load;
 pub mod memory;
+pub mod messages;
 pub mod operations;
 pub mod promises;
 pub mod testing;

@@ -150,7 +150,7 @@ fn limits(dice: &mut Dice, has_tight_budget: bool) -> Limits {
         topics: dice.between(1, 8) as u32,
         topics_per_connection: dice.between(1, 4) as u32,
         unacked_per_connection: dice.between(2, 64) as u32,
-        absent_users: dice.between(1, 64) as u32,
+        absent_users: dice.between(0, 63) as u32,
         pushes: dice.between(1, 64) as u32,
         push_targets: dice.between(8, 1_000) as u32,
         timers: 16,
