@@ -89,7 +89,7 @@ pub struct Settings {
     pub byte_rate: Option<usize>,
     /// How long such an interval is.
     pub rate_interval: Duration,
-    /// Held back in so many intervals in a row: `rate-limited`.
+    /// Above its rate in so many intervals in a row: `rate-limited`.
     pub rate_strikes: u8,
 
     /// What is set on the socket.

@@ -1,5 +1,6 @@
 //! What a client is told once: whom to speak to and how, how patient to be, when to come back.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::codec::framing::Framing;
@@ -43,7 +44,7 @@ pub struct Options {
 }
 
 /// Who logs in.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Login {
     /// The user's name.
     pub user: Box<str>,
@@ -95,6 +96,14 @@ pub enum Acks {
     Itself,
     /// The application, by an [`ack`](crate::codec::message::Request::Ack).
     Application,
+}
+
+/// Never shows the token.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Login");
+        shown.field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 impl Login {

@@ -154,6 +154,8 @@ struct Loaded {
     config: Config,
     lists: Option<Box<Lists>>,
     tokens: Option<Box<Tokens>>,
+    /// What an operator should know of the files.
+    warnings: Vec<String>,
 }
 
 /// A text that was judged: whose request it was, and what it came to.
@@ -261,7 +263,7 @@ impl Desk {
         self.change_lists(gate, new.lists);
         self.change_tokens(gate, new.tokens);
         log::set_max_level(self.config.log.level);
-        for warning in self.config.warnings() {
+        for warning in self.config.warnings().iter().chain(&new.warnings) {
             warn!("{warning}");
         }
         Ok(changes)
@@ -270,7 +272,7 @@ impl Desk {
     /// Puts other lists in their place; the old ones are dropped by a thread of their own, since
     /// that takes a while where there are a million entries.
     fn change_lists(&self, gate: &mut Gate, lists: Option<Box<Lists>>) {
-        if gate.listed() == 0 && lists.is_none() {
+        if gate.list_parts().is_empty() && lists.is_none() {
             return;
         }
         let old = gate.set_lists(lists);
@@ -280,9 +282,6 @@ impl Desk {
 
     /// The same for what login tokens are judged by.
     fn change_tokens(&self, gate: &mut Gate, tokens: Option<Box<Tokens>>) {
-        for warning in tokens::warnings(&self.config.logins, tokens.as_deref()) {
-            warn!("{warning}");
-        }
         if gate.tokens().is_none() && tokens.is_none() {
             return;
         }
@@ -430,10 +429,12 @@ impl Source {
             self.flow(config.files())?;
             let lists = lists::load(&config.lists, key)?;
             let tokens = tokens::load(&config.logins)?;
+            let warnings = tokens::warnings(&config.logins, tokens.as_deref());
             Ok(Loaded {
                 config,
                 lists,
                 tokens,
+                warnings,
             })
         });
         let posted = remote.post(move |gate, door| {

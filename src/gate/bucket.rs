@@ -53,9 +53,23 @@ impl Price {
     /// Takes one however much is owed: the new debt, and how many of them are beyond what may be
     /// owed, `most` of which are kept.
     pub(crate) fn take_beyond(self, debt: u32, most: u32) -> (u32, u32) {
-        let end = self.most.saturating_add(self.cost.saturating_mul(most));
-        let debt = debt.saturating_add(self.cost).min(end);
+        let debt = debt.saturating_add(self.cost).min(self.end(most));
         (debt, debt.saturating_sub(self.most).div_ceil(self.cost))
+    }
+
+    /// What a debt at the price that was in force before comes to at this one: as many are owed,
+    /// up to `beyond` above what may be.
+    pub(crate) fn convert(self, debt: u32, before: Self, beyond: u32) -> u32 {
+        let debt = u64::from(debt) * u64::from(self.cost);
+        let debt = debt.div_ceil(u64::from(before.cost.max(1)));
+        u32::try_from(debt)
+            .unwrap_or(u32::MAX)
+            .min(self.end(beyond))
+    }
+
+    /// A debt that is `beyond` so many above what may be.
+    fn end(self, beyond: u32) -> u32 {
+        self.most.saturating_add(self.cost.saturating_mul(beyond))
     }
 
     /// How long until one can be taken.
@@ -84,6 +98,18 @@ impl Bucket {
     /// Lets time pay.
     fn settle(&mut self, price: Price, now: Tick) {
         self.debt = price.settle(self.debt, now.since(self.stamp));
+        self.stamp = now;
+    }
+
+    /// Goes on under another price, or none, where nothing is owed.
+    pub(crate) fn reprice(&mut self, [before, after]: [Option<Price>; 2], now: Tick) {
+        if let Some(before) = before {
+            self.settle(before, now);
+        }
+        self.debt = match (before, after) {
+            (Some(before), Some(after)) => after.convert(self.debt, before, 0),
+            _ => 0,
+        };
         self.stamp = now;
     }
 

@@ -121,7 +121,7 @@ impl Gate {
             return self.resume(index, Flags::THROTTLED);
         }
         if !conn.flags.raise(Flags::METERED) {
-            return;
+            return self.let_go_on(index);
         }
         let meter = Meter::begin(conn, self.clock.live());
         if self.meters.capacity() == 0 {
@@ -133,6 +133,16 @@ impl Gate {
             self.meters.resize(needed, Meter::default());
         }
         self.meters[index as usize] = meter;
+    }
+
+    /// Reads a connection again whom what is allowed now would not have held back.
+    fn let_go_on(&mut self, index: u32) {
+        let conn = self.conns.at(index);
+        let (frames, bytes) = self.meters[index as usize].used(conn);
+        let allowance = self.rules_of(index).allowance;
+        if allowance.is_none_or(|allowance| !allowance.is_used_up(frames, bytes)) {
+            self.resume(index, Flags::THROTTLED);
+        }
     }
 
     /// Everybody was looked at: where no listener has a limit any more, nothing is kept for one.
@@ -158,18 +168,21 @@ impl Gate {
         };
         let meter = &mut self.meters[index as usize];
         let conn = self.conns.at_mut(index);
-        let (frames, bytes) = meter.used(conn);
-        let was_used_up = allowance.is_used_up(frames, bytes);
         let passed = meter.passed(now, allowance.interval);
-        if passed > 1 || passed == 1 && !was_used_up {
-            conn.strikes = 0;
+        if passed > 0 {
+            let was_held = conn.flags.lower(Flags::STRUCK);
+            if passed > 1 || !was_held {
+                conn.strikes = 0;
+            }
+            meter.roll(conn, now, &allowance);
         }
-        meter.roll(conn, now, &allowance);
         let (frames, bytes) = meter.used(conn);
         if !conn.is_open() || !allowance.is_used_up(frames, bytes) {
             return false;
         }
-        conn.strikes = conn.strikes.saturating_add(1);
+        // What is used up where an interval begins is owed: nothing was said since.
+        conn.strikes = conn.strikes.saturating_add(u8::from(passed == 0));
+        conn.flags.set(Flags::STRUCK);
         self.stats.throttled += 1;
         if conn.strikes >= allowance.strikes {
             let end = End::over(CloseReason::RateLimited, EndDetail::RateStrikes);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::Gate;
 use super::bucket::Price;
-use crate::settings::UserPolicy;
+use crate::settings::{Rate, UserPolicy};
 use crate::time::{Span, TICK_MS, Tick};
 
 /// How long a name rests at first: a second.
@@ -66,6 +66,22 @@ impl Rivals {
         rest.duration()
     }
 
+    /// Another rate, or none, takes the place of the one before. Rests last as long as was told.
+    fn reprice(&mut self, [before, after]: [Option<Price>; 2], now: Tick) {
+        let (Some(before), Some(after)) = (before, after) else {
+            return self.entries.clear();
+        };
+        for entry in self.entries.values_mut() {
+            let passed = now.since(entry.stamp);
+            let debt = before.settle(entry.debt, passed);
+            *entry = Rivalry {
+                debt: after.convert(debt, before, DOUBLINGS + 1),
+                stamp: now,
+                rest: Span(entry.rest.0.saturating_sub(passed.0)),
+            };
+        }
+    }
+
     /// Looks at so many more users, and forgets those who are quits.
     fn trim(&mut self, price: Price, now: Tick, looks: u32) {
         for _ in 0..looks {
@@ -112,6 +128,15 @@ impl Gate {
         }
     }
 
+    /// Takes another limit on takeovers.
+    pub(crate) fn see_takeovers(&mut self, rate: Option<Rate>) {
+        let before = std::mem::replace(&mut self.limits.user_takeover_rate, rate);
+        if before != rate {
+            let prices = [before, rate].map(|rate| rate.map(Price::of));
+            self.rivals.reprice(prices, self.clock.real());
+        }
+    }
+
     /// Forgets some of those who owe nothing any more.
     pub(super) fn trim_rivals(&mut self) {
         if let Some(price) = self.limits.user_takeover_rate.map(Price::of) {
@@ -138,7 +163,6 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Rate;
 
     #[test]
     fn rests_widen_beyond_the_rate_and_are_forgotten_with_time() {

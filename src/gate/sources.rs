@@ -19,7 +19,7 @@ use crate::limits::Limits;
 use crate::network::MAPPED;
 use crate::reason::CloseReason;
 use crate::settings::Rate;
-use crate::time::Span;
+use crate::time::{Span, Tick};
 
 /// What is allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,6 +40,32 @@ pub(crate) struct Sources {
     users: Option<Table>,
     accepts: Bucket,
     logins: Bucket,
+}
+
+impl Sources {
+    /// What is owed at the prices of before is owed at others.
+    fn reprice(&mut self, allowed: Allowed, now: Tick) {
+        let before = std::mem::replace(&mut self.allowed, allowed);
+        let prices = |of: fn(&Allowed) -> Option<Price>| [of(&before), of(&allowed)];
+        let have_changed = |[before, after]: [Option<Price>; 2]| before != after;
+        let (accepts, logins) = (prices(|all| all.accepts), prices(|all| all.logins));
+        if have_changed(accepts) {
+            self.accepts.reprice(accepts, now);
+        }
+        if have_changed(logins) {
+            self.logins.reprice(logins, now);
+        }
+        let accepts = prices(|all| all.address_accepts);
+        let logins = prices(|all| all.address_logins);
+        let is_other = have_changed(accepts) || have_changed(logins);
+        if let Some(table) = self.addresses.as_mut().filter(|_| is_other) {
+            table.reprice(accepts, logins, now);
+        }
+        let users = prices(|all| all.user_logins);
+        if let Some(table) = self.users.as_mut().filter(|_| have_changed(users)) {
+            table.reprice([None; 2], users, now);
+        }
+    }
 }
 
 impl Allowed {
@@ -76,7 +102,8 @@ fn id_of(conn: &Conn) -> u64 {
 }
 
 impl Gate {
-    /// Takes other limits of sources; what was counted stays.
+    /// Takes other limits of sources; what was counted stays. Where a rate of addresses changes,
+    /// each that is known is looked at: some 5 ns.
     pub(crate) fn see_sources(&mut self) {
         let allowed = Allowed::of(&self.limits);
         let has_counted = self.has_counted();
@@ -94,7 +121,7 @@ impl Gate {
                 logins: Bucket::new(now),
             })
         });
-        sources.allowed = allowed;
+        sources.reprice(allowed, now);
         let (key, idle) = (self.users.key(), self.limits.sources);
         if allowed.counts_addresses() {
             let live = self.slots as usize;

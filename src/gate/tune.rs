@@ -133,10 +133,10 @@ impl Gate {
             login_rate,
             address_login_rate,
             user_login_rate,
-            user_takeover_rate,
             ..self.limits.clone()
         };
         self.see_sources();
+        self.see_takeovers(user_takeover_rate);
         if self.sources.is_some() {
             self.walk();
         }

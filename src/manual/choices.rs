@@ -43,7 +43,8 @@
 //!   is wrong with it the answer is the same `error bad-credentials`, which counts as failed. Who
 //!   has logged in shows a token again for another name, or for his own.
 //! - Tokens have 8,192 bytes at most, and the frame must fit `login_frame_max`.
-//! - `users`: the SHA-256 of the token is one of the user's lines. An empty token is none.
+//! - `users`: the SHA-256 of the token is one of the user's lines. An empty token is none, and a
+//!   line that begins with `#` or `;` is a remark, also where a name would.
 //! - `jwt`: the compact form, with `alg` HS256, RS256 or EdDSA (Ed25519). The keys are a JWK Set;
 //!   the key says which algorithm it is for. Of several keys for one each has a `kid`, and the
 //!   token names it; keys for anything else are stepped over. `crit` is refused.
@@ -67,7 +68,8 @@
 //! - `message_rate` and `byte_rate` count by the interval, from the connection's own beginning,
 //!   heartbeats included. Who is above is not read until the interval is over (its silence does
 //!   not count meanwhile), at the `rate_strikes`-th such interval in a row it is told
-//!   `close rate-limited MS`. What one read took beyond `byte_rate` is owed to the next intervals.
+//!   `close rate-limited MS`. What one read took beyond `byte_rate` is owed to the next intervals;
+//!   those that only pay for it are none of them.
 //!   `frames_per_interval` of `/v1/connections` is the last whole interval, or null.
 //!
 //! # Proxies
@@ -91,7 +93,7 @@
 //!   one into the list of all who may come.
 //! - `POST /v1/bans` takes `"allow":true`, which lets in whom something wider keeps out. When its
 //!   time is over, whoever is here by it alone has to go. The answer comes when all connections
-//!   were looked at, a slice a turn.
+//!   were looked at, a slice a turn; `kicked` counts whom any ban has ended meanwhile.
 //! - `GET /v1/bans` has `lists` after the bans where files are in force: each `file`, whether it
 //!   lets in (`allow`), and its `entries`.
 //! - A list that can not be read, or has one wrong line, changes nothing: neither the lists nor

@@ -92,7 +92,13 @@ struct Header<'a> {
     alg: Cow<'a, str>,
     #[serde(borrow)]
     kid: Option<Cow<'a, str>>,
-    crit: Option<serde::de::IgnoredAny>,
+    /// Extensions that must be understood: none is, so nothing may stand there.
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
+}
+
+fn is_there<'de, D: serde::Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(value).map(|_| true)
 }
 
 #[derive(Deserialize)]
@@ -224,7 +230,7 @@ impl Keys {
 
     fn find(&self, header: &[u8]) -> Result<&Key, Refusal> {
         let header: Header<'_> = object(header)?;
-        if header.crit.is_some() {
+        if header.crit {
             return Err(Refusal::Malformed);
         }
         let is_meant = |key: &&Key| {

@@ -43,7 +43,7 @@ impl fmt::Debug for Users {
 
 impl Users {
     /// Reads lines of a name and 64 hexadecimal digits. What follows `#` or `;` behind white space
-    /// is a remark.
+    /// or at the beginning of a line is a remark: a name that begins so has no token here.
     ///
     /// ```
     /// use pulsegate::tokens::users::Users;

@@ -8,13 +8,11 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::world::cut::{Cut, HABITS, size};
+use crate::world::cut::{Cut, HABITS, fault_names, size};
 use crate::world::marks::Mark;
 use crate::world::plan::Plan;
 use crate::world::run::{Report, play};
 
-/// All kinds of faults.
-const FAULTS: u32 = (1 << 25) - 1;
 /// Runs that a shrinking may take.
 const RUNS_MAX: usize = 300;
 
@@ -101,11 +99,12 @@ fn fewer_clients(mut cut: Cut, seed: u64, holds: &mut impl FnMut(&Cut) -> bool) 
 
 /// Leaves kinds of faults out: all, halves, single ones.
 fn fewer_faults(mut cut: Cut, holds: &mut impl FnMut(&Cut) -> bool) -> Cut {
+    let kinds = fault_names().len();
     for chunk in [32, 16, 8, 4, 2, 1] {
-        for from in (0..32).step_by(chunk) {
-            let mask: u32 = (from..from + chunk).map(|place| 1 << place).sum();
+        for from in (0..kinds).step_by(chunk) {
+            let some = from..kinds.min(from + chunk);
             let mut less = cut.clone();
-            less.faults |= mask & FAULTS;
+            less.faults |= some.map(|place| 1 << place).sum::<u32>();
             if less != cut && holds(&less) {
                 cut = less;
             }

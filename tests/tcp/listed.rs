@@ -286,3 +286,20 @@ fn a_list_that_can_not_be_read_at_start_is_told_and_nothing_starts() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("black:1: "), "{said}");
 }
+
+#[test]
+fn files_without_an_entry_are_told_until_a_reload_takes_them_away() {
+    let folder = files("# nobody yet\n", "");
+    let daemon = daemon(&top(folder.path()), "");
+    let mut http = daemon.http();
+    let told = http.json("/v1/bans")["lists"].clone();
+    assert_eq!(
+        (&told[0]["entries"], &told[1]["entries"]),
+        (&json!(0), &json!(0))
+    );
+    daemon.rewrite(
+        "[admin]\nbind = \"127.0.0.1:0\"\n[[listener]]\nname = \"line\"\nbind = \"127.0.0.1:0\"\n",
+    );
+    assert_eq!(http.post("/v1/reload", "").status, 200);
+    assert_eq!(http.json("/v1/bans")["lists"], Value::Null);
+}

@@ -27,6 +27,16 @@ pub(super) struct Source {
 
 const _: () = assert!(size_of::<Source>() == 32);
 
+impl Source {
+    fn settle(&mut self, accepts: Option<Price>, logins: Option<Price>, now: Tick) {
+        let passed = now.since(self.stamp);
+        let left = |price: Option<Price>, debt| price.map_or(0, |price| price.settle(debt, passed));
+        self.accepts = left(accepts, self.accepts);
+        self.logins = left(logins, self.logins);
+        self.stamp = now;
+    }
+}
+
 /// Sources by what identifies them.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -178,12 +188,25 @@ impl Table {
         logins: Option<Price>,
         now: Tick,
     ) {
-        let source = &mut self.entries[place as usize];
-        let passed = now.since(source.stamp);
-        let left = |price: Option<Price>, debt| price.map_or(0, |price| price.settle(debt, passed));
-        source.accepts = left(accepts, source.accepts);
-        source.logins = left(logins, source.logins);
-        source.stamp = now;
+        self.entries[place as usize].settle(accepts, logins, now);
+    }
+
+    /// What all of them owe at the prices of before, or what is left of it, is owed at others.
+    pub(super) fn reprice(
+        &mut self,
+        accepts: [Option<Price>; 2],
+        logins: [Option<Price>; 2],
+        now: Tick,
+    ) {
+        let convert = |[before, after]: [Option<Price>; 2], debt| match (before, after) {
+            (Some(before), Some(after)) => after.convert(debt, before, 0),
+            _ => 0,
+        };
+        for source in &mut self.entries {
+            source.settle(accepts[0], logins[0], now);
+            source.accepts = convert(accepts, source.accepts);
+            source.logins = convert(logins, source.logins);
+        }
     }
 
     /// Whether a login of this source may be tried.

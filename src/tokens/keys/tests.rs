@@ -186,6 +186,7 @@ fn a_header_chooses_among_our_keys_and_nothing_else() {
             r#"{"alg":"HS256","crit":["b64"],"b64":false}"#,
             Err(Refusal::Malformed),
         ),
+        (r#"{"alg":"HS256","crit":null}"#, Err(Refusal::Malformed)),
         (r#"{"typ":"JWT"}"#, Err(Refusal::Malformed)),
         ("", Err(Refusal::Malformed)),
     ] {

@@ -246,6 +246,24 @@ fn ban(stage: &mut Stage, admin: Key, body: &str) -> String {
 }
 
 #[test]
+fn a_ban_goes_on_while_the_process_is_stopped() {
+    // 81, 82
+    let mut stage = stage(Settings::default());
+    stage.is_judged = false;
+    let admin = dial(&mut stage);
+    let answer = ban(&mut stage, admin, r#"{"user":"bob","ttl_ms":60000}"#);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let tried = |stage: &mut Stage| {
+        let peer = stage.connect();
+        stage.ask(peer, "login bob\n")
+    };
+    assert!(tried(&mut stage).starts_with("close banned"));
+    stage.net().lose(61 * SECOND);
+    stage.settle();
+    assert!(tried(&mut stage).starts_with("ok "));
+}
+
+#[test]
 fn there_are_so_many_bans_at_most_and_those_that_are_over_make_room() {
     // 20
     let limits = Limits {

@@ -24,6 +24,7 @@ mod proxied;
 mod rates;
 mod readers;
 mod reload;
+mod repriced;
 mod rivals;
 mod strangers;
 mod timers;

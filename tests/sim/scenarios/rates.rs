@@ -112,7 +112,6 @@ fn bytes_are_held_back_like_frames_also_those_of_a_frame_that_is_not_whole() {
 fn what_one_read_takes_beyond_the_rate_is_paid_for() {
     // 50
     let settings = Settings {
-        rate_strikes: 200,
         idle_timeout: None,
         ..limited(None, Some(100))
     };
@@ -125,7 +124,28 @@ fn what_one_read_takes_beyond_the_rate_is_paid_for() {
     assert_eq!(early, 0, "the debt is not paid");
     stage.pass(s(4));
     assert_eq!(stage.hear(key), "pong\n".repeat(400));
+    assert_eq!(
+        stage.reason(key),
+        None,
+        "three strikes, and it was heard once"
+    );
+}
+
+#[test]
+fn intervals_that_are_used_up_and_not_more_are_no_strikes() {
+    // 50
+    let mut stage = stage(limited(Some(10), None), Limits::default());
+    let key = stage.connect();
+    let mut heard = 0;
+    // Ten a second: of eleven one is for the next interval, which it then shares with nine.
+    for frames in [11, 9, 11, 9, 11, 9, 11, 9] {
+        heard += ask(&mut stage, key, &"ping\n".repeat(frames)).len();
+        stage.pass(ms(995));
+        heard += stage.hear(key).len();
+    }
     assert_eq!(stage.reason(key), None);
+    assert_eq!(heard, 80 * 5);
+    assert_eq!(stage.server.gate().stats().throttled, 4);
 }
 
 #[test]
@@ -353,6 +373,26 @@ fn logins_are_tried_so_often_by_address_by_user_and_by_all() {
         let kept = stage.server.gate().sources();
         assert!(!by_user || kept <= 3, "{kept}");
     }
+}
+
+#[test]
+fn hosts_of_one_64_share_what_may_be_tried() {
+    // 20, 25
+    let limits = Limits {
+        address_login_rate: rate(2, 60),
+        ..Limits::default()
+    };
+    let mut stage = stage(Settings::default(), limits);
+    let mut tried = |network: u16, host: u16| {
+        let from = [0x2001, 0xdb8, 0, network, 0, 0, 0, host];
+        let key = stage.connect_by(Path {
+            from: Some(from.into()),
+            ..Path::default()
+        });
+        ask(&mut stage, key, "login alice\n").starts_with("ok ")
+    };
+    assert!(tried(1, 1) && tried(1, 2));
+    assert!(!tried(1, 3) && tried(2, 3));
 }
 
 #[test]

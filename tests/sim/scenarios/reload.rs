@@ -106,6 +106,8 @@ fn deadlines_go_up_and_down_and_up_again() {
 fn change_after_change_does_not_keep_the_walk_at_the_beginning() {
     let mut stage = stage(idle(s(60)));
     let peers = falling_silent(&mut stage, 100);
+    // Each change is work, without an event.
+    stage.net().idle_turns_max = 300;
     let mut span = 20_000;
     for _ in 0..200 {
         span -= 10;

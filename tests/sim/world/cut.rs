@@ -117,7 +117,7 @@ impl Cut {
     }
 }
 
-fn fault_names() -> Vec<&'static str> {
+pub(crate) fn fault_names() -> Vec<&'static str> {
     let mut faults = super::faults::Faults::default();
     faults.rates().into_iter().map(|(name, _)| name).collect()
 }

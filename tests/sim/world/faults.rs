@@ -6,6 +6,10 @@
 //! Every kind is one that Linux can show. A read that is refused although bytes wait, or that is
 //! cut short, stands for bytes that arrived a moment later: an edge follows. A write that is
 //! refused or cut stands for a kernel short of memory: an edge follows as well.
+//!
+//! Three kinds are elsewhere. A corrupted byte is one that a wild client says. Memory that the
+//! system refuses is refused by the allocator of `tests/wire/starved.rs`, over real sockets. A
+//! crash needs no world: nothing is on a disk, and who comes back finds a server that begins.
 
 use rustix::io::Errno;
 
@@ -45,6 +49,7 @@ pub(crate) struct Faults {
     pub(crate) reset: Rate,
     pub(crate) clogged: Rate,
     pub(crate) lost: Rate,
+    pub(crate) swizzled: Rate,
     // the clock on the wall
     pub(crate) wall_jump: Rate,
 }
@@ -90,11 +95,12 @@ impl Faults {
         faults.lost = seldom(500);
         faults.wall_jump = seldom(1_000);
         faults.close_failed = seldom(50_000);
+        faults.swizzled = seldom(500);
         faults
     }
 
     /// Every kind by its name.
-    pub(crate) fn rates(&mut self) -> [(&'static str, &mut Rate); 26] {
+    pub(crate) fn rates(&mut self) -> [(&'static str, &mut Rate); 27] {
         [
             ("shuffled", &mut self.shuffled),
             ("spurious", &mut self.spurious),
@@ -122,6 +128,7 @@ impl Faults {
             ("clogged", &mut self.clogged),
             ("lost", &mut self.lost),
             ("wall_jump", &mut self.wall_jump),
+            ("swizzled", &mut self.swizzled),
         ]
     }
 }

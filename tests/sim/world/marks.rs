@@ -54,6 +54,7 @@ marks! {
     BadRequest: "a request was refused as none",
     Rested: "the loop rested for the sake of its neighbours",
     Clogged: "the network held bytes back",
+    Swizzled: "a part of the network was cut off, and came back one by one",
     Lost: "a cable was cut and nobody was told",
     Reset: "a connection was reset by the network",
     Failed: "a call failed on a connection that had been well",

@@ -26,6 +26,9 @@ impl<C: Crowd> SimNet<C> {
             self.wall_offset = self.dice.between(0, 1 << 30) as i64 - (1 << 29);
         }
         self.disturb_network();
+        if self.dice.happens(self.faults.swizzled) {
+            self.swizzle();
+        }
         self.dice.happens(self.faults.interrupted)
     }
 
@@ -61,17 +64,37 @@ impl<C: Crowd> SimNet<C> {
             self.kernel.reset_at_server(key, Errno::CONNRESET);
             self.kernel.agenda.at(now, Deed::ResetAtPeer(key));
         } else if does.1 {
-            let until = now + self.dice.span(MILLI, 20 * SECOND);
-            socket.facts.is_clogged = true;
-            let pipes = [&mut socket.to_server, &mut socket.to_peer];
-            for pipe in pipes {
-                if self.dice.one_in(2) && pipe.clogged_until < until {
-                    pipe.clogged_until = until;
-                }
-            }
+            self.clog(slot);
         } else {
             socket.facts.is_clogged = true;
             self.kernel.lose_path(key);
+        }
+    }
+
+    /// Nothing arrives on a connection for a while, in one direction or both.
+    fn clog(&mut self, slot: usize) {
+        let until = self.kernel.agenda.now + self.dice.span(MILLI, 20 * SECOND);
+        let socket = &mut self.kernel.sockets[slot];
+        socket.facts.is_clogged = true;
+        for pipe in [&mut socket.to_server, &mut socket.to_peer] {
+            if self.dice.one_in(2) && pipe.clogged_until < until {
+                pipe.clogged_until = until;
+            }
+        }
+    }
+
+    /// A part of the network is cut off at once, and comes back one by one, in any order.
+    fn swizzle(&mut self) {
+        let mut some = false;
+        for slot in 0..self.kernel.sockets.len() {
+            let socket = &self.kernel.sockets[slot];
+            if socket.is_held() && socket.peer.is_open && self.dice.one_in(2) {
+                self.clog(slot);
+                some = true;
+            }
+        }
+        if some {
+            self.kernel.marks.reach(Mark::Swizzled);
         }
     }
 

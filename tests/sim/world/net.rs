@@ -40,6 +40,10 @@ impl Crowd for () {
     fn wake(&mut self, _kernel: &mut Kernel, _who: u32, _which: u32) {}
 }
 
+/// More turns in a row without an event and without a call are a spin. A walk over everybody in a
+/// small world, after a reload, is the longest that there is to do without either: one a turn.
+const IDLE_TURNS: u32 = 128;
+
 /// A simulated world.
 pub(crate) struct SimNet<C> {
     pub(crate) kernel: Kernel,
@@ -108,7 +112,7 @@ impl<C: Crowd> SimNet<C> {
             is_asleep: false,
             asked: Some(Duration::ZERO),
             idle_turns: 0,
-            idle_turns_max: 1_000,
+            idle_turns_max: IDLE_TURNS,
             signals: VecDeque::new(),
             wall_offset: 0,
             pause_max: 300 * SECOND,
