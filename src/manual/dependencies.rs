@@ -50,8 +50,9 @@
 //!
 //! # Fuzzing
 //! `pulsegate-fuzz` has none of its own: base64, bytes, rand_xoshiro, ring, rustix and serde_json
-//! are in one of the trees above. It needs no nightly and no other engine: the counters of
-//! `--guided` are a part of the stable compiler.
+//! are in one of the trees above. Its tests use proptest, as the daemon's do: a target that
+//! compiles a file of the library once more has its tests as well. It needs no nightly and no other
+//! engine: the counters of `--guided` are a part of the stable compiler.
 //!
 //! # Pages and completions
 //! `pulsegate-manpages` has clap_mangen and clap_complete, from those who make clap.

@@ -139,7 +139,12 @@ impl<I: BufRead> Reader<'_, I> {
         match kind {
             b'+' => Ok(Value::Text(text(rest)?)),
             // It may repeat what it refuses, and that may be anything.
-            b'-' => Ok(Value::Error(String::from_utf8_lossy(rest).into_owned())),
+            b'-' => {
+                let told = String::from_utf8_lossy(rest);
+                // The sign for a byte that is no text is longer than the byte.
+                self.charge(told.len() - rest.len())?;
+                Ok(Value::Error(told.into_owned()))
+            }
             b':' => Ok(Value::Int(number(rest)?)),
             b'$' => match length(rest)? {
                 None => Ok(Value::Nil),
@@ -330,6 +335,16 @@ mod tests {
         assert_eq!(refused, Value::Error(text));
         let garbled = whole(b"+\xff\r\n").unwrap_err();
         assert!(matches!(garbled, RedisError::Garbled));
+    }
+
+    #[test]
+    fn a_refusal_is_as_long_as_it_is_read_and_not_as_it_is_written() {
+        let refusal = [b"-".as_slice(), &[0xff; 9], b"\r\n"].concat();
+        let takes = size_of::<Value>() + 1 + 3 * 9;
+        let refused = read(&mut &refusal[..], takes).unwrap();
+        assert_eq!(refused, Value::Error("\u{fffd}".repeat(9)));
+        let error = read(&mut &refusal[..], takes - 1).unwrap_err();
+        assert!(matches!(error, RedisError::TooLong), "{error}");
     }
 
     #[test]

@@ -23,14 +23,18 @@ pub mod heap;
 pub mod mutate;
 mod take;
 mod targets;
-// The simulated world of the tests, and two files that are private to the library.
+// The simulated world of the tests.
 #[allow(clippy::unwrap_used, reason = "test code")]
 #[path = "../../../tests/sim/world/mod.rs"]
 mod world;
 
 pub use targets::{TARGETS, Target};
 
+// Where files that are private to the library, compiled once more by some targets, look for them.
 use pulsegate::time;
+mod settings {
+    pub(crate) use pulsegate::Rate;
+}
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -10,6 +10,8 @@ mod log;
 mod messages;
 mod outbox;
 mod proxy;
+mod rates;
+mod resp;
 mod session;
 mod stage;
 mod tokens;
@@ -100,11 +102,25 @@ pub const TARGETS: &[Target] = &[
         run: tokens::run,
     },
     Target {
+        name: "resp",
+        about: "an answer of Redis is one by a second reader, torn anywhere, within its limit",
+        size_max: 2 * KB,
+        heap_max: |len| 8 * KB + 128 * len,
+        run: resp::run,
+    },
+    Target {
         name: "wheel",
         about: "every key is asked once, in its window, as a sorted map would",
         size_max: KB,
         heap_max: |len| MB + 64 * len,
         run: wheel::run,
+    },
+    Target {
+        name: "rates",
+        about: "so many at once and so many more in any span, to the tick, whatever the clock does",
+        size_max: 256,
+        heap_max: |len| 8 * KB + 64 * len,
+        run: rates::run,
     },
     Target {
         name: "ids",
