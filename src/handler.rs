@@ -144,7 +144,9 @@ pub enum Answer {
     Ok(Fields),
     /// `error`, with a text for people.
     Error(ErrorCode, Cow<'static, str>),
-    /// The answer comes later, by [`Gate::answer`]; the connection is not read until then.
+    /// The answer comes later, by [`Gate::answer`]; the connection is not read until then. Where a
+    /// login is required it has to come within
+    /// [`login_timeout`](crate::Settings::login_timeout).
     Later,
     /// Nothing: for frames of dialect [`Frames`](crate::Dialect::Frames).
     None,

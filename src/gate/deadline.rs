@@ -201,7 +201,7 @@ fn consider_open(live: &mut Earliest, conn: &Conn, rules: &Rules) {
             live.consider_span(conn.last_in, rules.ping, Cause::Ping);
         }
     }
-    if !conn.is_logged_in() && !conn.flags.has(Flags::AWAITING) {
+    if !conn.is_logged_in() {
         // Its login may be here: who rests has some of it judged first.
         let more = match conn.flags.has(Flags::RESTING) {
             true => GRACE,

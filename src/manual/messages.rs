@@ -77,6 +77,6 @@
 //! connection that is logged in, and noted there in 24 bytes until the ack.
 //!
 //! All of it is bounded: jobs by `Limits::pushes` and `push_targets`, their bytes by
-//! `output_budget`, letters and their bodies by `offline_budget`, mailboxes by `offline_max`, copies
-//! by `unacked_per_connection`, users who are gone by `absent_users`. A push that finds no room is
-//! refused before anything is done for it.
+//! `output_budget`, letters and their bodies by `offline_budget`, mailboxes by `offline_max`,
+//! copies by `unacked_per_connection`, users who are gone by `absent_users`. A push that finds no
+//! room is refused before anything is done for it.

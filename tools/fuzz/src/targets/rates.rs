@@ -23,10 +23,9 @@ const PER_MAX: u32 = 3_600_000;
 const TRIES: u32 = 1 << 21;
 /// A thousandth.
 const PART: u128 = 1_000;
-/// What very many in very long are paid too much at most, in thousandths. Rounded are what one
-/// costs, 2^30 / `COUNT_MAX` at least, and what a tick pays, 2^30 / an hour's ticks at least, each
-/// by less than one: a thousandth and nearly two.
-const EXCESS: u128 = 3;
+/// What very many in very long are paid too much at most, in thousandths: what a tick pays is
+/// rounded, 2^30 / an hour's ticks at least, by less than one.
+const EXCESS: u128 = 2;
 
 /// What a bucket owes, in numbers that nothing is rounded in.
 #[derive(Clone, Copy, Debug)]
