@@ -303,3 +303,22 @@ fn files_without_an_entry_are_told_until_a_reload_takes_them_away() {
     assert_eq!(http.post("/v1/reload", "").status, 200);
     assert_eq!(http.json("/v1/bans")["lists"], Value::Null);
 }
+
+#[test]
+fn a_list_of_all_who_may_come_ends_the_others_who_are_here() {
+    // 26
+    let folder = files("", "");
+    let daemon = daemon(&top(folder.path()), "");
+    let mut http = daemon.http();
+    let (mut alice, mut bob) = (daemon.user("alice"), daemon.user("bob"));
+    let mut stranger = daemon.line();
+    stranger.fence();
+    std::fs::write(folder.path().join("black"), "user *\n").unwrap();
+    std::fs::write(folder.path().join("white"), "user alice\n").unwrap();
+    assert_eq!(http.post("/v1/reload", "").status, 200);
+    bob.closes("banned");
+    alice.fence();
+    stranger.login("alice");
+    stranger.say("login bob");
+    stranger.closes("banned");
+}
