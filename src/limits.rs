@@ -13,28 +13,29 @@ use crate::settings::Rate;
 pub struct Limits {
     /// Connections at most, all listeners together. One more is told `close overloaded`.
     pub connections: u32,
-    /// Further slots in which refused newcomers linger until their goodbye has arrived.
+    /// Further slots in which refused newcomers linger until their goodbye has arrived. Where these
+    /// are taken too, who comes next waits in the backlog.
     pub refusals: u32,
 
-    /// Readiness events fetched by one wait.
+    /// Readiness events fetched by one wait; the others wait for the next.
     pub events: u32,
-    /// Accepts per listener and turn.
+    /// Accepts per listener and turn; who comes next waits for the next turn.
     pub accepts: u32,
-    /// Connections read per turn; each is read once.
+    /// Connections read per turn; each is read once, the others wait for the next turn.
     pub reads: u32,
-    /// Bytes one read may take; the size of the one read buffer.
+    /// Bytes one read may take; the size of the one read buffer. The others wait for the next turn.
     pub read_bytes: usize,
-    /// Frames handled per connection and turn.
+    /// Frames handled per connection and turn; the others wait for the next turn.
     pub frames: u32,
-    /// Connections written per turn; each is written once.
+    /// Connections written per turn; each is written once, the others wait for the next turn.
     pub flushes: u32,
-    /// Timers asked per turn.
+    /// Timers asked per turn; the others wait for the next turn.
     pub expiries: u32,
-    /// Deliveries per turn, over all pushes in progress.
+    /// Deliveries per turn, over all pushes in progress; the others wait for the next turn.
     pub fanout: u32,
-    /// Connections let go per turn.
+    /// Connections let go per turn; the others wait for the next turn.
     pub reaps: u32,
-    /// Tasks from other threads run per turn; as many again may wait.
+    /// Tasks from other threads run per turn; as many again may wait, and one more is refused.
     pub tasks: u32,
     /// The lag of the loop, a mean over the last second, above which newcomers have to wait until
     /// it is below half of this: established connections come first.
@@ -46,11 +47,13 @@ pub struct Limits {
     /// an answer to each for as long as its connection is there. One more is told `error
     /// overloaded`, and may try again.
     pub undecided_logins: u32,
-    /// Connections that rest at once because they took more than their share of an overloaded loop.
+    /// Connections that rest at once because they took more than their share of an overloaded loop;
+    /// one more goes on.
     pub resting: u32,
-    /// The latest newcomers that are remembered, for ending the newest of them in overload.
+    /// The latest newcomers that are remembered, for ending the newest of them in overload;
+    /// one more displaces the oldest.
     pub handshakes: u32,
-    /// So many of them, the oldest, may finish their handshake even then.
+    /// So many of them, the oldest, may finish their handshake even then; the others are ended.
     pub handshakes_kept: u32,
 
     /// Bytes of half frames and of frames whose turn has not come, over all connections. Over it
@@ -61,9 +64,9 @@ pub struct Limits {
     pub output_budget: usize,
     /// Bytes of unacknowledged and parked messages. Over it the oldest parked one is dropped.
     pub offline_budget: usize,
-    /// Topics at most.
+    /// Topics at most; one more is refused.
     pub topics: u32,
-    /// Topics one connection may have joined.
+    /// Topics one connection may have joined; one more is refused.
     pub topics_per_connection: u32,
     /// Unacknowledged messages per connection; one more is parked or refused.
     pub unacked_per_connection: u32,
@@ -71,22 +74,23 @@ pub struct Limits {
     pub absent_users: u32,
     /// Pushes whose fan-out is in progress; one more is refused.
     pub pushes: u32,
-    /// Deliveries that pushes in progress may still have before them.
+    /// Deliveries that pushes in progress may still have before them; a push that would add more is
+    /// refused.
     pub push_targets: u32,
-    /// Timers that a handler has set.
+    /// Timers that a handler has set; one more is refused.
     pub timers: u32,
-    /// Empty output buffers kept for the next connection that needs one.
+    /// Empty output buffers kept for the next connection that needs one; one more is given back.
     pub spare_outboxes: u32,
 
-    /// Records kept of how connections ended, the latest ones.
+    /// Records kept of how connections ended, the latest ones; one more displaces the oldest.
     pub deaths: u32,
 
     /// Bytes a closing connection may still send us before we stop listening to it.
     pub linger_bytes: u32,
 
-    /// Acknowledged pushes of backends whose fate can be asked for.
+    /// Acknowledged pushes of backends whose fate can be asked for; one more displaces the oldest.
     pub receipts: u32,
-    /// How long it can.
+    /// How long it can; then it is forgotten.
     pub receipts_kept: Duration,
     /// Connections of one address at most: an IPv4 address, or 64 bits of an IPv6 address. One
     /// more is told `close overloaded`.
@@ -109,7 +113,7 @@ pub struct Limits {
     /// users: one more displaces the one that was heard of longest ago.
     pub sources: u32,
 
-    /// Bans of users and networks.
+    /// Bans of users and networks; one more is refused.
     pub bans: u32,
     /// Bounds of the admin interface.
     pub admin: AdminLimits,
@@ -182,3 +186,6 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

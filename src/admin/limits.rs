@@ -9,37 +9,37 @@ pub struct AdminLimits {
     /// end of a head for longest, at least 250 ms, else who rests longest between two requests, or
     /// waits.
     pub slots: u32,
-    /// Bytes of a request's head.
+    /// Bytes of a request's head; a longer one is refused.
     pub head_bytes: usize,
-    /// Header fields of a request.
+    /// Header fields of a request; one with more is refused.
     pub headers: usize,
-    /// Bytes of a request's body.
+    /// Bytes of a request's body; a longer one is refused.
     pub body_bytes: usize,
-    /// Bytes of bodies, over all connections.
+    /// Bytes of bodies, over all connections; one that would take more is refused.
     pub bodies_budget: usize,
-    /// Bytes of an answer that are made ahead of what the socket takes.
+    /// Bytes of an answer that are made ahead of what the socket takes; the rest waits for it.
     pub slice_bytes: usize,
-    /// Entries looked at per turn, over all answers in progress.
+    /// Entries looked at per turn, over all answers in progress; the others wait for the next turn.
     pub rows: u32,
-    /// Rows of a page where nobody asks for another number, and at most.
+    /// Rows of a page where nobody asks for another number; `next` leads to the others.
     pub page: u32,
-    /// Rows of a page at most.
+    /// Rows of a page at most, whatever is asked for; `next` leads to the others.
     pub page_max: u32,
-    /// Requests of one connection answered per turn.
+    /// Requests of one connection answered per turn; the others wait for the next turn.
     pub requests: u32,
-    /// Readers of events at most.
+    /// Readers of events at most; one more is refused.
     pub readers: u32,
-    /// Bytes of events that wait for one reader.
+    /// Bytes of events that wait for one reader; what is beyond is lost, and counted for it.
     pub event_bytes: usize,
-    /// How long a head may take from its first byte, or from the accept.
+    /// How long a head may take from its first byte, or from the accept; then it is closed.
     pub head_timeout: Duration,
-    /// How long a body may take.
+    /// How long a body may take; then the connection is closed.
     pub body_timeout: Duration,
-    /// How long a connection may rest between two requests.
+    /// How long a connection may rest between two requests; then it is closed.
     pub idle_timeout: Duration,
-    /// How long the socket may take nothing of an answer.
+    /// How long the socket may take nothing of an answer; then the connection is closed.
     pub write_timeout: Duration,
-    /// How long a goodbye may take to arrive.
+    /// How long a goodbye may take to arrive; then the connection is closed.
     pub linger: Duration,
 }
 

@@ -211,14 +211,15 @@ const LOG: &[Key<Config>] = &[
 
 const LIMITS: &[Key<Config>] = &[
     key! { "connections", "", Number, connections, read_connections, show_connections,
-    "connections, all listeners together; auto: what the descriptor limit allows" },
+    "connections, all listeners together, one more is refused; auto: what descriptors allow" },
     size! { "input_budget", limits.input_budget, 1, BUDGET_MAX,
     "bytes of half frames; over it the oldest half frame's connection is closed" },
     size! { "output_budget", limits.output_budget, 1, BUDGET_MAX,
     "bytes of waiting output; over it the largest outbox's connection is closed" },
     size! { "offline_budget", limits.offline_budget, 1, BUDGET_MAX,
     "bytes of unacknowledged messages; over it the one parked longest is dropped" },
-    number! { "topics", limits.topics, u32, 1, 100_000_000, "topics at most, all together" },
+    number! { "topics", limits.topics, u32, 1, 100_000_000,
+    "topics at most, all together; one more is refused" },
     key! { "connections_per_address", "", Number, limits.address_connections,
     |v| value::optional_number(v, 1, 100_000_000), value::show_optional_number,
     "connections of one address, or of 64 bits of IPv6; one more is refused" },
