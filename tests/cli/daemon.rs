@@ -1,7 +1,7 @@
 //! A running daemon: started on ports of its own, killed by its id when dropped.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -53,18 +53,43 @@ impl Daemon {
     pub fn launch_over(mut command: Command, config: &str, arguments: &[&str]) -> Self {
         command.stderr(Stdio::piped());
         let (mut daemon, lines) = Self::spawn(command, config, arguments);
-        loop {
-            let Ok(line) = lines.recv_timeout(PATIENCE) else {
-                panic!("the daemon does not start: {}", daemon.log());
-            };
+        if !daemon.hears_where(&lines) {
+            panic!("the daemon does not start: {}", daemon.log());
+        }
+        daemon
+    }
+
+    /// Starts one that nobody has told anything: its file is empty, and neither flags nor variables
+    /// speak to it. `None` where another process has one of the ports that it takes by itself.
+    pub fn untold() -> Option<Self> {
+        Self::told_by_flags(&[])
+    }
+
+    /// The same with these flags.
+    pub fn told_by_flags(flags: &[&str]) -> Option<Self> {
+        let folder = program::folder(&[("c.toml", "")]);
+        let mut command = program();
+        command.args(["serve", "--config", "c.toml"]).args(flags);
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let (mut daemon, lines) = Self::run(command, folder);
+        if daemon.hears_where(&lines) {
+            return Some(daemon);
+        }
+        let log = daemon.log();
+        assert!(log.contains("Address already in use"), "{log}");
+        None
+    }
+
+    /// Waits for the line that tells where it listens; whether it comes.
+    fn hears_where(&mut self, lines: &Receiver<String>) -> bool {
+        while let Ok(line) = lines.recv_timeout(PATIENCE) {
             if line.contains("listening on ") {
-                daemon.addrs = line
-                    .split(' ')
-                    .filter_map(|word| word.parse().ok())
-                    .collect();
-                return daemon;
+                let words = line.split(' ');
+                self.addrs = words.filter_map(|word| word.parse().ok()).collect();
+                return true;
             }
         }
+        false
     }
 
     /// Starts one that does not say where it listens: its log goes elsewhere, or is silent.
@@ -94,13 +119,16 @@ impl Daemon {
         command
             .args(["serve", "--config", "c.toml"])
             .args(arguments)
-            .env("PULSEGATE_ADMIN_BIND", "off")
-            .current_dir(folder.path());
+            .env("PULSEGATE_ADMIN_BIND", "off");
         // Without a word on it, who runs the tests as root would be warned by every start.
         if rustix::process::geteuid().is_root() && !config.contains("[process]") {
             command.env("PULSEGATE_USER", "root");
         }
-        command.stdout(Stdio::null());
+        Self::run(command, folder)
+    }
+
+    fn run(mut command: Command, folder: TempDir) -> (Self, Receiver<String>) {
+        command.current_dir(folder.path()).stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
         // It holds the other end of whatever stderr is redirected to.
         drop(command);
@@ -205,23 +233,48 @@ fn follow(stderr: ChildStderr, log: Arc<Mutex<String>>, sender: Sender<String>) 
     });
 }
 
-/// Where a process listens, as the kernel tells it; IPv4 only.
-fn listens(pid: u32) -> Vec<SocketAddr> {
+/// Where a process listens, as the kernel tells it: its own sockets, by their numbers.
+pub fn listens(pid: u32) -> Vec<SocketAddr> {
     const LISTENS: &str = "0A";
+    let found = sockets(pid, &["tcp", "tcp6"]).into_iter();
+    let listening = found.filter(|(_, state)| state == LISTENS);
+    listening.map(|(addr, _)| addr).collect()
+}
+
+/// The sockets of a process that stand in these tables of the kernel's: each local address and
+/// state.
+pub fn sockets(pid: u32, tables: &[&str]) -> Vec<(SocketAddr, String)> {
     let Ok(descriptors) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
         return Vec::new();
     };
     let links = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
-    let sockets: Vec<String> = links
+    let ours: Vec<String> = links
         .map(|link| link.to_string_lossy().into_owned())
         .collect();
-    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
-    let listening = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let is_ours = sockets.contains(&format!("socket:[{}]", fields.get(9)?));
-        let port = fields[1].rsplit_once(':')?.1;
-        let port = u16::from_str_radix(port, 16).ok()?;
-        (is_ours && fields[3] == LISTENS).then(|| SocketAddr::from(([127, 0, 0, 1], port)))
+    let mut found = Vec::new();
+    for table in tables {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            if ours.contains(&format!("socket:[{}]", fields[9])) {
+                found.push((address(fields[1]), fields[3].to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// `0100007F:1CCD`: words of four bytes, each in the machine's order, and a port.
+fn address(text: &str) -> SocketAddr {
+    let (ip, port) = text.rsplit_once(':').unwrap();
+    let words = ip.as_bytes().chunks(8).map(|word| {
+        let word = std::str::from_utf8(word).unwrap();
+        u32::from_str_radix(word, 16).unwrap().to_ne_bytes()
+    });
+    let bytes = words.collect::<Vec<_>>().concat();
+    let ip: IpAddr = match <[u8; 4]>::try_from(&bytes[..]) {
+        Ok(four) => Ipv4Addr::from(four).into(),
+        Err(_) => Ipv6Addr::from(<[u8; 16]>::try_from(&bytes[..]).unwrap()).into(),
     };
-    table.lines().filter_map(listening).collect()
+    SocketAddr::new(ip, u16::from_str_radix(port, 16).unwrap())
 }

@@ -17,6 +17,7 @@ mod commands;
 mod complaints;
 mod connect;
 mod daemon;
+mod defaults;
 mod descriptors;
 mod hardening;
 mod listening;
