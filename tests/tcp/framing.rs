@@ -333,26 +333,6 @@ fn an_out_of_band_byte_changes_nothing() {
 }
 
 #[test]
-fn an_idle_daemon_rests() {
-    // 37
-    let daemon = crate::admin::daemon("", "");
-    let mut clients: Vec<_> = (0..2_000).map(|_| daemon.line()).collect();
-    for client in &mut clients {
-        client.fence();
-    }
-    let mut http = daemon.http();
-    let mut turns = || http.json("/v1/stats")["loop"]["turns"].as_u64().unwrap();
-    let turned = turns();
-    let before = daemon.cpu_ticks();
-    clients[0].quiet(Duration::from_secs(2));
-    let spent = daemon.cpu_ticks() - before;
-    assert!(spent <= 2, "{spent} ticks of 10 ms in two seconds");
-    // The wheel wakes it once a second, and this question does.
-    let turned = turns() - turned;
-    assert!(turned < 20, "{turned} turns in two seconds");
-}
-
-#[test]
 fn a_bare_ping_is_a_heartbeat_where_it_is_asked_for() {
     let settings = "framing = { lenhdr = { bare_ping = true } }\nidle_timeout = \"300ms\"";
     let daemon = Daemon::single(settings);

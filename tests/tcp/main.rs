@@ -42,6 +42,7 @@ mod proxied;
 mod remote;
 mod rules;
 mod shutdown;
+mod silence;
 mod skip;
 mod slow;
 mod sources;
