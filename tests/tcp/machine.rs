@@ -64,26 +64,38 @@ impl Drop for Injection {
     }
 }
 
+/// Three errors that the newcomer caused, and the next one is taken: faults, and pauses.
+const FAILED: [u64; 2] = [3, 0];
+/// Three that keep everybody out for a while.
+const WAITS: [u64; 2] = [0, 3];
+
 #[test]
 fn whatever_accept_fails_with_the_newcomer_is_taken_later_and_nobody_else_notices() {
     // 51, 53
-    let daemon = Daemon::new("");
+    let daemon = crate::admin::daemon("", "");
+    // Before anything is put into its accepts: this connection takes one too.
+    let mut http = daemon.http();
     let mut canary = daemon.line();
     canary.fence();
+    let mut counted = || {
+        let counters = http.json("/v1/stats")["counters"].clone();
+        ["accept_faults", "accept_pauses"].map(|name| counters[name].as_u64().unwrap())
+    };
     let errors = [
-        "EMFILE",
-        "ENFILE",
-        "ENOMEM",
-        "ENOBUFS",
-        "EPERM",
-        "ECONNABORTED",
-        "EPROTO",
-        "ENETDOWN",
-        "EHOSTUNREACH",
-        "EINTR",
-        "EIO",
+        ("EMFILE", WAITS),
+        ("ENFILE", WAITS),
+        ("ENOMEM", WAITS),
+        ("ENOBUFS", WAITS),
+        ("EPERM", FAILED),
+        ("ECONNABORTED", FAILED),
+        ("EPROTO", FAILED),
+        ("ENETDOWN", FAILED),
+        ("EHOSTUNREACH", FAILED),
+        ("EINTR", FAILED),
+        ("EIO", WAITS),
     ];
-    for error in errors {
+    for (error, [faults, pauses]) in errors {
+        let before = counted();
         let fault = format!("accept4:error={error}:when=1..3");
         let Some(_injection) = Injection::new(&daemon, &fault) else {
             return;
@@ -91,6 +103,9 @@ fn whatever_accept_fails_with_the_newcomer_is_taken_later_and_nobody_else_notice
         let mut newcomer = daemon.line();
         newcomer.fence();
         canary.fence();
+        // Each of the three came through, and was taken for what it is.
+        let wanted = [before[0] + faults, before[1] + pauses];
+        assert_eq!(counted(), wanted, "{error}: faults and pauses");
     }
     let used = daemon.cpu_ticks();
     canary.quiet(Duration::from_millis(500));
