@@ -1,9 +1,12 @@
 //! Under a service manager: what it is told, and the sockets that it hands over.
 
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -11,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::daemon::{Daemon, LINE};
-use crate::program::{PATIENCE, program, shell};
+use crate::program::{PATIENCE, eventually, program, shell};
 
 /// A fake service manager.
 struct Manager {
@@ -162,6 +165,68 @@ fn a_socket_that_is_handed_over_is_used_and_no_other_bound() {
     assert_eq!(daemon.addrs(), [addr]);
     early.fence();
     daemon.client().fence();
+}
+
+/// What a newcomer comes to that says one thing: an answer, or a goodbye with a time to come back.
+fn visit(addr: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(addr)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"ping\n")?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    Ok(line)
+}
+
+/// Comes again and again until it is told to stop. Complaints about those who were not served.
+fn keep_coming(addr: SocketAddr, served: &AtomicUsize, stop: &Receiver<()>) -> Vec<String> {
+    let mut complaints = Vec::new();
+    while stop.recv_timeout(Duration::from_millis(1)) == Err(RecvTimeoutError::Timeout) {
+        match visit(addr) {
+            Ok(line) if line == "pong\n" => drop(served.fetch_add(1, Ordering::Relaxed)),
+            Ok(line) if line.starts_with("close shutdown ") => {}
+            other => complaints.push(format!("{other:?}")),
+        }
+    }
+    complaints
+}
+
+#[test]
+fn a_restart_with_a_socket_that_is_handed_over_refuses_nobody() {
+    // P13
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let config = "[[listener]]\nname = \"phones\"\nbind = \"203.0.113.1:1\"\n";
+    let start = || Daemon::launch_over(activated(&listener, "phones"), config, &[]);
+    let served = AtomicUsize::new(0);
+    let complaints = std::thread::scope(|scope| {
+        let begin = |_| {
+            let ((sender, stop), served) = (channel(), &served);
+            let thread = scope.spawn(move || keep_coming(addr, served, &stop));
+            (sender, thread)
+        };
+        let mut daemon = start();
+        let crowd: Vec<_> = (0..4).map(begin).collect();
+        for round in 1..=10 {
+            let goal = served.load(Ordering::Relaxed) + 20;
+            eventually("newcomers are served", || {
+                (served.load(Ordering::Relaxed) >= goal).then_some(())
+            });
+            daemon.signal(Signal::TERM);
+            assert!(daemon.exit().success(), "round {round}");
+            // There is no daemon now, and who comes is let in all the same.
+            let mut early: Vec<_> = (0..10).map(|_| Client::connect(addr)).collect();
+            daemon = start();
+            for client in &mut early {
+                client.fence();
+            }
+        }
+        let ended = crowd.into_iter().flat_map(|(sender, thread)| {
+            drop(sender);
+            thread.join().unwrap()
+        });
+        ended.collect::<Vec<_>>()
+    });
+    assert_eq!(complaints, [""; 0]);
 }
 
 #[test]
