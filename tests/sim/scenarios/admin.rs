@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pulsegate::config::AdminBind;
-use pulsegate::{AdminAccess, Limits, Settings};
+use pulsegate::{AdminAccess, AdminLimits, Limits, Settings};
+use serde_json::Value;
 
 use super::{Stage, ms, s};
 use crate::world::Path;
@@ -115,6 +116,84 @@ fn pages_and_metrics_cost_nobody_a_heartbeat() {
         }
     }
     assert_eq!(stage.ends, []);
+    stage.server.gate().check();
+}
+
+/// The JSON of a page.
+fn page(stage: &mut Stage, key: Key, target: &str) -> Value {
+    let (answer, _) = ask(stage, key, target, "\r\n0\r\n\r\n");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("it has a body");
+    // Chunks: a line of their length before each.
+    let mut text = String::new();
+    let mut rest = body;
+    while let Some((length, chunk)) = rest.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).expect("a length");
+        text.push_str(&chunk[..length]);
+        rest = chunk[length..].strip_prefix("\r\n").expect("its end");
+    }
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn no_page_is_longer_than_the_longest_whatever_is_asked_for() {
+    // 105
+    const MANY: usize = 25;
+    const MOST: usize = 10;
+    let limits = Limits {
+        admin: AdminLimits {
+            page: 7,
+            page_max: MOST as u32,
+            ..AdminLimits::default()
+        },
+        ..Limits::default()
+    };
+    let mut stage = within(Settings::default(), limits);
+    for number in 0..MANY {
+        let key = stage.login(&format!("user-{number:02}"));
+        stage.ask(key, "join same\n");
+        stage.ask(key, &format!("join topic-{number:02}\n"));
+    }
+    let admin = dial(&mut stage);
+    for (target, table, total) in [
+        ("/v1/users", "users", MANY),
+        ("/v1/connections", "connections", MANY),
+        ("/v1/connections?sort=id", "connections", MANY),
+        ("/v1/topics", "topics", MANY + 1),
+        ("/v1/topics/same", "members", MANY),
+    ] {
+        let and = if target.contains('?') { '&' } else { '?' };
+        let mut page = |more: &str| {
+            let told = page(&mut stage, admin, &format!("{target}{more}"));
+            assert_eq!(told["total"], total, "{target}: {told}");
+            let rows = told[table].as_array().expect(table).len();
+            (rows, told["next"].clone())
+        };
+        // As many as usual, as few as are asked for, and never more than may be.
+        let wanted = [
+            ("", 7),
+            ("limit=3", 3),
+            ("limit=10", MOST),
+            ("limit=11", MOST),
+        ];
+        let beyond = [("limit=25", MOST), ("limit=18446744073709551615", MOST)];
+        for (limit, rows) in wanted.into_iter().chain(beyond) {
+            let (told, next) = page(&format!("{and}{limit}"));
+            assert_eq!(told, rows, "{target} {limit}");
+            assert!(!next.is_null(), "{target} {limit}: there are more");
+        }
+        // What is beyond a page is on the next one.
+        let (mut seen, mut after) = (Vec::new(), String::new());
+        loop {
+            let (told, next) = page(&format!("{and}limit=1000{after}"));
+            seen.push(told);
+            match next {
+                Value::Null => break,
+                Value::String(next) => after = format!("&after={next}"),
+                next => after = format!("&after={next}"),
+            }
+        }
+        assert_eq!(seen, [MOST, MOST, total - 2 * MOST], "{target}");
+    }
     stage.server.gate().check();
 }
 
