@@ -38,6 +38,8 @@ struct Row {
     title: String,
     tests: Vec<String>,
     later: Option<String>,
+    /// What the tests show instead of what the catalogue asks for.
+    notes: Vec<String>,
 }
 
 #[test]
@@ -59,12 +61,17 @@ fn every_row_is_there_once_and_has_tests_or_a_reason() {
             title,
             tests,
             later,
+            notes,
         } in &group.rows
         {
             assert!(!title.is_empty(), "row {id} has no title");
             assert!(
                 later.is_some() || !tests.is_empty(),
                 "row {id}: no test, no reason"
+            );
+            assert!(
+                notes.is_empty() || !tests.is_empty(),
+                "row {id}: a note beside no test"
             );
             let mut once = tests.clone();
             once.sort_unstable();
@@ -86,6 +93,7 @@ fn every_test_that_a_row_names_exists() {
     assert!(!exists("tcp::framing::no_such_test"));
     assert!(!exists("tcp::framing::conversation"), "a helper is no test");
     assert!(!exists("load::ports::no_such_test"));
+    assert!(!exists("fuzz::corpus::no_such_test"));
     assert!(!exists(
         "tcp::no_such_file::torn_at_any_byte_the_result_is_the_same"
     ));
@@ -113,6 +121,12 @@ fn every_promise_that_is_made_names_a_test_of_its_row() {
                 tests.iter().any(names),
                 "{id} names none of its tests: {text}"
             );
+            // A name of four words or more is that of a test.
+            let marked = text.split('`').skip(1).step_by(2);
+            let strange = marked
+                .filter(|word| word.matches('_').count() > 2)
+                .find(|word| !tests.iter().any(|test| name(test) == *word));
+            assert_eq!(strange, None, "{id} names what is no test of its row");
         }
     }
 }
@@ -151,6 +165,7 @@ fn places(module: &str) -> Vec<PathBuf> {
     let path = match module.split("::").next() {
         Some("src") => root.join(path),
         Some("load") => root.join("tools/load/tests").join(path),
+        Some("fuzz") => root.join("tools").join(path.replacen('/', "/tests/", 1)),
         _ => root.join("tests").join(path),
     };
     // Unit tests stand at the end of the file they are about, or beside it.
@@ -199,10 +214,14 @@ fn table() -> Vec<Group> {
                     title: title.to_owned(),
                     tests: Vec::new(),
                     later: None,
+                    notes: Vec::new(),
                 });
             }
             (true, Some(reason), Some(row)) => row.later = Some(reason),
-            (true, None, Some(row)) => row.tests.push(line.trim().to_owned()),
+            (true, None, Some(row)) => match line.trim().strip_prefix("note: ") {
+                Some(note) => row.notes.push(note.to_owned()),
+                None => row.tests.push(line.trim().to_owned()),
+            },
             (true, _, None) => panic!("no row before {line:?}"),
         }
     }
