@@ -27,11 +27,11 @@ end
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -s c -l config -d 'the configuration file' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l log-level -d 'the least important lines shown: error, warn, info, debug, trace [default: info]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l log-format -d 'how a line looks: text, json [default: text]' -r
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -l connections -d 'connections, all listeners together; auto: what the descriptor limit allows [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l connections -d 'connections, all listeners together, one more is refused; auto: what descriptors allow [default: auto]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l input-budget -d 'bytes of half frames; over it the oldest half frame\'s connection is closed [default: 64MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l output-budget -d 'bytes of waiting output; over it the largest outbox\'s connection is closed [default: 256MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l offline-budget -d 'bytes of unacknowledged messages; over it the one parked longest is dropped [default: 64MiB]' -r
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -l topics -d 'topics at most, all together [default: 100000]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l topics -d 'topics at most, all together; one more is refused [default: 100000]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l connections-per-address -d 'connections of one address, or of 64 bits of IPv6; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l accept-rate -d 'newcomers, all listeners together; those above it wait in the backlog [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l accept-rate-per-address -d 'newcomers of one address; one more is refused [default: off]' -r
@@ -73,10 +73,10 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -l write-timeout -d 'c
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l output-age -d 'closed when a byte has waited in the outbox for so long [default: 30s]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l ping-after -d 'the server sends ping after so much silence [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l ack-timeout -d 'a message without ack is sent again after so long [default: 10s]' -r
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -l ack-attempts -d 'how often it is sent in all [default: 5]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l ack-attempts -d 'how often it is sent in all; then it is parked [default: 5]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l offline-ttl -d 'how long a parked message and an absent user are kept [default: 60s]' -r
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -l offline-max -d 'parked messages per user [default: 32]' -r
-complete -c pulsegate -n "__fish_pulsegate_needs_command" -l frame-max -d 'bytes of a frame\'s body [default: 64KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l offline-max -d 'parked messages per user; one more is refused [default: 32]' -r
+complete -c pulsegate -n "__fish_pulsegate_needs_command" -l frame-max -d 'bytes of a frame\'s body; closed where one is longer [default: 64KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l login-frame-max -d 'the same before a login that is required [default: 4KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l outbox-low -d 'bytes waiting above which the connection is not read [default: 16KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_needs_command" -l outbox-soft -d 'bytes waiting above which, for outbox-soft-for, it is a slow consumer [default: 64KiB]' -r
@@ -120,11 +120,11 @@ complete -c pulsegate -n "__fish_pulsegate_needs_command" -f -a "connect" -d 'Sp
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -s c -l config -d 'the configuration file' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l log-level -d 'the least important lines shown: error, warn, info, debug, trace [default: info]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l log-format -d 'how a line looks: text, json [default: text]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l connections -d 'connections, all listeners together; auto: what the descriptor limit allows [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l connections -d 'connections, all listeners together, one more is refused; auto: what descriptors allow [default: auto]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l input-budget -d 'bytes of half frames; over it the oldest half frame\'s connection is closed [default: 64MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l output-budget -d 'bytes of waiting output; over it the largest outbox\'s connection is closed [default: 256MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l offline-budget -d 'bytes of unacknowledged messages; over it the one parked longest is dropped [default: 64MiB]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l topics -d 'topics at most, all together [default: 100000]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l topics -d 'topics at most, all together; one more is refused [default: 100000]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l connections-per-address -d 'connections of one address, or of 64 bits of IPv6; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l accept-rate -d 'newcomers, all listeners together; those above it wait in the backlog [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l accept-rate-per-address -d 'newcomers of one address; one more is refused [default: off]' -r
@@ -166,10 +166,10 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l write-time
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l output-age -d 'closed when a byte has waited in the outbox for so long [default: 30s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l ping-after -d 'the server sends ping after so much silence [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l ack-timeout -d 'a message without ack is sent again after so long [default: 10s]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l ack-attempts -d 'how often it is sent in all [default: 5]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l ack-attempts -d 'how often it is sent in all; then it is parked [default: 5]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l offline-ttl -d 'how long a parked message and an absent user are kept [default: 60s]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l offline-max -d 'parked messages per user [default: 32]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l frame-max -d 'bytes of a frame\'s body [default: 64KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l offline-max -d 'parked messages per user; one more is refused [default: 32]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l frame-max -d 'bytes of a frame\'s body; closed where one is longer [default: 64KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l login-frame-max -d 'the same before a login that is required [default: 4KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l outbox-low -d 'bytes waiting above which the connection is not read [default: 16KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand serve" -l outbox-soft -d 'bytes waiting above which, for outbox-soft-for, it is a slow consumer [default: 64KiB]' -r
@@ -202,11 +202,11 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand check" -s h -l help 
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -s c -l config -d 'the configuration file' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l log-level -d 'the least important lines shown: error, warn, info, debug, trace [default: info]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l log-format -d 'how a line looks: text, json [default: text]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l connections -d 'connections, all listeners together; auto: what the descriptor limit allows [default: auto]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l connections -d 'connections, all listeners together, one more is refused; auto: what descriptors allow [default: auto]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l input-budget -d 'bytes of half frames; over it the oldest half frame\'s connection is closed [default: 64MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l output-budget -d 'bytes of waiting output; over it the largest outbox\'s connection is closed [default: 256MiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l offline-budget -d 'bytes of unacknowledged messages; over it the one parked longest is dropped [default: 64MiB]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l topics -d 'topics at most, all together [default: 100000]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l topics -d 'topics at most, all together; one more is refused [default: 100000]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l connections-per-address -d 'connections of one address, or of 64 bits of IPv6; one more is refused [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l accept-rate -d 'newcomers, all listeners together; those above it wait in the backlog [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l accept-rate-per-address -d 'newcomers of one address; one more is refused [default: off]' -r
@@ -248,10 +248,10 @@ complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l write-tim
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l output-age -d 'closed when a byte has waited in the outbox for so long [default: 30s]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l ping-after -d 'the server sends ping after so much silence [default: off]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l ack-timeout -d 'a message without ack is sent again after so long [default: 10s]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l ack-attempts -d 'how often it is sent in all [default: 5]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l ack-attempts -d 'how often it is sent in all; then it is parked [default: 5]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l offline-ttl -d 'how long a parked message and an absent user are kept [default: 60s]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l offline-max -d 'parked messages per user [default: 32]' -r
-complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l frame-max -d 'bytes of a frame\'s body [default: 64KiB]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l offline-max -d 'parked messages per user; one more is refused [default: 32]' -r
+complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l frame-max -d 'bytes of a frame\'s body; closed where one is longer [default: 64KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l login-frame-max -d 'the same before a login that is required [default: 4KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l outbox-low -d 'bytes waiting above which the connection is not read [default: 16KiB]' -r
 complete -c pulsegate -n "__fish_pulsegate_using_subcommand config" -l outbox-soft -d 'bytes waiting above which, for outbox-soft-for, it is a slow consumer [default: 64KiB]' -r
