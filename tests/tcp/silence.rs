@@ -83,9 +83,10 @@ fn silent_peers(addr: SocketAddr) -> Vec<Duration> {
     let mut events = Events::with_capacity(256);
     let mut peers: Vec<(TcpStream, Instant)> = Vec::new();
     let mut ages = Vec::new();
+    let due = |number: usize| BETWEEN * u32::try_from(number).unwrap();
     let began = Instant::now();
     while ages.len() < SILENT {
-        while peers.len() < SILENT && began.elapsed() >= BETWEEN * peers.len() as u32 {
+        while peers.len() < SILENT && began.elapsed() >= due(peers.len()) {
             let born = Instant::now();
             let stream = std::net::TcpStream::connect_timeout(&addr, PATIENCE).unwrap();
             stream.set_nonblocking(true).unwrap();

@@ -143,11 +143,12 @@ fn page(stage: &mut Stage, key: Key, target: &str) -> Value {
 fn no_page_is_longer_than_the_longest_whatever_is_asked_for() {
     // 105
     const MANY: usize = 25;
-    const MOST: usize = 10;
+    const PAGE_MAX: u32 = 10;
+    const MOST: usize = PAGE_MAX as usize;
     let limits = Limits {
         admin: AdminLimits {
             page: 7,
-            page_max: MOST as u32,
+            page_max: PAGE_MAX,
             ..AdminLimits::default()
         },
         ..Limits::default()
