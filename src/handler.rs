@@ -146,7 +146,7 @@ pub enum Answer {
     Error(ErrorCode, Cow<'static, str>),
     /// The answer comes later, by [`Gate::answer`]; the connection is not read until then. Where a
     /// login is required it has to come within
-    /// [`login_timeout`](crate::Settings::login_timeout).
+    /// [`login_timeout`](crate::Settings::login_timeout) of the accept.
     Later,
     /// Nothing: for frames of dialect [`Frames`](crate::Dialect::Frames).
     None,

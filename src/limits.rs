@@ -44,7 +44,7 @@ pub struct Limits {
     /// Signed tokens judged per turn; who comes next with one waits for the next turn.
     pub signatures: u32,
     /// Logins that a handler has yet to decide ([`Answer::Later`](crate::Answer::Later)), each for
-    /// as long as its connection is there: up to `login_timeout` where a login is required. One
+    /// as long as its connection is there, which `login_timeout` ends where one is required. One
     /// more is told `error overloaded`, and may try again.
     pub undecided_logins: u32,
     /// Connections that rest at once because they took more than their share of an overloaded loop;

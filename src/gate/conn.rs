@@ -138,7 +138,7 @@ impl Flags {
     pub(crate) const DENIED: u32 = 1 << 21;
     /// Its input begins with a login that is to be judged when its turn comes.
     pub(crate) const PUT_OFF: u32 = 1 << 22;
-    /// It was held back in the interval that its meter is in.
+    /// It was above its rate in the interval that its meter is in.
     pub(crate) const STRUCK: u32 = 1 << 23;
     /// An answer is owed, and nothing is read before it.
     pub(crate) const OWED: u32 = Self::AWAITING | Self::DENIED;

@@ -117,7 +117,8 @@ impl Gate {
         let is_limited = self.rules_of(index).allowance.is_some();
         let conn = self.conns.at_mut(index);
         if !is_limited {
-            conn.flags.clear(Flags::METERED);
+            conn.flags.clear(Flags::METERED | Flags::STRUCK);
+            conn.strikes = 0;
             return self.resume(index, Flags::THROTTLED);
         }
         if !conn.flags.raise(Flags::METERED) {
@@ -180,11 +181,12 @@ impl Gate {
         if !conn.is_open() || !allowance.is_used_up(frames, bytes) {
             return false;
         }
-        // What is used up where an interval begins is owed: nothing was said since.
-        conn.strikes = conn.strikes.saturating_add(u8::from(passed == 0));
-        conn.flags.set(Flags::STRUCK);
+        // What is used up where an interval begins is owed: who has no more to say is not above.
+        let is_above = passed == 0 || conn.flags.has(Flags::READABLE);
+        let is_strike = is_above && conn.flags.raise(Flags::STRUCK);
+        conn.strikes = conn.strikes.saturating_add(u8::from(is_strike));
         self.stats.throttled += 1;
-        if conn.strikes >= allowance.strikes {
+        if is_strike && conn.strikes >= allowance.strikes {
             let end = End::over(CloseReason::RateLimited, EndDetail::RateStrikes);
             self.close_at(index, end);
         } else {

@@ -215,7 +215,8 @@ impl Gate {
         if !push.ack || !may_wait {
             return Err(ErrorCode::NoSuchUser);
         }
-        if known.is_some_and(|user| !self.has_mailbox_room(user)) {
+        let has_room = |user| self.has_mailbox_room(user);
+        if !known.map_or(self.limits.absent_users > 0, has_room) {
             return Err(ErrorCode::Overloaded);
         }
         let delivery = Delivery {
@@ -237,7 +238,6 @@ impl Gate {
     /// Parks a letter for a user of that name, present or not.
     pub(crate) fn keep_for(&mut self, name: &str, letter: Arc<Letter>) -> Result<(), ErrorCode> {
         if self.users.find(name).is_none() && self.limits.absent_users == 0 {
-            self.count_dropped(letter.id);
             return Err(ErrorCode::Overloaded);
         }
         let user = self.users.find_or_make(name);

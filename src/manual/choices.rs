@@ -22,9 +22,9 @@
 //! - A refused login counts as failed whatever refused it (`bad-credentials`, `user-taken`); the
 //!   third is answered and then followed by `close login-failed`. One that is told `overloaded`,
 //!   since too many wait for an application to decide, is no failure. What the application does
-//!   not decide within `login_timeout`, where a login is required, ends as any login that does not
-//!   come: so a backend that answers nobody holds no places. Where `login_delay` is set, the answer
-//!   to one that has failed waits so long, and the connection is not read meanwhile.
+//!   not decide within `login_timeout` of the accept, where a login is required, ends as any login
+//!   that does not come: so a backend that answers nobody holds no places. Where `login_delay` is
+//!   set, the answer to one that has failed waits so long, and the connection is not read meanwhile.
 //! - The last bad request allowed is answered, then `close protocol` follows.
 //! - Logging in again under the same name is `ok` and changes nothing.
 //!
@@ -71,7 +71,8 @@
 //!   heartbeats included. Who is above is not read until the interval is over (its silence does
 //!   not count meanwhile), at the `rate_strikes`-th such interval in a row it is told
 //!   `close rate-limited MS`. What one read took beyond `byte_rate` is owed to the next intervals;
-//!   those that only pay for it are none of them.
+//!   those that only pay for it are none of them, unless there is more to read already. One frame
+//!   above `byte_rate` times `rate_strikes` can be too much.
 //!   `frames_per_interval` of `/v1/connections` is the last whole interval, or null.
 //!
 //! # Proxies

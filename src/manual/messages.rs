@@ -31,6 +31,7 @@
 //! | is here | waits for it | a copy, or the mailbox where it takes nothing now |
 //! | is here | has acked it on another connection | the message, for which no ack is waited |
 //! | is here | had it sent here from the mailbox | nothing |
+//! | is here, and it fits no outbox of its | | nothing: counted with those that fit nobody |
 //! | is here, has left the topic | | nothing |
 //! | has left | another connection of his holds it | nothing: that one's end will park it |
 //! | has left | has settled it | nothing |
@@ -62,7 +63,8 @@
 //! | none after `ack_attempts` | the mailbox, for a later connection (`give_up`) |
 //! | the connection ends, or changes its user | the same, unless another of his holds it |
 //! | its time is over | gone, and counted once (`expire_letter`) |
-//! | the mailbox or a budget is full | gone, and counted as dropped |
+//! | the mailbox is full | gone, and counted as dropped |
+//! | `offline_budget` is full | the one parked longest is gone, and counted so |
 //!
 //! # What is counted
 //! `pulsegate_acknowledged_messages_total` counts what was made, parked, acked, resent, expired and
@@ -78,5 +80,5 @@
 //!
 //! All of it is bounded: jobs by `Limits::pushes` and `push_targets`, their bytes by
 //! `output_budget`, letters and their bodies by `offline_budget`, mailboxes by `offline_max`,
-//! copies by `unacked_per_connection`, users who are gone by `absent_users`. A push that finds no
-//! room is refused before anything is done for it.
+//! copies by `unacked_per_connection`, users who are gone by `absent_users`. A push to many that
+//! finds no room is refused before anything is done for it.

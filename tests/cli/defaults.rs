@@ -56,7 +56,8 @@ fn listens_on_loopback_alone(daemon: &Daemon) {
     let [_, admin] = daemon.addrs() else {
         panic!("{:?}", daemon.addrs());
     };
-    if geteuid().is_root() {
+    // Its descriptors are for who may trace it: root, where no container says otherwise.
+    if std::fs::read_dir(format!("/proc/{}/fd", daemon.id())).is_ok() {
         let mut bound = listens(daemon.id());
         bound.sort_unstable();
         let mut told = daemon.addrs().to_vec();
@@ -65,7 +66,7 @@ fn listens_on_loopback_alone(daemon: &Daemon) {
         let datagrams = sockets(daemon.id(), &["udp", "udp6", "raw", "raw6"]);
         assert_eq!(datagrams, []);
     } else {
-        skip::<()>("only root can look into a daemon that is hardened");
+        skip::<()>("only who may trace a daemon that is hardened can look into it");
     }
     assert!(daemon.addrs().iter().all(|addr| addr.ip().is_loopback()));
     // The admin interface has no token, so only this machine reaches it, and no page of a browser
@@ -109,8 +110,14 @@ fn has_given_up_what_the_kernel_lets_it_give_up(daemon: &Daemon) {
 fn takes_nobodys_word_for_an_address_and_logs_no_client(daemon: &Daemon) {
     let log = daemon.log();
     let warnings = log.matches("WARN").count();
-    let alarmed = usize::from(geteuid().is_root());
-    assert_eq!(warnings, alarmed, "of root alone: {log}");
+    let hardening = stats(daemon)["hardening"].clone();
+    let guards = ["seccomp", "landlock"].into_iter();
+    let missing = guards.filter(|guard| hardening[guard] == "missing").count();
+    let alarmed = usize::from(geteuid().is_root()) + missing;
+    assert_eq!(
+        warnings, alarmed,
+        "of root, and what the kernel lacks: {log}"
+    );
     // Compression there is none, and a PROXY header is no frame.
     let mut client = daemon.client();
     client.send("PROXY TCP4 203.0.113.9 127.0.0.1 50000 7373\r\n");
@@ -128,5 +135,9 @@ fn takes_nobodys_word_for_an_address_and_logs_no_client(daemon: &Daemon) {
         client.asks("quit", "close quit");
     }
     assert_eq!(stats(daemon)["closed"]["quit"], 20);
-    assert_eq!(daemon.log(), log, "not a line for a client");
+    // A machine that is busy may make its loop lag, which is told.
+    let is_of_clients = |line: &&str| !line.contains("the loop lags") && !line.contains("overload");
+    let log_now = daemon.log();
+    let added: Vec<&str> = log_now[log.len()..].lines().filter(is_of_clients).collect();
+    assert!(added.is_empty(), "not a line for a client: {added:?}");
 }

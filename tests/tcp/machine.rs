@@ -103,9 +103,11 @@ fn whatever_accept_fails_with_the_newcomer_is_taken_later_and_nobody_else_notice
         let mut newcomer = daemon.line();
         newcomer.fence();
         canary.fence();
-        // Each of the three came through, and was taken for what it is.
-        let wanted = [before[0] + faults, before[1] + pauses];
-        assert_eq!(counted(), wanted, "{error}: faults and pauses");
+        // Each of the three came through, and was taken for what it is; a loop that lags on a busy
+        // machine makes a pause of its own.
+        let after = counted();
+        assert_eq!(after[0], before[0] + faults, "{error}: faults");
+        assert!(after[1] >= before[1] + pauses, "{error}: {after:?} pauses");
     }
     let used = daemon.cpu_ticks();
     canary.quiet(Duration::from_millis(500));

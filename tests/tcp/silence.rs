@@ -1,6 +1,6 @@
 //! Nobody says anything: what a daemon does with silent peers, and that it does nothing else.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -103,7 +103,10 @@ fn silent_peers(addr: SocketAddr) -> Vec<Duration> {
         } else {
             PATIENCE
         };
-        poll.poll(&mut events, Some(rest)).unwrap();
+        match poll.poll(&mut events, Some(rest)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            polled => polled.unwrap(),
+        }
         let now = Instant::now();
         assert!(
             now < began + PATIENCE,

@@ -26,6 +26,7 @@ mod readers;
 mod reload;
 mod repriced;
 mod rivals;
+mod sources;
 mod strangers;
 mod timers;
 

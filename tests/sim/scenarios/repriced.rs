@@ -1,16 +1,12 @@
 //! Rates that a reload changes: what was counted under the one before is counted under the new one,
 //! and who may do more from now on does not wait for what he might have done before.
 
-use pulsegate::{CloseReason, Limits, Options, Rate, Settings, UserPolicy};
+use pulsegate::{CloseReason, Limits, Options, Settings, UserPolicy};
 
+use super::rates::{ask, rate};
 use super::{Stage, ms, s};
 use crate::world::Path;
 use crate::world::socket::Key;
-
-fn rate(count: u32, seconds: u64) -> Option<Rate> {
-    let per = s(seconds);
-    Some(Rate { count, per })
-}
 
 fn options(limits: Limits) -> Options {
     Options {
@@ -30,12 +26,6 @@ fn tune(stage: &mut Stage, limits: Limits) {
     stage.server.gate_mut().tune(&options(limits));
     stage.settle();
     stage.server.gate().check();
-}
-
-fn ask(stage: &mut Stage, key: Key, text: &str) -> String {
-    assert_eq!(stage.net().kernel.say(key, text.as_bytes()), text.len());
-    stage.settle();
-    stage.hear(key)
 }
 
 #[test]
@@ -153,6 +143,7 @@ fn who_is_held_back_is_read_at_once_where_the_rate_rises() {
     // 50
     let limited = |frames| Settings {
         message_rate: Some(frames),
+        rate_strikes: 2,
         rate_interval: s(3_600),
         idle_timeout: None,
         ..Settings::default()
