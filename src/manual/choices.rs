@@ -24,7 +24,8 @@
 //!   since too many wait for an application to decide, is no failure. What the application does
 //!   not decide within `login_timeout` of the accept, where a login is required, ends as any login
 //!   that does not come: so a backend that answers nobody holds no places. Where `login_delay` is
-//!   set, the answer to one that has failed waits so long, and the connection is not read meanwhile.
+//!   set, the answer to one that has failed waits so long, and the connection is not read
+//!   meanwhile.
 //! - The last bad request allowed is answered, then `close protocol` follows.
 //! - Logging in again under the same name is `ok` and changes nothing.
 //!
