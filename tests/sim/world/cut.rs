@@ -25,8 +25,8 @@ pub(crate) struct Cut {
 }
 
 /// What a world does besides its clients and its faults.
-pub(crate) const HABITS: [&str; 6] = [
-    "meddling", "storms", "slowness", "shutdown", "crowding", "quarrels",
+pub(crate) const HABITS: [&str; 7] = [
+    "meddling", "storms", "slowness", "shutdown", "crowding", "quarrels", "relisting",
 ];
 
 impl Cut {
@@ -110,6 +110,11 @@ impl Cut {
         }
         if lacks("quarrels") {
             plan.options.limits.user_takeover_rate = None;
+        }
+        if lacks("relisting")
+            && let Some(lister) = &mut plan.lister
+        {
+            (lister.change, lister.early) = (Rate::NEVER, Rate::NEVER);
         }
         if let Some(seconds) = self.seconds {
             plan.play = plan.play.min(seconds * SECOND);

@@ -13,6 +13,8 @@ use super::guard::Rule;
 pub(crate) struct Lister {
     pub(crate) dice: Dice,
     pub(crate) change: Rate,
+    /// The same while everybody comes: the table of connections still grows then.
+    pub(crate) early: Rate,
     /// Names that nobody who behaves has.
     pub(crate) names: Vec<String>,
     /// Where those who behave come from, and their names.
@@ -20,6 +22,12 @@ pub(crate) struct Lister {
 }
 
 impl Lister {
+    /// Whether other lists are due in this turn; `is_early` while everybody still comes.
+    pub(crate) fn is_due(&mut self, is_early: bool) -> bool {
+        let is_hasty = is_early && self.dice.happens(self.early);
+        is_hasty || self.dice.happens(self.change)
+    }
+
     /// Anything may be said of anybody.
     pub(crate) fn rules(&mut self) -> Vec<Rule> {
         let dice = &mut self.dice;

@@ -59,6 +59,9 @@ struct Run {
     lister: Option<Lister>,
 }
 
+/// Everybody comes for the first time by then.
+const ARRIVAL: Nanos = 5 * SECOND;
+
 /// Turns that one act may take at most.
 const TURNS_MAX: u64 = 5_000;
 
@@ -174,7 +177,7 @@ fn watch_of(plan: &Plan, seed: u64) -> Watch {
 fn begin(net: &mut SimNet<Population>) {
     let (kernel, crowd) = (&mut net.kernel, &mut net.crowd);
     for client in crowd.clients.iter_mut().filter(|one| !one.never_comes) {
-        let at = client.dice.span(0, 5 * SECOND);
+        let at = client.dice.span(0, ARRIVAL);
         client.begin(kernel, at);
     }
     for operator in &mut crowd.operators {
@@ -194,8 +197,9 @@ impl Run {
             if run.dice.happens(meddling) {
                 run.meddle();
             }
+            let is_early = run.server.net().kernel.now() < ARRIVAL;
             let lister = run.lister.as_mut();
-            if lister.is_some_and(|lister| lister.dice.happens(lister.change)) {
+            if lister.is_some_and(|lister| lister.is_due(is_early)) {
                 run.list();
             }
             false
@@ -256,6 +260,8 @@ impl Run {
         let net = self.server.net_mut();
         net.trace
             .say(net.kernel.now(), || format!("lists: {rules:?}"));
+        // Everybody is looked at again, so many a turn: that is work.
+        net.idle_turns = 0;
         let gate = self.server.gate_mut();
         let lists = lists_of(&rules, gate.list_key());
         gate.set_lists((!rules.is_empty()).then(|| Box::new(lists)));

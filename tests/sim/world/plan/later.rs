@@ -30,6 +30,19 @@ impl Plan {
         if own.one_in(4) {
             self.delay(&mut own);
         }
+        let mut own = dice.fork(15);
+        if own.one_in(2) {
+            self.hasten(&mut own);
+        }
+    }
+
+    /// Lists change while everybody comes, and it takes turns until all have been looked at.
+    fn hasten(&mut self, dice: &mut Dice) {
+        let Some(lister) = &mut self.lister else {
+            return;
+        };
+        lister.early = Rate::per_mille(dice.between(50, 500) as u32);
+        self.options.limits.expiries = dice.between(1, 3) as u32;
     }
 
     /// Logins that fail are answered late.
@@ -103,6 +116,7 @@ impl Plan {
         let mut lister = Lister {
             dice: dice.fork(10),
             change: *dice.pick(&[Rate::NEVER, Rate::per_mille(3), Rate::per_mille(20)]),
+            early: Rate::NEVER,
             names: Vec::new(),
             good: Vec::new(),
         };
