@@ -1,13 +1,13 @@
 //! What an application implements.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::codec::message::Body;
 use crate::codec::reply::Fields;
 use crate::gate::{Configure, Gate, Ticket, TimerId};
 use crate::id::ConnId;
 use crate::reason::{CloseReason, ErrorCode};
+use crate::secret::Secret;
 
 /// The application behind the gate.
 ///
@@ -67,7 +67,7 @@ pub trait Handler {
 impl Handler for () {}
 
 /// What a connection asks for. Names are valid.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Message<'a> {
     /// A frame of dialect [`Frames`](crate::Dialect::Frames), as it came. Its answer is
     /// [`Answer::None`], or [`Answer::Later`] to stop reading the connection for a while.
@@ -77,7 +77,7 @@ pub enum Message<'a> {
         /// The user's name.
         user: &'a str,
         /// What it shows for it; empty where nothing.
-        token: &'a str,
+        token: Secret<&'a str>,
     },
     /// A message to a user.
     Send {
@@ -112,31 +112,6 @@ pub enum Message<'a> {
     },
 }
 
-/// Never shows a token.
-impl fmt::Debug for Message<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Frame(bytes) => f.debug_tuple("Frame").field(bytes).finish(),
-            Self::Login { user, .. } => {
-                let mut shown = f.debug_struct("Login");
-                shown.field("user", user).finish_non_exhaustive()
-            }
-            Self::Send { to, body, ack } => {
-                let mut shown = f.debug_struct("Send");
-                shown.field("to", to).field("body", body);
-                shown.field("ack", ack).finish()
-            }
-            Self::Join { topic } => f.debug_struct("Join").field("topic", topic).finish(),
-            Self::Leave { topic } => f.debug_struct("Leave").field("topic", topic).finish(),
-            Self::Publish { topic, body } => {
-                let mut shown = f.debug_struct("Publish");
-                shown.field("topic", topic).field("body", body).finish()
-            }
-            Self::Data { body } => f.debug_struct("Data").field("body", body).finish(),
-        }
-    }
-}
-
 /// What is answered to a request.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answer {
@@ -150,29 +125,4 @@ pub enum Answer {
     Later,
     /// Nothing: for frames of dialect [`Frames`](crate::Dialect::Frames).
     None,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::client::Login;
-    use crate::codec::message::Request;
-
-    #[test]
-    fn no_token_is_shown_by_what_carries_it() {
-        let (user, token) = ("ann", "s3cret");
-        let message = format!("{:?}", Message::Login { user, token });
-        let (user, token) = (user.into(), token.into());
-        let request = format!("{:?}", Request::Login { user, token });
-        let login = Login {
-            user: "ann".into(),
-            token: "s3cret".into(),
-        };
-        for shown in [message, request, format!("{login:?}")] {
-            assert!(
-                shown.contains("ann") && !shown.contains("s3cret"),
-                "{shown}"
-            );
-        }
-    }
 }

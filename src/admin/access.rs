@@ -3,16 +3,17 @@
 //! A page in somebody's browser may send requests to loopback, under any name that its DNS server
 //! makes up. Such a name is not ours, and is refused whatever is asked.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use subtle::ConstantTimeEq;
 
+use crate::secret::Secret;
+
 /// What a request must show.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Debug)]
 pub struct AdminAccess {
     /// The token; `None` lets in whoever can connect.
-    pub token: Option<String>,
+    pub token: Option<Secret<String>>,
     /// Further names under which the interface is reached.
     pub hosts: Vec<String>,
 }
@@ -20,12 +21,12 @@ pub struct AdminAccess {
 impl AdminAccess {
     /// Whether this token opens the door. Takes as long for a wrong one as for a right one of its
     /// length.
-    pub(crate) fn admits(&self, shown: Option<&str>) -> bool {
+    pub(crate) fn admits(&self, shown: Option<&Secret<String>>) -> bool {
         let Some(token) = &self.token else {
             return true;
         };
-        let shown = shown.unwrap_or_default();
-        bool::from(token.as_bytes().ct_eq(shown.as_bytes()))
+        let shown = shown.map_or(&[][..], |shown| shown.reveal().as_bytes());
+        bool::from(token.reveal().as_bytes().ct_eq(shown))
     }
 
     /// Whether `host` is a name of ours, the interface being bound to `bound` (`None`: to a Unix
@@ -49,16 +50,6 @@ impl AdminAccess {
         // No name is looked up for an address, so it can not be made up either.
         let is_ours = |bound: SocketAddr| bound.ip() == ip || bound.ip().is_unspecified();
         ip.is_loopback() || bound.is_some_and(is_ours)
-    }
-}
-
-/// Never shows the token.
-impl fmt::Debug for AdminAccess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AdminAccess")
-            .field("has_token", &self.token.is_some())
-            .field("hosts", &self.hosts)
-            .finish()
     }
 }
 
@@ -119,21 +110,16 @@ mod tests {
 
     #[test]
     fn a_token_is_the_whole_token() {
+        let token = |text: &str| Secret::new(text.to_owned());
         let access = AdminAccess {
-            token: Some(String::from("secret")),
+            token: Some(token("secret")),
             hosts: Vec::new(),
         };
-        assert!(access.admits(Some("secret")));
-        for wrong in [
-            None,
-            Some(""),
-            Some("secre"),
-            Some("secret1"),
-            Some("Secret"),
-        ] {
-            assert!(!access.admits(wrong), "{wrong:?}");
+        assert!(access.admits(Some(&token("secret"))));
+        assert!(!access.admits(None));
+        for wrong in ["", "secre", "secret1", "Secret"] {
+            assert!(!access.admits(Some(&token(wrong))), "{wrong:?}");
         }
         assert!(AdminAccess::default().admits(None));
-        assert!(!format!("{access:?}").contains("secret"));
     }
 }

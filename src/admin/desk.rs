@@ -96,7 +96,7 @@ impl Facts {
         }
         // What is open to everybody has no body: who sends one waits for nobody's sake.
         let is_open = routes::is_open(&head.path) && head.body == 0;
-        if !is_open && !self.access.admits(head.token.as_deref()) {
+        if !is_open && !self.access.admits(head.token.as_ref()) {
             let text = "show the token: Authorization: Bearer TOKEN";
             return Err(Refusal::new(401, "bad-credentials", text));
         }

@@ -328,7 +328,7 @@ impl Peer {
     /// A head is there: refuses it, waits for its body, or answers.
     fn judge(&mut self, head: Box<Head>, gate: &mut Gate, facts: &Facts) {
         let is_head_only = head.method == Method::Head;
-        self.is_trusted |= facts.access.admits(head.token.as_deref());
+        self.is_trusted |= facts.access.admits(head.token.as_ref());
         if let Err(refusal) = facts.permit(&head) {
             // A body that was refused is not read: what follows it can not be found.
             let keeps = head.keeps && head.body == 0;

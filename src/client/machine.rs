@@ -31,6 +31,7 @@ use super::stamp::Stamp;
 use super::wire::{What, Wire};
 use crate::codec::message::Request;
 use crate::codec::request::{Unsayable, encode};
+use crate::secret::Secret;
 
 /// A client without sockets and clock.
 #[derive(Debug)]
@@ -158,7 +159,7 @@ impl Machine {
             .as_ref()
             .map_or(Request::Ping, |login| Request::Login {
                 user: (&*login.user).into(),
-                token: (&*login.token).into(),
+                token: Secret::new((&**login.token.reveal()).into()),
             });
         let said = self.ask(now, None, What::Greeting, &words);
         drop(words);

@@ -1,9 +1,9 @@
 //! What a client is told once: whom to speak to and how, how patient to be, when to come back.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::codec::framing::Framing;
+use crate::secret::Secret;
 
 /// How a client behaves. Many clients may share one value; who they are is in [`Login`].
 #[derive(Clone, PartialEq, Debug)]
@@ -44,12 +44,12 @@ pub struct Options {
 }
 
 /// Who logs in.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Login {
     /// The user's name.
     pub user: Box<str>,
     /// The token; empty for none.
-    pub token: Box<str>,
+    pub token: Secret<Box<str>>,
 }
 
 /// How often a client says that it lives when it has nothing else to say.
@@ -98,19 +98,11 @@ pub enum Acks {
     Application,
 }
 
-/// Never shows the token.
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Login");
-        shown.field("user", &self.user).finish_non_exhaustive()
-    }
-}
-
 impl Login {
     /// A user without a token.
     #[must_use]
     pub fn new(user: impl Into<Box<str>>) -> Self {
-        let (user, token) = (user.into(), Box::default());
+        let (user, token) = (user.into(), Secret::default());
         Self { user, token }
     }
 }

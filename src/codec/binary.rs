@@ -7,6 +7,7 @@ use super::line;
 use super::message::{BadRequest, Body, Request, topic, user};
 use super::reply::{Delivery, Reply};
 use super::text;
+use crate::secret::Secret;
 
 /// Reads a binary frame's body.
 ///
@@ -21,7 +22,7 @@ pub fn parse(body: &[u8]) -> Result<Request<'_>, BadRequest> {
         0x02 => fields.end(Request::Pong),
         0x03 => {
             let user = user(fields.text()?)?;
-            let token = fields.text()?;
+            let token = Secret::new(fields.text()?);
             fields.end(Request::Login { user, token })
         }
         0x04 => send(fields, false),
@@ -172,7 +173,7 @@ mod tests {
     fn every_message_has_its_opcode() {
         let login = |token| Request::Login {
             user: "alice".into(),
-            token: Cow::Borrowed(token),
+            token: Secret::new(Cow::Borrowed(token)),
         };
         let topic = || Cow::Borrowed("news");
         let publish = |body| Request::Publish {

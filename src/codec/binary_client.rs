@@ -18,7 +18,7 @@ pub(super) fn write(request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), Unsa
         Request::Login { user, token } => {
             out.push(0x03);
             name(user, out)?;
-            name(token, out)?;
+            name(token.reveal(), out)?;
         }
         Request::Send { to, body, ack } => {
             out.push(if *ack { 0x0B } else { 0x04 });

@@ -5,12 +5,13 @@
 //! end, from where the last look stopped, and parsed once it is whole.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use memchr::memchr_iter;
 
+use crate::secret::Secret;
+
 /// The head of a request, read.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {
     /// What is to be done.
     pub method: Method,
@@ -21,7 +22,7 @@ pub struct Head {
     /// Whom the client believes to speak to; none in HTTP/1.0.
     pub host: Option<String>,
     /// The bearer token it shows.
-    pub token: Option<String>,
+    pub token: Option<Secret<String>>,
     /// Whether the body is said to be JSON.
     pub is_json: bool,
     /// Bytes of the body.
@@ -32,24 +33,6 @@ pub struct Head {
     pub keeps: bool,
     /// Whether an answer may come in chunks: HTTP/1.1.
     pub takes_chunks: bool,
-}
-
-/// Never shows the token.
-impl fmt::Debug for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Head")
-            .field("method", &self.method)
-            .field("path", &self.path)
-            .field("query", &self.query)
-            .field("host", &self.host)
-            .field("has_token", &self.token.is_some())
-            .field("is_json", &self.is_json)
-            .field("body", &self.body)
-            .field("expects", &self.expects)
-            .field("keeps", &self.keeps)
-            .field("takes_chunks", &self.takes_chunks)
-            .finish()
-    }
 }
 
 /// What a request wants to be done.
@@ -201,7 +184,7 @@ fn take(head: &mut Head, seen: &mut Seen, header: &httparse::Header<'_>) -> Resu
         let is_second = std::mem::replace(&mut seen.authorization, true);
         let value = value.ok().filter(|_| !is_second);
         let value = value.ok_or(HeadError::Authorization)?;
-        head.token = bearer(value).map(str::to_owned);
+        head.token = bearer(value).map(|token| Secret::new(token.to_owned()));
     } else if is("content-type") {
         let kind = value.unwrap_or_default();
         let kind = kind.split(';').next().map_or("", trim);
@@ -383,7 +366,7 @@ mod tests {
             (head.method, &head.path[..], &head.query[..], head.body),
             (Method::Post, "/v1/push", "a=b", 12)
         );
-        assert_eq!(head.token.as_deref(), Some("secret"));
+        assert_eq!(head.token, Some(Secret::new("secret".into())));
         assert!(!format!("{head:?}").contains("secret"));
         assert_eq!(head.host.as_deref(), Some("localhost:7374"));
         assert!(head.is_json && head.keeps && head.takes_chunks && !head.expects);

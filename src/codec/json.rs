@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::framing::FrameError;
 use super::message::{BadRequest, Body, Parsed, Request, Seq, topic, user};
+use crate::secret::Secret;
 
 /// Judges whether `body` is JSON, without looking at what it says.
 ///
@@ -134,7 +135,7 @@ impl<'a> Object<'a> {
             "pong" => Ok(Request::Pong),
             "login" => Ok(Request::Login {
                 user: user(self.text(Key::User)?)?,
-                token: self.token()?,
+                token: Secret::new(self.token()?),
             }),
             "send" => Ok(Request::Send {
                 to: user(self.text(Key::To)?)?,

@@ -26,8 +26,8 @@ pub(super) fn write(request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), Unsa
         Request::Ping | Request::Pong | Request::Quit => {}
         Request::Login { user, token } => {
             field("user", user, out);
-            if !token.is_empty() {
-                field("token", token, out);
+            if !token.reveal().is_empty() {
+                field("token", token.reveal(), out);
             }
         }
         Request::Send { to, body, ack } => {

@@ -6,6 +6,7 @@ use super::message::{BadRequest, Body, Request, topic, user};
 use super::reply::{Delivery, Fields, Reply};
 use super::text;
 use crate::reason::{CloseReason, ErrorCode};
+use crate::secret::Secret;
 
 /// Reads a line. An empty line is not a request: the caller has taken it for a heartbeat.
 ///
@@ -65,7 +66,7 @@ fn login(rest: Option<&str>) -> Result<Request<'_>, BadRequest> {
     let (name, token) = rest.split_once(' ').unwrap_or((rest, ""));
     Ok(Request::Login {
         user: user(Cow::Borrowed(name))?,
-        token: Cow::Borrowed(token),
+        token: Secret::new(Cow::Borrowed(token)),
     })
 }
 
@@ -204,7 +205,7 @@ mod tests {
     fn login<'a>(user: &'a str, token: &'a str) -> Result<Request<'a>, BadRequest> {
         Ok(Request::Login {
             user: user.into(),
-            token: token.into(),
+            token: Secret::new(token.into()),
         })
     }
 

@@ -18,9 +18,9 @@ pub(super) fn write(request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), Unsa
         Request::Quit => out.extend_from_slice(b"quit"),
         Request::Login { user, token } => {
             words(&["login", user], out);
-            if !token.is_empty() {
+            if !token.reveal().is_empty() {
                 out.push(b' ');
-                free(token, out)?;
+                free(token.reveal(), out)?;
             }
         }
         Request::Send { to, body, ack } => {

@@ -4,16 +4,16 @@
 //! with escapes are copied.
 
 use std::borrow::Cow;
-use std::fmt;
 
 pub use super::binary::parse as parse_binary;
 pub use super::json::{body as json_body, check as check_json, parse as parse_json};
 pub use super::json_reply::to_json;
 pub use super::line::parse as parse_line;
 use super::name::{NameError, check_topic, check_user};
+use crate::secret::Secret;
 
 /// A request, borrowed from the frame it came in.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Request<'a> {
     /// A heartbeat that wants a `pong`.
     Ping,
@@ -24,7 +24,7 @@ pub enum Request<'a> {
         /// The user's name; valid.
         user: Cow<'a, str>,
         /// The token; empty where none was given.
-        token: Cow<'a, str>,
+        token: Secret<Cow<'a, str>>,
     },
     /// A message to a user.
     Send {
@@ -64,34 +64,6 @@ pub enum Request<'a> {
     },
     /// Goodbye.
     Quit,
-}
-
-/// Never shows a token.
-impl fmt::Debug for Request<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ping => f.write_str("Ping"),
-            Self::Pong => f.write_str("Pong"),
-            Self::Quit => f.write_str("Quit"),
-            Self::Ack { id } => f.debug_struct("Ack").field("id", id).finish(),
-            Self::Login { user, .. } => {
-                let mut shown = f.debug_struct("Login");
-                shown.field("user", user).finish_non_exhaustive()
-            }
-            Self::Send { to, body, ack } => {
-                let mut shown = f.debug_struct("Send");
-                shown.field("to", to).field("body", body);
-                shown.field("ack", ack).finish()
-            }
-            Self::Join { topic } => f.debug_struct("Join").field("topic", topic).finish(),
-            Self::Leave { topic } => f.debug_struct("Leave").field("topic", topic).finish(),
-            Self::Publish { topic, body } => {
-                let mut shown = f.debug_struct("Publish");
-                shown.field("topic", topic).field("body", body).finish()
-            }
-            Self::Data { body } => f.debug_struct("Data").field("body", body).finish(),
-        }
-    }
 }
 
 /// What a message says.

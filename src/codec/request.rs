@@ -158,7 +158,7 @@ mod tests {
             Request::Ack { id: u64::MAX },
             Request::Login {
                 user: user.into(),
-                token: text.into(),
+                token: crate::Secret::new(text.into()),
             },
             Request::Send {
                 to: user.into(),

@@ -25,6 +25,7 @@ use self::keys::SECTIONS;
 use self::listener::{IDENTITY, LISTENER};
 use self::value::Value;
 use crate::limits::Limits;
+use crate::secret::Secret;
 use crate::settings::{Settings, UserPolicy};
 
 pub(crate) use self::framing::read as read_framing;
@@ -107,44 +108,29 @@ pub struct Admin {
     /// The file that holds its token.
     pub token_file: Option<PathBuf>,
     /// The token itself, which a variable holds.
-    pub token: Option<Secret>,
+    pub token: Option<Secret<String>>,
     /// Further names under which it is reached.
     pub hosts: Vec<String>,
 }
 
-/// What is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
+impl Admin {
     /// Bytes of a token at most: it must fit into the head of a request.
-    const MAX: usize = 1_024;
+    const TOKEN_MAX: usize = 1_024;
 
     /// A token: one line of visible characters.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn token(text: &str) -> Result<Self, String> {
+    pub(crate) fn token_of(text: &str) -> Result<Secret<String>, String> {
         let token = text.trim_end_matches(['\n', '\r']);
         let is_plain = token.bytes().all(|byte| byte.is_ascii_graphic());
-        if token.is_empty() || token.len() > Self::MAX || !is_plain {
-            let most = Self::MAX;
+        if token.is_empty() || token.len() > Self::TOKEN_MAX || !is_plain {
+            let most = Self::TOKEN_MAX;
             return Err(format!(
                 "a token is one line of 1 to {most} visible characters of ASCII"
             ));
         }
-        Ok(Self(token.to_owned()))
-    }
-
-    /// What it is.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
+        Ok(Secret::new(token.to_owned()))
     }
 }
 
@@ -369,7 +355,7 @@ impl Config {
             _ => format!("--{}: {wrong}", item.flag),
         };
         if item.flag == Override::TOKEN {
-            self.admin.token = Some(Secret::token(&item.value).map_err(at)?);
+            self.admin.token = Some(Admin::token_of(&item.value).map_err(at)?);
             return Ok(());
         }
         for section in SECTIONS {

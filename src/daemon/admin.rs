@@ -9,8 +9,9 @@ use log::warn;
 use super::door::Door;
 use super::{DaemonError, hint};
 use crate::admin::AdminAccess;
-use crate::config::{Admin, AdminBind, Secret};
+use crate::config::{Admin, AdminBind};
 use crate::net::mio::MioNet;
+use crate::secret::Secret;
 use crate::server::Server;
 
 /// A shorter one can be guessed.
@@ -23,7 +24,7 @@ pub(super) fn access(admin: &Admin) -> Result<AdminAccess, DaemonError> {
         warn!("{warning}");
     }
     Ok(AdminAccess {
-        token: token.map(|token| token.reveal().to_owned()),
+        token,
         hosts: admin.hosts.clone(),
     })
 }
@@ -32,7 +33,7 @@ pub(super) fn access(admin: &Admin) -> Result<AdminAccess, DaemonError> {
 ///
 /// # Errors
 /// Where its file can not be read, or holds none.
-pub(crate) fn token(admin: &Admin) -> Result<(Option<Secret>, Vec<String>), DaemonError> {
+pub(crate) fn token(admin: &Admin) -> Result<(Option<Secret<String>>, Vec<String>), DaemonError> {
     let mut warnings = Vec::new();
     let token = match (&admin.token, admin.token_file.as_deref()) {
         _ if admin.bind == AdminBind::Off => None,
@@ -40,7 +41,7 @@ pub(crate) fn token(admin: &Admin) -> Result<(Option<Secret>, Vec<String>), Daem
         (None, Some(file)) => Some(token_in(file, &mut warnings)?),
         (None, None) => None,
     };
-    let is_short = |token: &Secret| token.reveal().len() < TOKEN_SHORT;
+    let is_short = |token: &Secret<String>| token.reveal().len() < TOKEN_SHORT;
     if token.as_ref().is_some_and(is_short) {
         warnings.push(format!(
             "the admin token has fewer than {TOKEN_SHORT} characters: it can be guessed"
@@ -50,13 +51,13 @@ pub(crate) fn token(admin: &Admin) -> Result<(Option<Secret>, Vec<String>), Daem
 }
 
 /// The token in a file: its text without the line end.
-fn token_in(path: &Path, warnings: &mut Vec<String>) -> Result<Secret, DaemonError> {
+fn token_in(path: &Path, warnings: &mut Vec<String>) -> Result<Secret<String>, DaemonError> {
     let wrong = |wrong: String| DaemonError::Token {
         path: path.display().to_string(),
         wrong,
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let token = Secret::token(&text).map_err(wrong)?;
+    let token = Admin::token_of(&text).map_err(wrong)?;
     if is_shared(path) {
         warnings.push(format!(
             "{} can be read by others: chmod 600",

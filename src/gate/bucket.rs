@@ -70,6 +70,12 @@ impl Price {
             .min(self.end(beyond))
     }
 
+    /// The same where there may be no price before or after: nothing is owed then.
+    pub(crate) fn carry([before, after]: [Option<Self>; 2], debt: u32) -> u32 {
+        let both = before.zip(after);
+        both.map_or(0, |(before, after)| after.convert(debt, before, 0))
+    }
+
     /// A debt that is `beyond` so many above what may be.
     fn end(self, beyond: u32) -> u32 {
         self.most.saturating_add(self.cost.saturating_mul(beyond))
@@ -105,14 +111,11 @@ impl Bucket {
     }
 
     /// Goes on under another price, or none, where nothing is owed.
-    pub(crate) fn reprice(&mut self, [before, after]: [Option<Price>; 2], now: Tick) {
-        if let Some(before) = before {
+    pub(crate) fn reprice(&mut self, prices: [Option<Price>; 2], now: Tick) {
+        if let [Some(before), _] = prices {
             self.settle(before, now);
         }
-        self.debt = match (before, after) {
-            (Some(before), Some(after)) => after.convert(self.debt, before, 0),
-            _ => 0,
-        };
+        self.debt = Price::carry(prices, self.debt);
         self.stamp = now;
     }
 

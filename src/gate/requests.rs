@@ -11,6 +11,7 @@ use crate::codec::reply::{Fields, Reply};
 use crate::handler::{Answer, Message};
 use crate::id::ConnId;
 use crate::reason::{CloseReason, ErrorCode};
+use crate::secret::Secret;
 use crate::settings::Login;
 
 /// What a request asks of the loop beyond the gate itself.
@@ -148,8 +149,11 @@ impl Gate {
             Request::Ack { id } => self.acknowledge(index, *id),
             Request::Quit => self.close_at(index, CloseReason::Quit),
             Request::Login { user, token } => {
-                if self.admits_login(index, user, token, seq) {
-                    return Demand::Ask(Message::Login { user, token });
+                if self.admits_login(index, user, token.reveal(), seq) {
+                    return Demand::Ask(Message::Login {
+                        user,
+                        token: Secret::new(token.reveal()),
+                    });
                 }
             }
             Request::Send { to, body, ack } => {

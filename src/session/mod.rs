@@ -51,7 +51,11 @@ impl Step<'_> {
                     ..
                 },
             ) => {
-                let token = if token.is_empty() { "" } else { " ***" };
+                let token = if token.reveal().is_empty() {
+                    ""
+                } else {
+                    " ***"
+                };
                 gate.tell_frame(index, "in", format!("login {user}{token}").as_bytes());
             }
             Step::Request(

@@ -93,7 +93,7 @@ impl Handler for Register {
 
     fn on_message(&mut self, gate: &mut Gate, conn: ConnId, message: Message<'_>) -> Answer {
         match message {
-            Message::Login { token: "wrong", .. } => {
+            Message::Login { token, .. } if *token.reveal() == "wrong" => {
                 Answer::Error(ErrorCode::BadCredentials, "the token is wrong".into())
             }
             _ => gate.obey(conn, message),

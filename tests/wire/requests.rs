@@ -158,6 +158,7 @@ fn spell_request(request: Result<Request<'_>, impl ToString>) -> String {
     match request {
         // No token is shown by what is for logs.
         Ok(Request::Login { user, token }) => {
+            let token = token.reveal();
             format!("Login {{ user: {user:?}, token: {token:?} }}")
         }
         Ok(request) => format!("{request:?}"),

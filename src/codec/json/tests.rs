@@ -32,7 +32,7 @@ fn seq(body: &str) -> Option<Seq<'_>> {
 fn every_message_has_its_object() {
     let login = |token| Request::Login {
         user: "alice".into(),
-        token: Cow::Borrowed(token),
+        token: Secret::new(Cow::Borrowed(token)),
     };
     let send = |ack| Request::Send {
         to: "bob".into(),
@@ -90,7 +90,7 @@ fn every_message_has_its_object() {
 fn escapes_are_read_in_keys_and_values() {
     let login = Request::Login {
         user: "älice".into(),
-        token: "🦀\n".into(),
+        token: Secret::new("🦀\n".into()),
     };
     let written = r#"{"\u0074ype":"l\u006fgin","user":"\u00e4lice","token":"\ud83e\udd80\n"}"#;
     assert_eq!(request(written), Ok(login));

@@ -29,6 +29,7 @@ use crate::codec::framing::Framing;
 use crate::codec::name::check_user;
 use crate::config::keys::Takes;
 use crate::config::value::Value;
+use crate::secret::Secret;
 
 const AFTER_HELP: &str = "\
 A line that is typed is a request: send USER TEXT, asend USER TEXT, join TOPIC, leave TOPIC,
@@ -197,7 +198,7 @@ fn login(user: &str, token_file: Option<&str>) -> Result<Login, Problem> {
     if let Some(path) = token_file {
         let token = std::fs::read_to_string(path);
         let token = token.map_err(|error| Problem::Run(format!("token file {path}: {error}")))?;
-        login.token = token.trim_end_matches(['\r', '\n']).into();
+        login.token = Secret::new(token.trim_end_matches(['\r', '\n']).into());
     }
     Ok(login)
 }

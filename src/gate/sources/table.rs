@@ -198,14 +198,10 @@ impl Table {
         logins: [Option<Price>; 2],
         now: Tick,
     ) {
-        let convert = |[before, after]: [Option<Price>; 2], debt| match (before, after) {
-            (Some(before), Some(after)) => after.convert(debt, before, 0),
-            _ => 0,
-        };
         for source in &mut self.entries {
             source.settle(accepts[0], logins[0], now);
-            source.accepts = convert(accepts, source.accepts);
-            source.logins = convert(logins, source.logins);
+            source.accepts = Price::carry(accepts, source.accepts);
+            source.logins = Price::carry(logins, source.logins);
         }
     }
 

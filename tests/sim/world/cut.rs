@@ -26,7 +26,13 @@ pub(crate) struct Cut {
 
 /// What a world does besides its clients and its faults.
 pub(crate) const HABITS: [&str; 7] = [
-    "meddling", "storms", "slowness", "shutdown", "crowding", "quarrels", "relisting",
+    "meddling",
+    "storms",
+    "slowness",
+    "shutdown",
+    "crowding",
+    "quarrels",
+    "relisting",
 ];
 
 impl Cut {
