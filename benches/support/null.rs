@@ -139,6 +139,10 @@ impl Net for NullNet {
         Ok(bytes.len())
     }
 
+    fn peek(&mut self, stream: &mut u32) -> io::Result<bool> {
+        Ok(self.said.iter().any(|(who, _)| who == stream))
+    }
+
     fn write(&mut self, _: &mut u32, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let count = slices.iter().map(|slice| slice.len()).sum();
         self.written += count as u64;

@@ -185,6 +185,10 @@ impl Net for Slow {
         self.net.read(stream, buffer)
     }
 
+    fn peek(&mut self, stream: &mut Self::Stream) -> io::Result<bool> {
+        self.net.peek(stream)
+    }
+
     fn write(&mut self, stream: &mut Self::Stream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.net.write(stream, slices)
     }

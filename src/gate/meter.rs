@@ -49,10 +49,36 @@ impl Allowance {
         })
     }
 
+    /// Whether one frame or byte more is above it.
     fn is_used_up(&self, frames: u32, bytes: u32) -> bool {
         self.frames.is_some_and(|most| frames >= most)
             || self.bytes.is_some_and(|most| bytes >= most)
     }
+
+    /// Whether one frame more is, of the bytes that are counted already.
+    fn is_above(&self, frames: u32, bytes: u32) -> bool {
+        self.frames.is_some_and(|most| frames >= most)
+            || self.bytes.is_some_and(|most| bytes > most)
+    }
+}
+
+/// How much of its interval a connection has used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// All of it: nothing more may be read.
+    pub(crate) is_used_up: bool,
+    /// All of it, or more: no frame may be handled either.
+    pub(crate) is_above: bool,
+    /// The interval has just begun: what is used of it is a debt of those before.
+    pub(crate) is_new: bool,
+}
+
+impl Standing {
+    const FREE: Self = Self {
+        is_used_up: false,
+        is_above: false,
+        is_new: false,
+    };
 }
 
 #[expect(
@@ -136,13 +162,16 @@ impl Gate {
         self.meters[index as usize] = meter;
     }
 
-    /// Reads a connection again whom what is allowed now would not have held back.
+    /// Reads a connection again whom what is allowed now would not have held back; what it was
+    /// allowed before is no strike now.
     fn let_go_on(&mut self, index: u32) {
         let conn = self.conns.at(index);
         let (frames, bytes) = self.meters[index as usize].used(conn);
         let allowance = self.rules_of(index).allowance;
         if allowance.is_none_or(|allowance| !allowance.is_used_up(frames, bytes)) {
             self.resume(index, Flags::THROTTLED);
+        } else {
+            self.conns.at_mut(index).flags.set(Flags::STRUCK);
         }
     }
 
@@ -154,46 +183,68 @@ impl Gate {
         }
     }
 
-    /// Stops reading a connection that has used up its interval, or ends it: whether it did.
+    /// How much of its interval a connection has used; where nothing is counted, none.
     #[inline]
-    pub(crate) fn throttle(&mut self, index: u32) -> bool {
+    pub(crate) fn standing(&mut self, index: u32) -> Standing {
         let flags = self.conns.at(index).flags;
         // A proxy's header has its own deadline, and its client is yet unknown.
-        flags.has(Flags::METERED) && !flags.has(Flags::VEILED) && self.throttle_metered(index)
+        if !flags.has(Flags::METERED) || flags.has(Flags::VEILED) {
+            return Standing::FREE;
+        }
+        self.standing_metered(index)
     }
 
-    fn throttle_metered(&mut self, index: u32) -> bool {
+    fn standing_metered(&mut self, index: u32) -> Standing {
         let now = self.clock.live();
         let Some(allowance) = self.rules_of(index).allowance else {
-            return false;
+            return Standing::FREE;
         };
         let meter = &mut self.meters[index as usize];
         let conn = self.conns.at_mut(index);
         let passed = meter.passed(now, allowance.interval);
         if passed > 0 {
-            let was_held = conn.flags.lower(Flags::STRUCK);
-            if passed > 1 || !was_held {
+            let was_struck = conn.flags.lower(Flags::STRUCK);
+            if passed > 1 || !was_struck {
                 conn.strikes = 0;
             }
             meter.roll(conn, now, &allowance);
         }
         let (frames, bytes) = meter.used(conn);
-        if !conn.is_open() || !allowance.is_used_up(frames, bytes) {
-            return false;
+        Standing {
+            is_used_up: allowance.is_used_up(frames, bytes),
+            is_above: allowance.is_above(frames, bytes),
+            is_new: passed > 0,
         }
-        // What is used up where an interval begins is owed: who has no more to say is not above.
-        let is_above = passed == 0 || conn.flags.has(Flags::READABLE);
+    }
+
+    /// Handles no more frames of a connection that is above its rate: whether it is.
+    #[inline]
+    pub(crate) fn throttle(&mut self, index: u32) -> bool {
+        let standing = self.standing(index);
+        if standing.is_above {
+            self.hold_back(index, !standing.is_new);
+        }
+        standing.is_above
+    }
+
+    /// Stops reading a connection until its next interval. Where it `is_above` its rate, this one
+    /// is a strike, and the last one ends it.
+    pub(crate) fn hold_back(&mut self, index: u32, is_above: bool) {
+        let strikes = self.rules_of(index).allowance.map_or(0, |one| one.strikes);
+        let conn = self.conns.at_mut(index);
+        if !conn.is_open() {
+            return;
+        }
         let is_strike = is_above && conn.flags.raise(Flags::STRUCK);
         conn.strikes = conn.strikes.saturating_add(u8::from(is_strike));
         self.stats.throttled += 1;
-        if is_strike && conn.strikes >= allowance.strikes {
+        if is_strike && self.conns.at(index).strikes >= strikes {
             let end = End::over(CloseReason::RateLimited, EndDetail::RateStrikes);
             self.close_at(index, end);
         } else {
             self.pause(index, Flags::THROTTLED);
             self.touch(index);
         }
-        true
     }
 
     /// When a connection that is held back is read again (live clock).

@@ -38,7 +38,7 @@ mod ledger;
 mod letters;
 mod listing;
 mod logins;
-mod meter;
+pub(crate) mod meter;
 mod newcomers;
 mod offline;
 pub(crate) mod outbox;

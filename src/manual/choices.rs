@@ -71,9 +71,11 @@
 //! - `message_rate` and `byte_rate` count by the interval, from the connection's own beginning,
 //!   heartbeats included. Who is above is not read until the interval is over (its silence does
 //!   not count meanwhile), at the `rate_strikes`-th such interval in a row it is told
-//!   `close rate-limited MS`. What one read took beyond `byte_rate` is owed to the next intervals;
-//!   those that only pay for it are none of them, unless there is more to read already. One frame
-//!   above `byte_rate` times `rate_strikes` can be too much.
+//!   `close rate-limited MS`. Above is who has used up its interval and has more to say: events
+//!   may be out of date, so the socket is looked into (`MSG_PEEK`) before it is held back. What
+//!   one read took beyond `byte_rate` is owed to the next intervals; those that only pay for it
+//!   are none of them, unless there is more to read already. One frame above `byte_rate` times
+//!   `rate_strikes` can be too much. What was said before a reload lowered a rate is no strike.
 //!   `frames_per_interval` of `/v1/connections` is the last whole interval, or null.
 //!
 //! # Proxies

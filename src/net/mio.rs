@@ -252,6 +252,11 @@ impl Net for MioNet {
         uninterrupted(|| Ok(rustix::net::recv(&*stream, &mut *buffer, flags)?.0))
     }
 
+    fn peek(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
+        let flags = RecvFlags::PEEK;
+        uninterrupted(|| Ok(rustix::net::recv(&*stream, &mut [0_u8; 1], flags)?.0 > 0))
+    }
+
     fn write(&mut self, stream: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         send(stream, slices, SendFlags::NOSIGNAL)
     }

@@ -131,6 +131,13 @@ pub trait Net {
     /// `WouldBlock` where nothing waits; anything else is the end of the connection.
     fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// Whether a read would give something now; `false` where the peer has closed its side. Takes
+    /// nothing.
+    ///
+    /// # Errors
+    /// As those of a read, which does not tell them again.
+    fn peek(&mut self, stream: &mut Self::Stream) -> io::Result<bool>;
+
     /// Writes the slices in order, as much as the socket takes.
     ///
     /// # Errors

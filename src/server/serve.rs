@@ -12,6 +12,7 @@ use super::pulse::At;
 use crate::gate::Gate;
 use crate::gate::conn::{Flags, Phase};
 use crate::gate::end::{End, EndDetail};
+use crate::gate::meter::Standing;
 use crate::gate::requests::Demand;
 use crate::handler::{Answer, Handler, Message};
 use crate::id::{ConnId, Token};
@@ -125,17 +126,47 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         if flags.has(Flags::OWED | Flags::THROTTLED) {
             return self.look_after(index);
         }
-        // Who leaves at its rate is not above it: what it still has to say is read first.
-        let may_leave = flags.has(Flags::CLOSED_HINT) && !flags.has(Flags::BUFFERED);
-        if self.gate.choke(index) || !may_leave && self.gate.throttle(index) {
+        if self.gate.choke(index) {
             return;
         }
-        if flags.has(Flags::BUFFERED) {
-            self.handle_kept(index);
-        } else if flags.has(Flags::READABLE) && self.read(index) == Read::Answered {
-            return;
+        if !self.is_held_back(index) {
+            let flags = self.gate.conns.at(index).flags;
+            if flags.has(Flags::BUFFERED) {
+                self.handle_kept(index);
+            } else if flags.has(Flags::READABLE) && self.read(index) == Read::Answered {
+                return;
+            }
         }
         self.after_serving(index);
+    }
+
+    /// Holds a connection back that has used up its interval and has more to say, or still owes
+    /// for what it has said: whether it does. Who has no more to say, or leaves, is not above its
+    /// rate.
+    #[inline]
+    fn is_held_back(&mut self, index: u32) -> bool {
+        let standing = self.gate.standing(index);
+        standing.is_used_up && self.holds_back(index, standing)
+    }
+
+    fn holds_back(&mut self, index: u32, standing: Standing) -> bool {
+        let waits = self.gate.conns.at(index).flags.has(Flags::READABLE) && self.waits(index);
+        let owes = standing.is_above && self.gate.conns.at(index).flags.has(Flags::BUFFERED);
+        if waits || owes {
+            self.gate.hold_back(index, waits || !standing.is_new);
+        }
+        waits || owes || !self.gate.conns.at(index).is_open()
+    }
+
+    /// Whether there is something to read: readiness is told late, and may be out of date.
+    fn waits(&mut self, index: u32) -> bool {
+        match self.net.peek(&mut self.sockets[index as usize]) {
+            Ok(has_more) => has_more,
+            Err(error) => {
+                self.read_failed(index, &error);
+                false
+            }
+        }
     }
 
     /// A connection that waits for its answer, or for its rate, may have gone: what it sent before

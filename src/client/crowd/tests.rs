@@ -80,6 +80,10 @@ impl Net for Slamming {
         Ok(0)
     }
 
+    fn peek(&mut self, _: &mut usize) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn write(&mut self, _: &mut usize, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }

@@ -105,6 +105,37 @@ const ROWS: &[(&str, bool, &[Step])] = &[
         ],
     ),
     (
+        "a look takes nothing",
+        true,
+        &[
+            Peek(0),
+            Say(0, "ab"),
+            Wait,
+            Peek(0),
+            Peek(0),
+            Read(0, 4),
+            Peek(0),
+        ],
+    ),
+    (
+        "a look at the end",
+        true,
+        &[
+            Say(0, "a"),
+            Fin(0),
+            Wait,
+            Peek(0),
+            Read(0, 4),
+            Peek(0),
+            Read(0, 4),
+        ],
+    ),
+    (
+        "a look tells a reset, once",
+        true,
+        &[Reset(0), Wait, Peek(0), Read(0, 8)],
+    ),
+    (
         "more bytes are another edge",
         true,
         &[

@@ -26,6 +26,7 @@ pub(super) enum Step {
     Accept,
     Register(usize),
     Read(usize, usize),
+    Peek(usize),
     Write(usize, &'static str),
     /// Writes until the socket takes no more.
     Fill(usize),
@@ -104,6 +105,7 @@ impl<R: Rig> Play<'_, R> {
                 net.register(stream, token).map(|()| 0)
             }),
             Read(conn, most) => self.with(conn, |net, stream| net.read(stream, &mut vec![0; most])),
+            Peek(conn) => self.with(conn, |net, stream| net.peek(stream).map(usize::from)),
             Write(conn, text) => self.write(conn, text.as_bytes()),
             Fill(conn) => self.fill(conn),
             Shut(conn) => self.with(conn, |net, one| net.shutdown_write(one).map(|()| 0)),

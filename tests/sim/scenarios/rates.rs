@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use pulsegate::{CloseReason, Limits, Options, Rate, Settings, UserPolicy};
+use pulsegate::{CloseReason, Limits, LoginCheck, Options, Rate, Settings, UserPolicy};
 
 use super::{Stage, ms, s};
-use crate::world::agenda::SECOND;
+use crate::world::agenda::{Deed, SECOND};
+use crate::world::dice;
 use crate::world::socket::Key;
 
 pub(super) fn rate(count: u32, seconds: u64) -> Option<Rate> {
@@ -159,6 +160,87 @@ fn intervals_that_are_used_up_and_not_more_are_no_strikes() {
     assert_eq!(stage.reason(key), None);
     assert_eq!(heard, 80 * 5);
     assert_eq!(stage.server.gate().stats().throttled, 4);
+}
+
+#[test]
+fn bytes_that_use_up_an_interval_and_not_more_are_handled_in_it() {
+    // 50
+    let mut stage = stage(limited(None, Some(1_000)), Limits::default());
+    let key = stage.connect();
+    stage.pass(ms(500));
+    for _ in 0..6 {
+        for _ in 0..2 {
+            assert_eq!(ask(&mut stage, key, &"ping\n".repeat(100)).len(), 500);
+        }
+        stage.pass(s(1));
+    }
+    assert_eq!(stage.reason(key), None);
+    assert_eq!(stage.server.gate().stats().throttled, 0);
+}
+
+#[test]
+fn an_event_that_is_out_of_date_is_no_sign_of_more_to_say() {
+    // 50, 65: what arrives between an event and its read makes another event, behind which nothing
+    // waits.
+    let settings = |frames, bytes| Settings {
+        rate_strikes: 1,
+        ..limited(frames, bytes)
+    };
+    for settings in [settings(Some(10), None), settings(None, Some(50))] {
+        let mut stage = stage(settings, Limits::default());
+        let key = stage.connect();
+        for _ in 0..5 {
+            assert_eq!(ask(&mut stage, key, &"ping\n".repeat(10)).len(), 50);
+            stage.net().kernel.agenda.after(1, Deed::Edge(key));
+            stage.settle();
+            assert_eq!(stage.reason(key), None);
+            stage.pass(s(1));
+        }
+        assert_eq!(stage.server.gate().stats().throttled, 0);
+        // One more is above, whenever it comes.
+        assert_eq!(ask(&mut stage, key, &"ping\n".repeat(10)).len(), 50);
+        ask(&mut stage, key, "ping\n");
+        assert_eq!(stage.reason(key), Some(CloseReason::RateLimited));
+    }
+}
+
+#[test]
+fn who_has_used_up_its_interval_when_it_is_answered_is_not_above() {
+    // 50, 20: the answer to the last frame comes late, and in the same interval.
+    let mut stage = stage(
+        Settings {
+            login_check: LoginCheck::Users,
+            login_delay: Some(ms(100)),
+            rate_strikes: 1,
+            ..limited(Some(2), None)
+        },
+        Limits::default(),
+    );
+    let key = stage.connect();
+    for _ in 0..2 {
+        assert_eq!(ask(&mut stage, key, "ping\nlogin bob guess\n"), "pong\n");
+        stage.pass(ms(200));
+        assert!(stage.hear(key).starts_with("error bad-credentials "));
+        assert_eq!(stage.reason(key), None);
+        stage.pass(s(1));
+    }
+}
+
+#[test]
+fn a_hint_that_the_peer_has_closed_lets_nobody_say_more() {
+    // 50: an urgent byte looks like a half-close.
+    let limits = Limits {
+        read_bytes: 50,
+        ..Limits::default()
+    };
+    let mut stage = stage(limited(None, Some(100)), limits);
+    stage.net().faults.hint_false = dice::Rate(u32::MAX);
+    let key = stage.connect();
+    assert_eq!(stage.net().kernel.say(key, &[b'x'; 4_000]), 4_000);
+    stage.pass(s(3));
+    assert_eq!(stage.reason(key), Some(CloseReason::RateLimited));
+    let received = stage.server.gate().stats().bytes_in;
+    assert!(received < 800, "{received} of 100 a second");
 }
 
 #[test]

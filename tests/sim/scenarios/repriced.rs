@@ -167,3 +167,25 @@ fn who_is_held_back_is_read_at_once_where_the_rate_rises() {
     assert_eq!(ask(&mut stage, key, "ping\n"), "", "96 were said");
     assert_eq!(stage.reason(key), None::<CloseReason>);
 }
+
+#[test]
+fn what_was_said_under_a_higher_rate_is_no_strike_under_a_lower_one() {
+    // 50
+    let limited = |frames| Settings {
+        message_rate: Some(frames),
+        rate_strikes: 1,
+        ..Settings::default()
+    };
+    let mut stage = Stage::with(limited(100), options(Limits::default()));
+    stage.is_judged = false;
+    let key = stage.connect();
+    assert_eq!(ask(&mut stage, key, &"ping\n".repeat(60)).len(), 300);
+    stage.retune(&limited(50));
+    stage.settle();
+    assert_eq!(ask(&mut stage, key, "ping\n"), "", "60 were said");
+    assert_eq!(stage.reason(key), None::<CloseReason>);
+    stage.pass(s(1));
+    assert_eq!(stage.hear(key), "pong\n");
+    ask(&mut stage, key, &"ping\n".repeat(50));
+    assert_eq!(stage.reason(key), Some(CloseReason::RateLimited));
+}

@@ -212,6 +212,21 @@ impl<C: Crowd> SimNet<C> {
         self.kernel.read(key, &mut buffer[..most])
     }
 
+    pub(super) fn peek_with_faults(&mut self, key: Key) -> io::Result<bool> {
+        if self.dice.happens(self.faults.read_failed) {
+            return Err(self.fail(key));
+        }
+        if self.dice.happens(self.faults.interrupted_call) {
+            return Err(self.interrupt(key));
+        }
+        let socket = &self.kernel.sockets[key.slot as usize];
+        if socket.to_server.arrived() > 0 && self.dice.happens(self.faults.read_refused) {
+            self.arrive_later(key);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.kernel.peek(key)
+    }
+
     /// What waits counts as arriving a moment later.
     fn arrive_later(&mut self, key: Key) {
         self.kernel.sockets[key.slot as usize].facts.waiting = None;

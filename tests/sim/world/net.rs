@@ -337,6 +337,17 @@ impl<C: Crowd> Net for SimNet<C> {
         result
     }
 
+    fn peek(&mut self, stream: &mut SimStream) -> io::Result<bool> {
+        self.charge();
+        let result = self.peek_with_faults(stream.0);
+        let code = result.as_ref().map_or_else(code, |&more| u64::from(more));
+        self.trace.note(Call::Peek, u64::from(stream.0.slot), code);
+        self.trace.say(self.kernel.now(), || {
+            format!("peek  s{} {result:?}", stream.0.slot)
+        });
+        result
+    }
+
     fn write(&mut self, stream: &mut SimStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.charge();
         let result = self.write_with_faults(stream.0, slices);

@@ -90,6 +90,22 @@ impl Kernel {
         self.edge(key);
     }
 
+    pub(crate) fn peek(&mut self, key: Key) -> io::Result<bool> {
+        let socket = &mut self.sockets[key.slot as usize];
+        if socket.to_server.arrived() > 0 {
+            return Ok(true);
+        }
+        match socket.end_of_input() {
+            Some(Ok(_)) => Ok(false),
+            // An error is told once.
+            Some(Err(error)) => {
+                socket.facts.waiting = None;
+                Err(error)
+            }
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
     pub(crate) fn read(&mut self, key: Key, into: &mut [u8]) -> io::Result<usize> {
         let clock = self.clock;
         let socket = &mut self.sockets[key.slot as usize];

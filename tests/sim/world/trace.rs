@@ -15,6 +15,7 @@ pub(crate) enum Call {
     Accept,
     Register,
     Read,
+    Peek,
     Write,
     Shutdown,
     Close,
