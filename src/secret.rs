@@ -36,9 +36,12 @@ impl<T> fmt::Debug for Secret<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
     use crate::AdminAccess;
-    use crate::client;
+    use crate::client::{self, Machine};
     use crate::codec::message::Request;
     use crate::handler::Message;
 
@@ -61,15 +64,26 @@ mod tests {
             token: Some(Secret::new("s3cret".into())),
             hosts: vec![user.into()],
         };
+        let options = Arc::default();
+        let mut machine = Machine::new(options, Some(login.clone()), 1, Duration::ZERO);
+        assert!(machine.wants_dial(Duration::ZERO));
+        machine.dialed(Duration::ZERO);
+        let bytes = format!("{:?}", b"s3cret");
+        let bytes = bytes.trim_matches(['[', ']']);
+        assert!(format!("{:?}", machine.output()).contains(bytes));
         let shown = [
             format!("{message:?}"),
             format!("{request:?}"),
             format!("{login:?}"),
-            format!("{access:#?}"),
+            format!("{access:?}"),
+            format!("{machine:?}"),
         ];
         for shown in shown {
-            let is_hidden = !shown.contains("s3cret") && shown.contains("Secret");
-            assert!(is_hidden && shown.contains(user), "{shown}");
+            assert!(
+                !shown.contains("s3cret") && !shown.contains(bytes),
+                "{shown}"
+            );
+            assert!(shown.contains("Secret") && shown.contains(user), "{shown}");
         }
     }
 }

@@ -2,13 +2,14 @@
 //! something passed. No sockets, no clock.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use super::event::RequestId;
 use super::stamp::Stamp;
 
 /// A connection's buffers and times.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Wire {
     /// The beginning of a frame.
     pub(super) input: Vec<u8>,
@@ -28,6 +29,16 @@ pub(super) struct Wire {
     stuck: Option<Stamp>,
     /// Whether anything of the protocol has come.
     pub(super) is_known: bool,
+}
+
+/// What waits to be sent may be a login.
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Wire");
+        shown.field("input", &self.input.len());
+        shown.field("output", &self.output().len());
+        shown.field("asked", &self.asked).finish_non_exhaustive()
+    }
 }
 
 /// A request that waits for its answer.

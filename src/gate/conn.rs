@@ -4,6 +4,7 @@
 //! when it is free, so that an id that outlived its connection is told apart from the next one.
 //! An idle connection holds no buffer: three empty pointers.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -183,7 +184,6 @@ struct Peer {
 }
 
 /// Bytes that were read and are not handled yet.
-#[derive(Debug)]
 pub(crate) struct Input {
     pub(crate) bytes: Vec<u8>,
     /// So many bytes from the front were searched for the end of the frame.
@@ -192,6 +192,15 @@ pub(crate) struct Input {
     pub(crate) kept: Kept,
     pub(crate) older: u32,
     pub(crate) newer: u32,
+}
+
+/// What is not read yet may be a login.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Input");
+        shown.field("bytes", &self.bytes.len());
+        shown.field("kept", &self.kept).finish_non_exhaustive()
+    }
 }
 
 /// What most connections do not have.

@@ -206,7 +206,9 @@ fn is_like_login(framing: Framing, frame: &[u8]) -> bool {
         Framing::Raw | Framing::Line | Framing::LenHdr { .. } => {
             let is_word =
                 |at: &[u8]| at.eq_ignore_ascii_case(b"login") || at.eq_ignore_ascii_case(b"token");
-            body.windows(5).any(is_word)
+            // An escape may spell any word.
+            let is_spelt = |at: &[u8]| at == b"\\u";
+            body.windows(5).any(is_word) || body.windows(2).any(is_spelt)
         }
     }
 }
@@ -218,6 +220,27 @@ fn guarded<'b>(read: impl FnOnce() -> Step<'b>) -> Step<'b> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_hold_a_token_is_like_a_login_however_it_is_spelt() {
+        let json = Framing::LenHdr { bare_ping: false };
+        for (body, wanted) in [
+            (r#"{"type":"login","token":1}"#, true),
+            (r#"{"type":"","token":"x"}"#, true),
+            (r#"{"type":"l\u006fgin","user":"","t\u006fken":"x"}"#, true),
+            (r#"{"type":"jion","topic":"news"}"#, false),
+        ] {
+            let length = u32::try_from(body.len()).expect("short");
+            let mut frame = length.to_be_bytes().to_vec();
+            frame.extend(body.as_bytes());
+            assert_eq!(is_like_login(json, &frame), wanted, "{body}");
+            assert_eq!(
+                is_like_login(Framing::Line, body.as_bytes()),
+                wanted,
+                "{body}"
+            );
+        }
+    }
 
     #[test]
     fn a_decoder_that_panics_is_a_step_like_any_other() {

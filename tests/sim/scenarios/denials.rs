@@ -67,6 +67,17 @@ fn a_login_that_fails_is_answered_late_and_nobody_else_waits_for_it() {
 }
 
 #[test]
+fn what_waits_to_be_read_shows_no_token() {
+    let mut stage = stage(Settings::default());
+    let key = stage.connect();
+    stage.say(key, "login bob guess");
+    stage.settle();
+    let shown = format!("{:?}", stage.server.gate());
+    let bytes = format!("{:?}", b"guess");
+    assert!(!shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
+}
+
+#[test]
 fn each_guess_takes_its_time_and_the_last_one_ends_the_connection() {
     let mut stage = stage(Settings {
         failed_logins_max: 3,
