@@ -238,6 +238,7 @@ impl Gate {
     /// Parks a letter for a user of that name, present or not.
     pub(crate) fn keep_for(&mut self, name: &str, letter: Arc<Letter>) -> Result<(), ErrorCode> {
         if self.users.find(name).is_none() && self.limits.absent_users == 0 {
+            self.count_dropped(letter.id);
             return Err(ErrorCode::Overloaded);
         }
         let user = self.users.find_or_make(name);

@@ -46,6 +46,27 @@ fn a_letter_queued_behind_a_fan_out_is_parked_when_its_receiver_leaves_first() {
 }
 
 #[test]
+fn a_letter_for_a_leaver_is_counted_as_dropped_where_nobody_absent_is_remembered() {
+    let mut stage = Stage::within(Limits {
+        fanout: 1,
+        absent_users: 0,
+        ..Limits::default()
+    });
+    stage.is_judged = false;
+    for _ in 0..20 {
+        stage.dial(Path::default());
+    }
+    stage.settle();
+    let bob = stage.login("bob");
+    begin_fan_out(&mut stage);
+    let receipt = push(&mut stage, "bob", "kept").expect("is here");
+    stage.net().kernel.reset(bob);
+    stage.pass(s(1));
+    let letters = &stage.server.gate().stats().letters;
+    assert_eq!((letters.made, letters.dropped), (1, 1), "{receipt:?}");
+}
+
+#[test]
 fn a_letter_to_a_topic_is_kept_for_the_member_whom_it_takes_down() {
     // What the first member gets is more than all outboxes may hold: the largest goes, and he is
     // the second member.
