@@ -13,7 +13,7 @@ use super::guard::Rule;
 pub(crate) struct Lister {
     pub(crate) dice: Dice,
     pub(crate) change: Rate,
-    /// The same while everybody comes: the table of connections still grows then.
+    /// The same while newcomers wait: the table of connections is about to grow then.
     pub(crate) early: Rate,
     /// Names that nobody who behaves has.
     pub(crate) names: Vec<String>,
@@ -22,9 +22,9 @@ pub(crate) struct Lister {
 }
 
 impl Lister {
-    /// Whether other lists are due in this turn; `is_early` while everybody still comes.
-    pub(crate) fn is_due(&mut self, is_early: bool) -> bool {
-        let is_hasty = is_early && self.dice.happens(self.early);
+    /// Whether other lists are due in this turn; `grows` where newcomers wait.
+    pub(crate) fn is_due(&mut self, grows: bool) -> bool {
+        let is_hasty = grows && self.dice.happens(self.early);
         is_hasty || self.dice.happens(self.change)
     }
 

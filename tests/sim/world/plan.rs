@@ -333,6 +333,7 @@ fn population(
         },
         dice: dice.fork(5),
         has_storms: mask.storms,
+        is_hasty: false,
     }
 }
 

@@ -59,9 +59,6 @@ struct Run {
     lister: Option<Lister>,
 }
 
-/// Everybody comes for the first time by then.
-const ARRIVAL: Nanos = 5 * SECOND;
-
 /// Turns that one act may take at most.
 const TURNS_MAX: u64 = 5_000;
 
@@ -176,8 +173,12 @@ fn watch_of(plan: &Plan, seed: u64) -> Watch {
 
 fn begin(net: &mut SimNet<Population>) {
     let (kernel, crowd) = (&mut net.kernel, &mut net.crowd);
+    let is_hasty = crowd.is_hasty;
     for client in crowd.clients.iter_mut().filter(|one| !one.never_comes) {
-        let at = client.dice.span(0, ARRIVAL);
+        let at = match is_hasty {
+            true => SECOND * client.dice.below(4),
+            false => client.dice.span(0, 5 * SECOND),
+        };
         client.begin(kernel, at);
     }
     for operator in &mut crowd.operators {
@@ -197,9 +198,11 @@ impl Run {
             if run.dice.happens(meddling) {
                 run.meddle();
             }
-            let is_early = run.server.net().kernel.now() < ARRIVAL;
+            // A walk takes no time, and many turns: where each began another, the act would end.
+            let is_walking = run.server.gate().is_retuning();
+            let grows = run.server.net().kernel.has_newcomers() && !is_walking;
             let lister = run.lister.as_mut();
-            if lister.is_some_and(|lister| lister.is_due(is_early)) {
+            if lister.is_some_and(|lister| lister.is_due(grows)) {
                 run.list();
             }
             false

@@ -38,6 +38,8 @@ pub(crate) struct Population {
     pub(crate) dice: Dice,
     /// Whether crowds leave and come back together.
     pub(crate) has_storms: bool,
+    /// Whether crowds come together from the beginning.
+    pub(crate) is_hasty: bool,
 }
 
 impl Crowd for Population {

@@ -36,12 +36,15 @@ impl Plan {
         }
     }
 
-    /// Lists change while everybody comes, and it takes turns until all have been looked at.
+    /// Many come at once and are let in one by one; meanwhile lists change, and it takes turns
+    /// until all have been looked at.
     fn hasten(&mut self, dice: &mut Dice) {
         let Some(lister) = &mut self.lister else {
             return;
         };
         lister.early = Rate::per_mille(dice.between(50, 500) as u32);
+        self.population.is_hasty = true;
+        self.options.limits.accepts = dice.between(1, 2) as u32;
         self.options.limits.expiries = dice.between(1, 3) as u32;
     }
 
