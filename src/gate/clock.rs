@@ -21,6 +21,8 @@ pub(crate) struct Clock {
     stalled: Duration,
     real: Tick,
     live: Tick,
+    /// The last stall: when it was on the live clock, and how long.
+    stall: Option<[Duration; 2]>,
 }
 
 impl Clock {
@@ -31,6 +33,7 @@ impl Clock {
             stalled: Duration::ZERO,
             real: Tick::START,
             live: Tick::START,
+            stall: None,
         }
     }
 
@@ -46,6 +49,19 @@ impl Clock {
         let elapsed = self.read.saturating_sub(self.origin);
         self.real = Tick::at(elapsed);
         self.live = Tick::at(elapsed.saturating_sub(self.stalled));
+        if late > STALL_MIN {
+            self.stall = Some([elapsed.saturating_sub(self.stalled), late]);
+        }
+    }
+
+    /// How long the loop has stalled last, where it did no longer ago than this span of live time.
+    pub(crate) fn stall_within(&self, span: Span) -> Option<Span> {
+        let [at, late] = self.stall?;
+        let since = self
+            .elapsed()
+            .saturating_sub(self.stalled)
+            .saturating_sub(at);
+        (since < span.duration()).then(|| Span(Span::covering(late).0 - 1))
     }
 
     /// Now, on the clock that lifetimes, bans and times-to-live go by.

@@ -177,6 +177,7 @@ impl Gate {
             return self.touch(index);
         }
         let since = conn.since;
+        let is_metered = conn.flags.has(Flags::METERED);
         // What came in the midst of the pause is moved by the rest of it.
         let moved = |stamp: Tick| {
             let from = if since.is_before(stamp) { stamp } else { since };
@@ -184,6 +185,9 @@ impl Gate {
         };
         conn.last_in = moved(conn.last_in);
         conn.frame_began = moved(conn.frame_began);
+        if is_metered && flag != Flags::THROTTLED {
+            self.make_up(index, now.since(since));
+        }
         self.touch(index);
         self.queues.push_ready(&mut self.conns, index);
     }

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::time::{Span, Tick};
 
 /// What a listener allows in an interval.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Allowance {
     frames: Option<u32>,
     bytes: Option<u32>,
@@ -26,7 +26,8 @@ pub(crate) struct Allowance {
 pub(crate) struct Meter {
     /// On the live clock.
     began: Tick,
-    /// Frames received by then, on a circle of 2^32.
+    /// Frames received by then, on a circle of 2^32; later where more may be said than an interval
+    /// allows.
     frames: u32,
     /// The same for bytes; later where more was read than the interval before allowed.
     bytes: u32,
@@ -97,12 +98,30 @@ impl Meter {
 
     /// Frames and bytes of the interval so far.
     fn used(&self, conn: &Conn) -> (u32, u32) {
-        let bytes = (conn.bytes_in as u32).wrapping_sub(self.bytes);
-        (
-            (conn.frames_in as u32).wrapping_sub(self.frames),
-            // Bytes beyond what was allowed before are those of a time that is still to come.
-            if bytes > u32::MAX / 2 { 0 } else { bytes },
-        )
+        // Beyond half the circle lie those that are still to come.
+        let since = |now: u64, began: u32| match (now as u32).wrapping_sub(began) {
+            used if used > u32::MAX / 2 => 0,
+            used => used,
+        };
+        let frames = since(conn.frames_in, self.frames);
+        (frames, since(conn.bytes_in, self.bytes))
+    }
+
+    /// Allows as much on top as in a span of time.
+    fn credit(&mut self, span: Span, allowance: &Allowance) {
+        let more = |most: Option<u32>| {
+            let more = u64::from(most.unwrap_or(0)) * u64::from(span.0);
+            (more / u64::from(allowance.interval.0)).min(u64::from(u32::MAX / 4)) as u32
+        };
+        self.frames = self.frames.wrapping_add(more(allowance.frames));
+        self.bytes = self.bytes.wrapping_add(more(allowance.bytes));
+    }
+
+    /// What was said before counts for no more than this allows.
+    fn forgive(&mut self, conn: &Conn, allowance: &Allowance) {
+        let (_, bytes) = self.used(conn);
+        let most = allowance.bytes.unwrap_or(u32::MAX);
+        self.bytes = self.bytes.wrapping_add(bytes.saturating_sub(most));
     }
 
     /// Intervals that are over.
@@ -163,15 +182,39 @@ impl Gate {
     }
 
     /// Reads a connection again whom what is allowed now would not have held back; what it was
-    /// allowed before is no strike now.
+    /// allowed before is no strike now, and no debt.
     fn let_go_on(&mut self, index: u32) {
-        let conn = self.conns.at(index);
-        let (frames, bytes) = self.meters[index as usize].used(conn);
-        let allowance = self.rules_of(index).allowance;
-        if allowance.is_none_or(|allowance| !allowance.is_used_up(frames, bytes)) {
+        let (allowance, is_new) = {
+            let rules = self.rules_of(index);
+            (rules.allowance, rules.is_repriced)
+        };
+        let Some(allowance) = allowance else { return };
+        let (conn, meter) = (self.conns.at_mut(index), &mut self.meters[index as usize]);
+        if is_new {
+            meter.forgive(conn, &allowance);
+        }
+        let (frames, bytes) = meter.used(conn);
+        if !allowance.is_used_up(frames, bytes) {
             self.resume(index, Flags::THROTTLED);
-        } else {
-            self.conns.at_mut(index).flags.set(Flags::STRUCK);
+        } else if is_new {
+            conn.flags.set(Flags::STRUCK);
+        }
+    }
+
+    /// A connection was not read for so long, for no fault of its own: it may say now what it might
+    /// have said in the intervals that lie within.
+    pub(crate) fn make_up(&mut self, index: u32, span: Span) {
+        let Some(allowance) = self.rules_of(index).allowance else {
+            return;
+        };
+        let conn = self.conns.at(index);
+        if conn.flags.has(Flags::METERED) {
+            let (now, interval) = (self.clock.live(), allowance.interval);
+            let meter = &mut self.meters[index as usize];
+            let passed = meter.passed(now, interval).saturating_sub(1);
+            meter.roll(conn, now, &allowance);
+            let missed = passed.min(span.0 / interval.0);
+            meter.credit(Span(missed * interval.0), &allowance);
         }
     }
 
@@ -180,6 +223,9 @@ impl Gate {
         let is_limited = self.rules.iter().any(|rules| rules.allowance.is_some());
         if !is_limited {
             self.meters = Vec::new();
+        }
+        for rules in &mut self.rules {
+            rules.is_repriced = false;
         }
     }
 
@@ -203,13 +249,21 @@ impl Gate {
         let conn = self.conns.at_mut(index);
         let passed = meter.passed(now, allowance.interval);
         if passed > 0 {
+            conn.flags.clear(Flags::MADE_UP);
             let was_struck = conn.flags.lower(Flags::STRUCK);
             if passed > 1 || !was_struck {
                 conn.strikes = 0;
             }
             meter.roll(conn, now, &allowance);
         }
-        let (frames, bytes) = meter.used(conn);
+        let (mut frames, mut bytes) = meter.used(conn);
+        if allowance.is_used_up(frames, bytes)
+            && let Some(stall) = self.clock.stall_within(allowance.interval)
+            && conn.flags.raise(Flags::MADE_UP)
+        {
+            meter.credit(stall, &allowance);
+            (frames, bytes) = meter.used(conn);
+        }
         Standing {
             is_used_up: allowance.is_used_up(frames, bytes),
             is_above: allowance.is_above(frames, bytes),

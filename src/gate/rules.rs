@@ -29,6 +29,8 @@ pub(crate) struct Rules {
     pub(crate) proxy: Span,
     /// What each connection may send in an interval, where there is a limit.
     pub(crate) allowance: Option<Allowance>,
+    /// Whether that has just changed, and not all of them have been told.
+    pub(crate) is_repriced: bool,
     pub(crate) crowd: Crowd,
 }
 
@@ -71,6 +73,7 @@ impl Rules {
             offline: Span::covering(settings.offline_ttl),
             proxy: Span::covering(settings.proxy_timeout),
             allowance: Allowance::of(&settings),
+            is_repriced: false,
             crowd: Crowd::default(),
             settings,
         }

@@ -93,9 +93,16 @@ impl Gate {
             ..settings.clone()
         };
         if settings != *old {
-            let crowd = rules.crowd;
-            *rules = Rules::new(settings, rules.wire);
+            let Rules {
+                crowd,
+                wire,
+                allowance,
+                is_repriced,
+                ..
+            } = *rules;
+            *rules = Rules::new(settings, wire);
             rules.crowd = crowd;
+            rules.is_repriced = is_repriced || rules.allowance != allowance;
             self.see_taps();
             self.walk();
         }

@@ -75,7 +75,9 @@
 //!   may be out of date, so the socket is looked into (`MSG_PEEK`) before it is held back. What
 //!   one read took beyond `byte_rate` is owed to the next intervals; those that only pay for it
 //!   are none of them, unless there is more to read already. One frame above `byte_rate` times
-//!   `rate_strikes` can be too much. What was said before a reload lowered a rate is no strike.
+//!   `rate_strikes` can be too much. What was said before a reload lowered a rate is no strike
+//!   and no debt, and what piled up while the loop stood still, or the connection waited for an
+//!   answer of the application, may be said behind that.
 //!   `frames_per_interval` of `/v1/connections` is the last whole interval, or null.
 //!
 //! # Proxies

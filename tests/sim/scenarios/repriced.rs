@@ -189,3 +189,28 @@ fn what_was_said_under_a_higher_rate_is_no_strike_under_a_lower_one() {
     ask(&mut stage, key, &"ping\n".repeat(50));
     assert_eq!(stage.reason(key), Some(CloseReason::RateLimited));
 }
+
+#[test]
+fn bytes_said_under_a_higher_rate_are_no_debt_under_a_lower_one() {
+    // 50
+    let limited = |frames, bytes| Settings {
+        message_rate: frames,
+        byte_rate: bytes,
+        rate_strikes: 2,
+        ..Settings::default()
+    };
+    let lower = limited(None, Some(100));
+    for higher in [limited(None, Some(60_000)), limited(Some(20_000), None)] {
+        let mut stage = Stage::with(higher, options(Limits::default()));
+        stage.is_judged = false;
+        let key = stage.connect();
+        assert_eq!(ask(&mut stage, key, &"ping\n".repeat(1_000)).len(), 5_000);
+        stage.retune(&lower);
+        stage.settle();
+        for _ in 0..5 {
+            stage.pass(s(1));
+            assert_eq!(ask(&mut stage, key, "ping\n"), "pong\n");
+        }
+        assert_eq!(stage.reason(key), None::<CloseReason>);
+    }
+}
