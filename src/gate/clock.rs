@@ -13,6 +13,9 @@ use crate::time::{Span, Tick};
 /// A delay of the loop beyond this is the loop's fault, not the peers'.
 pub(crate) const STALL_MIN: Duration = Duration::from_millis(500);
 
+/// Stalls whose lengths are remembered.
+const STALLS_KEPT: usize = 4;
+
 /// Real and live time.
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -21,8 +24,9 @@ pub(crate) struct Clock {
     stalled: Duration,
     real: Tick,
     live: Tick,
-    /// The last stall: when it was on the live clock, and how long.
-    stall: Option<[Duration; 2]>,
+    /// How many stalls there were, on a small circle, and how long the last of them took.
+    stalls: u8,
+    lately: [Duration; STALLS_KEPT],
 }
 
 impl Clock {
@@ -33,7 +37,8 @@ impl Clock {
             stalled: Duration::ZERO,
             real: Tick::START,
             live: Tick::START,
-            stall: None,
+            stalls: 0,
+            lately: [Duration::ZERO; STALLS_KEPT],
         }
     }
 
@@ -44,24 +49,26 @@ impl Clock {
         let late = expected.map_or(Duration::ZERO, |expected| passed.saturating_sub(expected));
         if late > STALL_MIN {
             self.stalled += late;
+            self.stalls = self.stalls.wrapping_add(1);
+            self.lately.rotate_right(1);
+            self.lately[0] = late;
         }
         self.read = self.read.max(now);
         let elapsed = self.read.saturating_sub(self.origin);
         self.real = Tick::at(elapsed);
         self.live = Tick::at(elapsed.saturating_sub(self.stalled));
-        if late > STALL_MIN {
-            self.stall = Some([elapsed.saturating_sub(self.stalled), late]);
-        }
     }
 
-    /// How long the loop has stalled last, where it did no longer ago than this span of live time.
-    pub(crate) fn stall_within(&self, span: Span) -> Option<Span> {
-        let [at, late] = self.stall?;
-        let since = self
-            .elapsed()
-            .saturating_sub(self.stalled)
-            .saturating_sub(at);
-        (since < span.duration()).then(|| Span(Span::covering(late).0 - 1))
+    /// How many stalls there were, on a circle.
+    pub(crate) fn stalls(&self) -> u8 {
+        self.stalls
+    }
+
+    /// How long those took that came behind the first so many, the last few of them.
+    pub(crate) fn stalled_since(&self, stalls: u8) -> Span {
+        let missed = usize::from(self.stalls.wrapping_sub(stalls));
+        let late = self.lately.iter().take(missed).sum();
+        Span(Span::covering(late).0 - 1)
     }
 
     /// Now, on the clock that lifetimes, bans and times-to-live go by.

@@ -141,8 +141,6 @@ impl Flags {
     pub(crate) const PUT_OFF: u32 = 1 << 22;
     /// It was above its rate in the interval that its meter is in.
     pub(crate) const STRUCK: u32 = 1 << 23;
-    /// What it may say in this interval was raised for a stall of the loop.
-    pub(crate) const MADE_UP: u32 = 1 << 24;
     /// An answer is owed, and nothing is read before it.
     pub(crate) const OWED: u32 = Self::AWAITING | Self::DENIED;
 

@@ -185,7 +185,8 @@ impl Gate {
         };
         conn.last_in = moved(conn.last_in);
         conn.frame_began = moved(conn.frame_began);
-        if is_metered && flag != Flags::THROTTLED {
+        // Who does not take its answers is not read for its own fault.
+        if is_metered && flag != Flags::THROTTLED && flag != Flags::CHOKED {
             self.make_up(index, now.since(since));
         }
         self.touch(index);

@@ -31,9 +31,13 @@ pub(crate) struct Meter {
     frames: u32,
     /// The same for bytes; later where more was read than the interval before allowed.
     bytes: u32,
-    /// Frames of the interval before.
+    /// Frames of the interval before, up to 2^24 - 1, and above them the number of the last stall
+    /// that was made up for.
     last: u32,
 }
+
+/// The bits of [`Meter::last`] that count frames.
+const LAST: u32 = u32::MAX >> 8;
 
 const _: () = assert!(size_of::<Meter>() == 16);
 
@@ -87,13 +91,17 @@ impl Standing {
     reason = "what is counted is compared on a circle of 2^32"
 )]
 impl Meter {
-    fn begin(conn: &Conn, now: Tick) -> Self {
+    fn begin(conn: &Conn, now: Tick, stalls: u8) -> Self {
         Self {
             began: now,
             frames: conn.frames_in as u32,
             bytes: conn.bytes_in as u32,
-            last: 0,
+            last: u32::from(stalls) << 24,
         }
+    }
+
+    fn stalls(&self) -> u8 {
+        (self.last >> 24) as u8
     }
 
     /// Frames and bytes of the interval so far.
@@ -139,7 +147,7 @@ impl Meter {
             return;
         }
         let (frames, bytes) = self.used(conn);
-        let next = Self::begin(conn, now);
+        let next = Self::begin(conn, now, self.stalls());
         // What one read took beyond the limit is owed.
         let paid = allowance
             .bytes
@@ -149,7 +157,7 @@ impl Meter {
                 1 => self.began.after(allowance.interval),
                 _ => now,
             },
-            last: if passed == 1 { frames } else { 0 },
+            last: next.last | if passed == 1 { frames.min(LAST) } else { 0 },
             bytes: next.bytes.wrapping_sub(bytes.saturating_sub(paid)),
             ..next
         };
@@ -169,7 +177,7 @@ impl Gate {
         if !conn.flags.raise(Flags::METERED) {
             return self.let_go_on(index);
         }
-        let meter = Meter::begin(conn, self.clock.live());
+        let meter = Meter::begin(conn, self.clock.live(), self.clock.stalls());
         if self.meters.capacity() == 0 {
             // Address space, so that no growing table moves in one turn.
             self.meters.reserve_exact(self.slots as usize);
@@ -207,15 +215,32 @@ impl Gate {
         let Some(allowance) = self.rules_of(index).allowance else {
             return;
         };
-        let conn = self.conns.at(index);
-        if conn.flags.has(Flags::METERED) {
-            let (now, interval) = (self.clock.live(), allowance.interval);
-            let meter = &mut self.meters[index as usize];
-            let passed = meter.passed(now, interval).saturating_sub(1);
-            meter.roll(conn, now, &allowance);
-            let missed = passed.min(span.0 / interval.0);
-            meter.credit(Span(missed * interval.0), &allowance);
+        let interval = allowance.interval;
+        let meter = &self.meters[index as usize];
+        let passed = meter.passed(self.clock.live(), interval);
+        let missed = passed.saturating_sub(1).min(span.0 / interval.0);
+        if missed > 0 {
+            self.begin_interval(index, &allowance);
+            let missed = Span(missed * interval.0);
+            self.meters[index as usize].credit(missed, &allowance);
         }
+    }
+
+    /// Goes on to the interval that it is now; whether that is another one.
+    fn begin_interval(&mut self, index: u32, allowance: &Allowance) -> bool {
+        let now = self.clock.live();
+        let meter = &mut self.meters[index as usize];
+        let conn = self.conns.at_mut(index);
+        let passed = meter.passed(now, allowance.interval);
+        if passed == 0 {
+            return false;
+        }
+        let was_struck = conn.flags.lower(Flags::STRUCK);
+        if passed > 1 || !was_struck {
+            conn.strikes = 0;
+        }
+        meter.roll(conn, now, allowance);
+        true
     }
 
     /// Everybody was looked at: where no listener has a limit any more, nothing is kept for one.
@@ -241,33 +266,22 @@ impl Gate {
     }
 
     fn standing_metered(&mut self, index: u32) -> Standing {
-        let now = self.clock.live();
         let Some(allowance) = self.rules_of(index).allowance else {
             return Standing::FREE;
         };
-        let meter = &mut self.meters[index as usize];
-        let conn = self.conns.at_mut(index);
-        let passed = meter.passed(now, allowance.interval);
-        if passed > 0 {
-            conn.flags.clear(Flags::MADE_UP);
-            let was_struck = conn.flags.lower(Flags::STRUCK);
-            if passed > 1 || !was_struck {
-                conn.strikes = 0;
-            }
-            meter.roll(conn, now, &allowance);
+        let is_new = self.begin_interval(index, &allowance);
+        let (meter, stalls) = (&mut self.meters[index as usize], self.clock.stalls());
+        if meter.stalls() != stalls {
+            // What piled up meanwhile comes now, and has a whole interval to be handled in.
+            meter.began = self.clock.live();
+            meter.credit(self.clock.stalled_since(meter.stalls()), &allowance);
+            meter.last = meter.last & LAST | u32::from(stalls) << 24;
         }
-        let (mut frames, mut bytes) = meter.used(conn);
-        if allowance.is_used_up(frames, bytes)
-            && let Some(stall) = self.clock.stall_within(allowance.interval)
-            && conn.flags.raise(Flags::MADE_UP)
-        {
-            meter.credit(stall, &allowance);
-            (frames, bytes) = meter.used(conn);
-        }
+        let (frames, bytes) = meter.used(self.conns.at(index));
         Standing {
             is_used_up: allowance.is_used_up(frames, bytes),
             is_above: allowance.is_above(frames, bytes),
-            is_new: passed > 0,
+            is_new,
         }
     }
 
@@ -317,7 +331,7 @@ impl Gate {
         }
         let meter = &self.meters[index as usize];
         Some(match meter.passed(self.clock.live(), allowance.interval) {
-            0 => meter.last,
+            0 => meter.last & LAST,
             1 => meter.used(conn).0,
             _ => 0,
         })

@@ -247,7 +247,11 @@ fn a_hint_that_the_peer_has_closed_lets_nobody_say_more() {
 fn what_piles_up_while_the_loop_stands_still_is_not_said_at_once() {
     // 50, 60: half of what is allowed, and a stall of twenty intervals.
     for (frames, bytes) in [(Some(10), None), (None, Some(50))] {
-        let mut stage = stage(limited(frames, bytes), Limits::default());
+        let settings = Settings {
+            idle_timeout: None,
+            ..limited(frames, bytes)
+        };
+        let mut stage = stage(settings, Limits::default());
         let key = stage.connect();
         stage.pass(ms(900));
         assert_eq!(ask(&mut stage, key, &"ping\n".repeat(5)).len(), 25);
@@ -263,9 +267,16 @@ fn what_piles_up_while_the_loop_stands_still_is_not_said_at_once() {
         assert_eq!(stage.reason(key), None);
         assert_eq!(heard, 200 * 5);
         assert_eq!(stage.server.gate().stats().throttled, 0);
-        // It is made up for once.
-        assert!(ask(&mut stage, key, &"ping\n".repeat(100)).len() <= 50);
-        assert_eq!(stage.server.gate().stats().throttled, 1);
+        // It is made up for once, whenever it is heard of; newcomers have missed nothing.
+        stage.net().lose(20 * SECOND);
+        stage.pass(ms(2_500));
+        let newcomer = stage.connect();
+        assert_eq!(ask(&mut stage, key, &"ping\n".repeat(100)).len(), 500);
+        assert_eq!(stage.server.gate().stats().throttled, 0);
+        for key in [key, newcomer] {
+            stage.pass(s(1));
+            assert!(ask(&mut stage, key, &"ping\n".repeat(100)).len() <= 50);
+        }
     }
 }
 
@@ -296,6 +307,33 @@ fn what_piles_up_behind_a_late_answer_is_not_said_at_once() {
     stage.pass(ms(10_100));
     let heard = stage.hear(key).matches("pong").count();
     assert!((90..=110).contains(&heard), "{heard}");
+}
+
+#[test]
+fn an_interval_without_a_strike_ends_the_row_wherever_its_end_lies() {
+    // 50
+    let mut stage = stage(
+        Settings {
+            login_check: LoginCheck::Users,
+            login_delay: Some(ms(150)),
+            rate_strikes: 2,
+            ..limited(Some(10), None)
+        },
+        Limits::default(),
+    );
+    let key = stage.connect();
+    assert_eq!(ask(&mut stage, key, &"ping\n".repeat(15)).len(), 50);
+    stage.pass(ms(1_900));
+    assert_eq!(stage.hear(key).len(), 25);
+    assert_eq!(ask(&mut stage, key, "login bob guess\n"), "");
+    stage.pass(ms(200));
+    assert!(stage.hear(key).starts_with("error bad-credentials "));
+    assert_eq!(ask(&mut stage, key, &"ping\n".repeat(11)).len(), 50);
+    assert_eq!(stage.reason(key), None, "one in a row");
+    stage.pass(s(1));
+    assert_eq!(stage.hear(key).len(), 5);
+    ask(&mut stage, key, &"ping\n".repeat(11));
+    assert_eq!(stage.reason(key), Some(CloseReason::RateLimited));
 }
 
 #[test]
