@@ -3,9 +3,11 @@
 //! Who is above it is not read until the interval is over, and is ended where that happens in
 //! interval after interval. What a connection has sent is counted anyway: a meter only remembers
 //! where the interval began, 16 bytes, and those exist only where a listener has a limit. Any
-//! other connection pays one look at a flag.
+//! other connection pays one look at a flag. Time in which nobody was read, for no fault of the
+//! peer's, moves that beginning: what could not be said then may be said now.
 
 use super::Gate;
+use super::clock::Clock;
 use super::conn::{Conn, Flags};
 use super::end::{End, EndDetail};
 use crate::reason::CloseReason;
@@ -100,8 +102,25 @@ impl Meter {
         }
     }
 
+    /// Frames of the interval before.
+    fn last(&self) -> u32 {
+        self.last & LAST
+    }
+
+    /// The number of the last stall that was made up for.
     fn stalls(&self) -> u8 {
         (self.last >> 24) as u8
+    }
+
+    /// Makes up for the stalls since then. What piled up meanwhile comes now, and has a whole
+    /// interval to be handled in.
+    fn pass_stalls(&mut self, clock: &Clock, allowance: &Allowance) {
+        let before = self.stalls();
+        if before != clock.stalls() {
+            self.began = clock.live();
+            self.credit(clock.stalled_since(before), allowance);
+            self.last = self.last() | u32::from(clock.stalls()) << 24;
+        }
     }
 
     /// Frames and bytes of the interval so far.
@@ -192,10 +211,8 @@ impl Gate {
     /// Reads a connection again whom what is allowed now would not have held back; what it was
     /// allowed before is no strike now, and no debt.
     fn let_go_on(&mut self, index: u32) {
-        let (allowance, is_new) = {
-            let rules = self.rules_of(index);
-            (rules.allowance, rules.is_repriced)
-        };
+        let rules = self.rules_of(index);
+        let (allowance, is_new) = (rules.allowance, rules.is_repriced);
         let Some(allowance) = allowance else { return };
         let (conn, meter) = (self.conns.at_mut(index), &mut self.meters[index as usize]);
         if is_new {
@@ -270,13 +287,8 @@ impl Gate {
             return Standing::FREE;
         };
         let is_new = self.begin_interval(index, &allowance);
-        let (meter, stalls) = (&mut self.meters[index as usize], self.clock.stalls());
-        if meter.stalls() != stalls {
-            // What piled up meanwhile comes now, and has a whole interval to be handled in.
-            meter.began = self.clock.live();
-            meter.credit(self.clock.stalled_since(meter.stalls()), &allowance);
-            meter.last = meter.last & LAST | u32::from(stalls) << 24;
-        }
+        let meter = &mut self.meters[index as usize];
+        meter.pass_stalls(&self.clock, &allowance);
         let (frames, bytes) = meter.used(self.conns.at(index));
         Standing {
             is_used_up: allowance.is_used_up(frames, bytes),
@@ -305,8 +317,9 @@ impl Gate {
         }
         let is_strike = is_above && conn.flags.raise(Flags::STRUCK);
         conn.strikes = conn.strikes.saturating_add(u8::from(is_strike));
+        let is_last = is_strike && conn.strikes >= strikes;
         self.stats.throttled += 1;
-        if is_strike && self.conns.at(index).strikes >= strikes {
+        if is_last {
             let end = End::over(CloseReason::RateLimited, EndDetail::RateStrikes);
             self.close_at(index, end);
         } else {
@@ -331,7 +344,7 @@ impl Gate {
         }
         let meter = &self.meters[index as usize];
         Some(match meter.passed(self.clock.live(), allowance.interval) {
-            0 => meter.last & LAST,
+            0 => meter.last(),
             1 => meter.used(conn).0,
             _ => 0,
         })

@@ -79,6 +79,16 @@ impl Rules {
         }
     }
 
+    /// Other settings, for the same connections.
+    pub(crate) fn change(&mut self, settings: Settings) {
+        let new = Self::new(settings, self.wire);
+        *self = Self {
+            crowd: self.crowd,
+            is_repriced: self.is_repriced || new.allowance != self.allowance,
+            ..new
+        };
+    }
+
     /// Whether heartbeats are answered the short way.
     pub(crate) fn see_beats(&mut self, is_short: bool) {
         self.beats = Beats::of(&self.settings).filter(|_| is_short).map(Box::new);

@@ -93,16 +93,7 @@ impl Gate {
             ..settings.clone()
         };
         if settings != *old {
-            let Rules {
-                crowd,
-                wire,
-                allowance,
-                is_repriced,
-                ..
-            } = *rules;
-            *rules = Rules::new(settings, wire);
-            rules.crowd = crowd;
-            rules.is_repriced = is_repriced || rules.allowance != allowance;
+            rules.change(settings);
             self.see_taps();
             self.walk();
         }
