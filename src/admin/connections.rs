@@ -66,6 +66,8 @@ pub(crate) struct Row<'a> {
     frames_per_second: f64,
     /// Of the last whole interval; null where no listener's limit has them counted.
     frames_per_interval: Option<u32>,
+    /// Received in this one so far.
+    bytes_in_interval: Option<u32>,
     outbox: usize,
 }
 
@@ -161,6 +163,7 @@ pub(crate) fn row<'a>(gate: &'a Gate, facts: &Facts, slot: u32) -> Row<'a> {
         let ago = gate.clock.live().since(tick).duration();
         facts.point(now.saturating_sub(ago))
     };
+    let interval = gate.interval(slot);
     Row {
         id: gate.conns.id(slot).to_u64(),
         user: (conn.user != NONE).then(|| gate.user_at(conn.user)),
@@ -174,7 +177,8 @@ pub(crate) fn row<'a>(gate: &'a Gate, facts: &Facts, slot: u32) -> Row<'a> {
         frames_in: conn.frames_in,
         frames_out: conn.frames_out,
         frames_per_second: thousandths(gate.frame_rate(slot)),
-        frames_per_interval: gate.frames_per_interval(slot),
+        frames_per_interval: interval.map(|(frames, _)| frames),
+        bytes_in_interval: interval.map(|(_, bytes)| bytes),
         outbox: conn.waiting(),
     }
 }

@@ -65,7 +65,7 @@ pub(crate) struct Conn {
     pub(crate) reason: Option<CloseReason>,
     pub(crate) bad_requests: u8,
     pub(crate) failed_logins: u8,
-    /// Intervals in a row in which it was held back.
+    /// Intervals in a row in which it was above its rate.
     pub(crate) strikes: u8,
 }
 
@@ -141,6 +141,10 @@ impl Flags {
     pub(crate) const PUT_OFF: u32 = 1 << 22;
     /// It was above its rate in the interval that its meter is in.
     pub(crate) const STRUCK: u32 = 1 << 23;
+    /// Something that piled up while nobody read it, for no fault of its own, may still wait.
+    pub(crate) const BEHIND: u32 = 1 << 24;
+    /// All of its interval pays for bytes that were read in those before.
+    pub(crate) const PAYS: u32 = 1 << 25;
     /// An answer is owed, and nothing is read before it.
     pub(crate) const OWED: u32 = Self::AWAITING | Self::DENIED;
 

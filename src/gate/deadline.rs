@@ -172,6 +172,8 @@ impl Gate {
         if !conn.flags.lower(flag) || !conn.is_open() {
             return;
         }
+        self.rank_input(index);
+        let conn = self.conns.at_mut(index);
         if conn.is_paused() {
             // What holds for one pause need not hold for another.
             return self.touch(index);
@@ -186,7 +188,7 @@ impl Gate {
         conn.last_in = moved(conn.last_in);
         conn.frame_began = moved(conn.frame_began);
         // Who does not take its answers is not read for its own fault.
-        if is_metered && flag != Flags::THROTTLED && flag != Flags::CHOKED {
+        if is_metered && flag != Flags::CHOKED {
             self.make_up(index, now.since(since));
         }
         self.touch(index);

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 
 use super::Gate;
 use super::conn::{Flags, Pending};
-use super::input::Kept;
 use crate::codec::message::Seq;
 use crate::codec::reply::Reply;
 use crate::reason::{CloseReason, ErrorCode};
@@ -36,7 +35,6 @@ impl Gate {
             self.release_held(index);
             return self.failed_login(index);
         }
-        self.rank_input(index, Kept::Denied);
         let since = self.clock.live();
         self.conns.at_mut(index).extra().pending = Some(Box::new(Pending {
             seq: seq.map(Seq::kept),
@@ -44,6 +42,7 @@ impl Gate {
             denial: Some(Denial { since, code, text }),
         }));
         self.pause(index, Flags::DENIED);
+        self.rank_input(index);
         self.touch(index);
         self.release_held(index);
     }
@@ -59,7 +58,6 @@ impl Gate {
         if let Some(Denial { code, text, .. }) = denial {
             self.reply(index, &Reply::Error(code, &text), seq.as_ref());
             self.failed_login(index);
-            self.rank_input(index, Kept::Whole);
             self.resume(index, Flags::DENIED);
         }
     }

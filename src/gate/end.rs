@@ -66,7 +66,7 @@ pub enum EndDetail {
     TakeoverRate,
     /// There was too much to do, and it was one of the newest in a handshake.
     Handshakes,
-    /// It was held back for its rate in `rate_strikes` intervals in a row.
+    /// It was above its rate in `rate_strikes` intervals in a row.
     RateStrikes,
     /// It is none of `trusted_proxies`.
     TrustedProxies,

@@ -7,11 +7,11 @@ use std::io;
 use log::warn;
 
 use super::Gate;
-use super::conn::{Flags, Input, NONE};
+use super::conn::{Conn, Flags, Input, NONE};
 use super::end::{End, EndDetail};
 use crate::net::is_common;
 use crate::reason::CloseReason;
-use crate::session::Session;
+use crate::session::{Session, Step};
 
 /// The connections with unhandled input, by what it is: so that who is to end is found without a
 /// look at the others.
@@ -23,8 +23,8 @@ pub(crate) struct Inputs {
 /// What unhandled input is, in the order in which it gives way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kept {
-    /// Frames behind a login that failed, which wait for as long as the answer does.
-    Denied,
+    /// Frames that wait for longer than a turn: behind a login that failed, or for a rate.
+    Held,
     /// The front of a frame.
     Half,
     /// Frames whose turn has not come.
@@ -32,7 +32,15 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
-    const ALL: [Self; 3] = [Self::Denied, Self::Half, Self::Whole];
+    /// Frames of that connection, as long as it is read or not read as now.
+    fn whole(conn: &Conn) -> Self {
+        match conn.flags.has(Flags::DENIED | Flags::THROTTLED) {
+            true => Self::Held,
+            false => Self::Whole,
+        }
+    }
+
+    const ALL: [Self; 3] = [Self::Held, Self::Half, Self::Whole];
 }
 
 /// Connections with input, oldest first.
@@ -176,11 +184,7 @@ impl Gate {
         let now = self.clock.live();
         self.ledger.input += bytes.capacity();
         let conn = self.conns.at_mut(index);
-        let kept = match (half, conn.flags.has(Flags::DENIED)) {
-            (true, _) => Kept::Half,
-            (false, true) => Kept::Denied,
-            (false, false) => Kept::Whole,
-        };
+        let kept = if half { Kept::Half } else { Kept::whole(conn) };
         assert!(conn.input.is_none(), "input was taken before it is kept");
         conn.input = Some(Box::new(Input {
             bytes,
@@ -216,11 +220,26 @@ impl Gate {
         }
     }
 
-    /// The frames that a connection has waiting are now behind a login that failed, or no longer.
-    pub(crate) fn rank_input(&mut self, index: u32, kept: Kept) {
-        if self.conns.at(index).flags.has(Flags::BUFFERED) {
-            self.relink(index, kept);
+    /// The frames that a connection has waiting do so for longer than a turn now, or no longer.
+    pub(crate) fn rank_input(&mut self, index: u32) {
+        let conn = self.conns.at(index);
+        let is_whole = conn.flags.of(Flags::BUFFERED | Flags::HALF_FRAME) == Flags::BUFFERED;
+        if is_whole && conn.input.is_some() {
+            self.relink(index, Kept::whole(conn));
         }
+    }
+
+    /// Whether a frame that is kept could be handled now.
+    pub(crate) fn has_whole_frame(&self, index: u32) -> bool {
+        let conn = self.conns.at(index);
+        let input = conn
+            .input
+            .as_ref()
+            .filter(|_| conn.flags.has(Flags::BUFFERED));
+        input.is_some_and(|input| {
+            let step = self.session(index).step(&input.bytes, input.scanned);
+            !matches!(step, Step::More)
+        })
     }
 
     /// Takes the input out, to be handled.

@@ -48,10 +48,10 @@ impl Gate {
                 return Answer::None;
             }
             self.unbind(index, false);
-            let user = self.users.find_or_make(user);
             self.replace_others(user);
             // Their goodbyes may have cost this very connection, over the output budget.
             if self.conns.at(index).is_open() {
+                let user = self.users.find_or_make(user);
                 self.bind(index, user);
             }
         }
@@ -63,14 +63,16 @@ impl Gate {
     }
 
     /// Makes room for one more connection of `user`, as the policy says.
-    fn replace_others(&mut self, user: u32) {
+    fn replace_others(&mut self, user: &str) {
         let shared_by = self.shared_by();
-        if self.users.conns(user).len() < shared_by {
-            return;
-        }
-        let rest = self.note_takeover(user);
-        while self.users.conns(user).len() >= shared_by {
+        let mut rest = None;
+        // Found anew each time: the goodbyes may cost others their connections, over the output
+        // budget, and those who are gone then may be too many to be remembered.
+        while let Some(user) = self.users.find(user)
+            && self.users.conns(user).len() >= shared_by
+        {
             let oldest = self.users.conns(user)[0];
+            let rest = *rest.get_or_insert_with(|| self.note_takeover(user));
             self.close_until(oldest, CloseReason::Replaced.into(), rest);
         }
     }

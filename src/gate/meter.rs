@@ -3,8 +3,12 @@
 //! Who is above it is not read until the interval is over, and is ended where that happens in
 //! interval after interval. What a connection has sent is counted anyway: a meter only remembers
 //! where the interval began, 16 bytes, and those exist only where a listener has a limit. Any
-//! other connection pays one look at a flag. Time in which nobody was read, for no fault of the
-//! peer's, moves that beginning: what could not be said then may be said now.
+//! other connection pays one look at a flag.
+//!
+//! What is used of an interval is what was received less where it began. That beginning is moved
+//! back by a debt, bytes that one read took beyond the limit, and ahead by a credit: what might
+//! have been said while nobody was read, or this connection was not for no fault of its own. A
+//! credit lapses with the interval in which all that had piled up is handled.
 
 use super::Gate;
 use super::clock::Clock;
@@ -28,18 +32,20 @@ pub(crate) struct Allowance {
 pub(crate) struct Meter {
     /// On the live clock.
     began: Tick,
-    /// Frames received by then, on a circle of 2^32; later where more may be said than an interval
-    /// allows.
+    /// Frames received by then, on a circle of 2^32; more where there is a credit.
     frames: u32,
-    /// The same for bytes; later where more was read than the interval before allowed.
+    /// The same for bytes; less where there is a debt.
     bytes: u32,
     /// Frames of the interval before, up to 2^24 - 1, and above them the number of the last stall
     /// that was made up for.
-    last: u32,
+    last_and_stalls: u32,
 }
 
-/// The bits of [`Meter::last`] that count frames.
+/// The bits of [`Meter::last_and_stalls`] that count frames.
 const LAST: u32 = u32::MAX >> 8;
+
+/// Credits beyond this lapse at once: on a circle they would look like debts.
+const CREDIT_MAX: i64 = 1 << 30;
 
 const _: () = assert!(size_of::<Meter>() == 16);
 
@@ -51,104 +57,96 @@ impl Allowance {
             frames: settings.message_rate,
             bytes: settings.byte_rate.map(bytes),
             // No stamp is rounded here: the grid of intervals is one of ticks.
-            interval: Span(Span::covering(settings.rate_interval).0 - 1),
+            interval: Span((Span::covering(settings.rate_interval).0 - 1).max(1)),
             strikes: settings.rate_strikes,
         })
     }
 
-    /// Whether one frame or byte more is above it.
-    fn is_used_up(&self, frames: u32, bytes: u32) -> bool {
-        self.frames.is_some_and(|most| frames >= most)
-            || self.bytes.is_some_and(|most| bytes >= most)
+    /// Whether one byte more is above it.
+    fn is_full(&self, bytes: i64) -> bool {
+        self.bytes.is_some_and(|most| bytes >= i64::from(most))
     }
 
     /// Whether one frame more is, of the bytes that are counted already.
-    fn is_above(&self, frames: u32, bytes: u32) -> bool {
-        self.frames.is_some_and(|most| frames >= most)
-            || self.bytes.is_some_and(|most| bytes > most)
+    fn is_above(&self, frames: i64, bytes: i64) -> bool {
+        self.frames.is_some_and(|most| frames >= i64::from(most))
+            || self.bytes.is_some_and(|most| bytes > i64::from(most))
     }
+
+    /// What is used when a time has passed in which `most` an interval were allowed.
+    fn settle(&self, used: i64, most: Option<u32>, time: &Passed) -> i64 {
+        let share = |span: Span| {
+            let most = i64::from(most.unwrap_or(0));
+            most * i64::from(span.0) / i64::from(self.interval.0)
+        };
+        let credit = if time.keeps_credit { used.min(0) } else { 0 };
+        let left = (used - share(time.had)).max(credit);
+        (left - share(time.missed)).max(-CREDIT_MAX)
+    }
+}
+
+/// Time that has gone by for a connection.
+#[derive(Clone, Copy, Debug)]
+struct Passed {
+    /// So long it could say something: what it did not is lost.
+    had: Span,
+    /// So long it could not, and may say that now.
+    missed: Span,
+    /// Something of what piled up before still waits.
+    keeps_credit: bool,
 }
 
 /// How much of its interval a connection has used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing {
-    /// All of it: nothing more may be read.
-    pub(crate) is_used_up: bool,
-    /// All of it, or more: no frame may be handled either.
+    /// All bytes of it: nothing more may be read.
+    pub(crate) is_full: bool,
+    /// No frame may be handled.
     pub(crate) is_above: bool,
-    /// The interval has just begun: what is used of it is a debt of those before.
-    pub(crate) is_new: bool,
 }
 
 impl Standing {
     const FREE: Self = Self {
-        is_used_up: false,
+        is_full: false,
         is_above: false,
-        is_new: false,
     };
 }
 
 #[expect(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     reason = "what is counted is compared on a circle of 2^32"
 )]
 impl Meter {
-    fn begin(conn: &Conn, now: Tick, stalls: u8) -> Self {
+    fn begin(conn: &Conn, clock: &Clock) -> Self {
         Self {
-            began: now,
+            began: clock.live(),
             frames: conn.frames_in as u32,
             bytes: conn.bytes_in as u32,
-            last: u32::from(stalls) << 24,
+            last_and_stalls: u32::from(clock.stalls()) << 24,
         }
     }
 
     /// Frames of the interval before.
     fn last(&self) -> u32 {
-        self.last & LAST
+        self.last_and_stalls & LAST
     }
 
     /// The number of the last stall that was made up for.
     fn stalls(&self) -> u8 {
-        (self.last >> 24) as u8
+        (self.last_and_stalls >> 24) as u8
     }
 
-    /// Makes up for the stalls since then. What piled up meanwhile comes now, and has a whole
-    /// interval to be handled in.
-    fn pass_stalls(&mut self, clock: &Clock, allowance: &Allowance) {
-        let before = self.stalls();
-        if before != clock.stalls() {
-            self.began = clock.live();
-            self.credit(clock.stalled_since(before), allowance);
-            self.last = self.last() | u32::from(clock.stalls()) << 24;
-        }
-    }
-
-    /// Frames and bytes of the interval so far.
-    fn used(&self, conn: &Conn) -> (u32, u32) {
-        // Beyond half the circle lie those that are still to come.
-        let since = |now: u64, began: u32| match (now as u32).wrapping_sub(began) {
-            used if used > u32::MAX / 2 => 0,
-            used => used,
-        };
+    /// Frames and bytes of the interval so far; below zero where there is a credit.
+    fn used(&self, conn: &Conn) -> (i64, i64) {
+        let since = |now: u64, began: u32| i64::from((now as u32).wrapping_sub(began) as i32);
         let frames = since(conn.frames_in, self.frames);
         (frames, since(conn.bytes_in, self.bytes))
     }
 
-    /// Allows as much on top as in a span of time.
-    fn credit(&mut self, span: Span, allowance: &Allowance) {
-        let more = |most: Option<u32>| {
-            let more = u64::from(most.unwrap_or(0)) * u64::from(span.0);
-            (more / u64::from(allowance.interval.0)).min(u64::from(u32::MAX / 4)) as u32
-        };
-        self.frames = self.frames.wrapping_add(more(allowance.frames));
-        self.bytes = self.bytes.wrapping_add(more(allowance.bytes));
-    }
-
-    /// What was said before counts for no more than this allows.
-    fn forgive(&mut self, conn: &Conn, allowance: &Allowance) {
-        let (_, bytes) = self.used(conn);
-        let most = allowance.bytes.unwrap_or(u32::MAX);
-        self.bytes = self.bytes.wrapping_add(bytes.saturating_sub(most));
+    fn set_used(&mut self, conn: &Conn, frames: i64, bytes: i64) {
+        self.frames = (conn.frames_in as u32).wrapping_sub(frames as u32);
+        self.bytes = (conn.bytes_in as u32).wrapping_sub(bytes as u32);
     }
 
     /// Intervals that are over.
@@ -159,105 +157,89 @@ impl Meter {
         if is_ancient { u32::MAX } else { passed }
     }
 
-    /// Goes on to the interval that `now` lies in.
-    fn roll(&mut self, conn: &Conn, now: Tick, allowance: &Allowance) {
-        let passed = self.passed(now, allowance.interval);
-        if passed == 0 {
-            return;
-        }
+    /// Goes on by so many intervals, `missed` of which could not be used.
+    fn roll(&mut self, conn: &Conn, now: Tick, allowance: &Allowance, passed: u32, missed: u32) {
+        let interval = allowance.interval;
         let (frames, bytes) = self.used(conn);
-        let next = Self::begin(conn, now, self.stalls());
-        // What one read took beyond the limit is owed.
-        let paid = allowance
-            .bytes
-            .map_or(bytes, |most| most.saturating_mul(passed));
-        *self = Self {
-            began: match passed {
-                1 => self.began.after(allowance.interval),
-                _ => now,
-            },
-            last: next.last | if passed == 1 { frames.min(LAST) } else { 0 },
-            bytes: next.bytes.wrapping_sub(bytes.saturating_sub(paid)),
-            ..next
+        let span = |intervals: u32| Span(intervals.saturating_mul(interval.0));
+        let time = Passed {
+            had: span(passed - missed),
+            missed: span(missed),
+            keeps_credit: conn.flags.has(Flags::BEHIND),
         };
+        let settle = |used, most: Option<u32>| match most {
+            Some(_) => allowance.settle(used, most, &time),
+            None => 0,
+        };
+        let owed = settle(bytes, allowance.bytes);
+        // Frames are handled one by one: nobody owes any.
+        self.set_used(conn, settle(frames, allowance.frames).min(0), owed);
+        self.began = match passed {
+            1 => self.began.after(interval),
+            _ => now,
+        };
+        let last = if passed == 1 { frames.max(0) as u32 } else { 0 };
+        self.last_and_stalls = self.last_and_stalls & !LAST | last.min(LAST);
+    }
+
+    /// Makes up for the stalls since then. What piled up meanwhile comes now, and has a whole
+    /// interval to be handled in; the time before has paid for its share.
+    fn pass_stalls(&mut self, conn: &Conn, clock: &Clock, allowance: &Allowance) {
+        let (frames, bytes) = self.used(conn);
+        let time = Passed {
+            had: clock.live().since(self.began),
+            missed: clock.stalled_since(self.stalls()),
+            keeps_credit: conn.flags.has(Flags::BEHIND),
+        };
+        let frames = allowance.settle(frames, allowance.frames, &time);
+        self.set_used(
+            conn,
+            frames,
+            allowance.settle(bytes, allowance.bytes, &time),
+        );
+        self.began = clock.live();
+        self.last_and_stalls = self.last() | u32::from(clock.stalls()) << 24;
     }
 }
 
 impl Gate {
-    /// Gives a connection a meter, or takes it, as its listener's rules say.
+    /// Gives a connection a meter, or takes it, as its listener's rules say; where they have just
+    /// changed it begins anew.
     pub(crate) fn see_meter(&mut self, index: u32) {
-        let is_limited = self.rules_of(index).allowance.is_some();
+        let rules = self.rules_of(index);
+        let (is_limited, is_repriced) = (rules.allowance.is_some(), rules.is_repriced);
         let conn = self.conns.at_mut(index);
-        if !is_limited {
-            conn.flags.clear(Flags::METERED | Flags::STRUCK);
-            conn.strikes = 0;
-            return self.resume(index, Flags::THROTTLED);
+        let is_first = is_limited && conn.flags.raise(Flags::METERED);
+        if is_limited && !is_first && !is_repriced {
+            return;
         }
-        if !conn.flags.raise(Flags::METERED) {
-            return self.let_go_on(index);
+        conn.flags
+            .clear(Flags::STRUCK | Flags::BEHIND | Flags::PAYS);
+        conn.strikes = 0;
+        if is_limited {
+            self.begin_meter(index);
+        } else {
+            conn.flags.clear(Flags::METERED);
         }
-        let meter = Meter::begin(conn, self.clock.live(), self.clock.stalls());
-        if self.meters.capacity() == 0 {
-            // Address space, so that no growing table moves in one turn.
-            self.meters.reserve_exact(self.slots as usize);
-        }
+        self.resume(index, Flags::THROTTLED);
+    }
+
+    /// An interval begins now.
+    fn begin_meter(&mut self, index: u32) {
         let needed = index as usize + 1;
         if self.meters.len() < needed {
             self.meters.resize(needed, Meter::default());
         }
-        self.meters[index as usize] = meter;
+        self.meters[index as usize] = Meter::begin(self.conns.at(index), &self.clock);
     }
 
-    /// Reads a connection again whom what is allowed now would not have held back; what it was
-    /// allowed before is no strike now, and no debt.
-    fn let_go_on(&mut self, index: u32) {
-        let rules = self.rules_of(index);
-        let (allowance, is_new) = (rules.allowance, rules.is_repriced);
-        let Some(allowance) = allowance else { return };
-        let (conn, meter) = (self.conns.at_mut(index), &mut self.meters[index as usize]);
-        if is_new {
-            meter.forgive(conn, &allowance);
+    /// Address space for the meters, where a listener has a limit: no growing table moves in one
+    /// turn.
+    pub(crate) fn reserve_meters(&mut self) {
+        let is_limited = self.rules.iter().any(|rules| rules.allowance.is_some());
+        if is_limited && self.meters.capacity() == 0 {
+            self.meters.reserve_exact(self.slots as usize);
         }
-        let (frames, bytes) = meter.used(conn);
-        if !allowance.is_used_up(frames, bytes) {
-            self.resume(index, Flags::THROTTLED);
-        } else if is_new {
-            conn.flags.set(Flags::STRUCK);
-        }
-    }
-
-    /// A connection was not read for so long, for no fault of its own: it may say now what it might
-    /// have said in the intervals that lie within.
-    pub(crate) fn make_up(&mut self, index: u32, span: Span) {
-        let Some(allowance) = self.rules_of(index).allowance else {
-            return;
-        };
-        let interval = allowance.interval;
-        let meter = &self.meters[index as usize];
-        let passed = meter.passed(self.clock.live(), interval);
-        let missed = passed.saturating_sub(1).min(span.0 / interval.0);
-        if missed > 0 {
-            self.begin_interval(index, &allowance);
-            let missed = Span(missed * interval.0);
-            self.meters[index as usize].credit(missed, &allowance);
-        }
-    }
-
-    /// Goes on to the interval that it is now; whether that is another one.
-    fn begin_interval(&mut self, index: u32, allowance: &Allowance) -> bool {
-        let now = self.clock.live();
-        let meter = &mut self.meters[index as usize];
-        let conn = self.conns.at_mut(index);
-        let passed = meter.passed(now, allowance.interval);
-        if passed == 0 {
-            return false;
-        }
-        let was_struck = conn.flags.lower(Flags::STRUCK);
-        if passed > 1 || !was_struck {
-            conn.strikes = 0;
-        }
-        meter.roll(conn, now, allowance);
-        true
     }
 
     /// Everybody was looked at: where no listener has a limit any more, nothing is kept for one.
@@ -266,12 +248,43 @@ impl Gate {
         if !is_limited {
             self.meters = Vec::new();
         }
-        for rules in &mut self.rules {
-            rules.is_repriced = false;
+    }
+
+    /// A connection was not read for so long, for no fault of its own: it may say now what it might
+    /// have said in the intervals that lie within.
+    pub(crate) fn make_up(&mut self, index: u32, span: Span) {
+        if let Some(allowance) = self.rules_of(index).allowance {
+            self.begin_interval(index, &allowance, span);
         }
     }
 
-    /// How much of its interval a connection has used; where nothing is counted, none.
+    /// Goes on to the interval that it is now, and makes up for those that were missed, up to so
+    /// long a time.
+    fn begin_interval(&mut self, index: u32, allowance: &Allowance, missed: Span) {
+        let now = self.clock.live();
+        let meter = &mut self.meters[index as usize];
+        let conn = self.conns.at_mut(index);
+        let passed = meter.passed(now, allowance.interval);
+        if passed == 0 {
+            return;
+        }
+        if !conn.flags.lower(Flags::STRUCK) {
+            conn.strikes = 0;
+        }
+        let missed = (missed.0 / allowance.interval.0).min(passed - 1);
+        meter.roll(conn, now, allowance, passed, missed);
+        conn.flags.clear(Flags::PAYS);
+        let (frames, bytes) = meter.used(conn);
+        if allowance.is_above(frames, bytes) {
+            conn.flags.set(Flags::PAYS);
+        }
+        if missed > 0 {
+            conn.flags.set(Flags::BEHIND);
+        }
+    }
+
+    /// How much of its interval a connection has used; where nothing is counted, none. Begins the
+    /// next interval where this one is over.
     #[inline]
     pub(crate) fn standing(&mut self, index: u32) -> Standing {
         let flags = self.conns.at(index).flags;
@@ -286,36 +299,31 @@ impl Gate {
         let Some(allowance) = self.rules_of(index).allowance else {
             return Standing::FREE;
         };
-        let is_new = self.begin_interval(index, &allowance);
-        let meter = &mut self.meters[index as usize];
-        meter.pass_stalls(&self.clock, &allowance);
-        let (frames, bytes) = meter.used(self.conns.at(index));
+        self.begin_interval(index, &allowance, Span(0));
+        let (meter, conn) = (&mut self.meters[index as usize], self.conns.at_mut(index));
+        if meter.stalls() != self.clock.stalls() {
+            meter.pass_stalls(conn, &self.clock, &allowance);
+            conn.flags.set(Flags::BEHIND);
+            conn.flags.clear(Flags::PAYS);
+        }
+        let (frames, bytes) = meter.used(conn);
         Standing {
-            is_used_up: allowance.is_used_up(frames, bytes),
+            is_full: allowance.is_full(bytes),
             is_above: allowance.is_above(frames, bytes),
-            is_new,
         }
     }
 
-    /// Handles no more frames of a connection that is above its rate: whether it is.
-    #[inline]
-    pub(crate) fn throttle(&mut self, index: u32) -> bool {
-        let standing = self.standing(index);
-        if standing.is_above {
-            self.hold_back(index, !standing.is_new);
-        }
-        standing.is_above
-    }
-
-    /// Stops reading a connection until its next interval. Where it `is_above` its rate, this one
-    /// is a strike, and the last one ends it.
-    pub(crate) fn hold_back(&mut self, index: u32, is_above: bool) {
-        let strikes = self.rules_of(index).allowance.map_or(0, |one| one.strikes);
+    /// Stops reading a connection until its next interval. Where this one `is_strike`, the last one
+    /// ends it.
+    pub(crate) fn hold_back(&mut self, index: u32, is_strike: bool) {
+        let rules = self.rules_of(index);
+        let strikes = rules.allowance.map_or(0, |one| one.strikes);
+        let is_excused = rules.is_repriced;
         let conn = self.conns.at_mut(index);
         if !conn.is_open() {
             return;
         }
-        let is_strike = is_above && conn.flags.raise(Flags::STRUCK);
+        let is_strike = is_strike && !is_excused && conn.flags.raise(Flags::STRUCK);
         conn.strikes = conn.strikes.saturating_add(u8::from(is_strike));
         let is_last = is_strike && conn.strikes >= strikes;
         self.stats.throttled += 1;
@@ -324,6 +332,7 @@ impl Gate {
             self.close_at(index, end);
         } else {
             self.pause(index, Flags::THROTTLED);
+            self.rank_input(index);
             self.touch(index);
         }
     }
@@ -335,18 +344,21 @@ impl Gate {
         Some(meter.began.after(allowance.interval))
     }
 
-    /// Frames of the connection's last whole interval; `None` where they are not counted.
-    pub(crate) fn frames_per_interval(&self, index: u32) -> Option<u32> {
+    /// Frames of the connection's last whole interval, and bytes of this one so far, less what was
+    /// made up for; `None` where they are not counted.
+    pub(crate) fn interval(&self, index: u32) -> Option<(u32, u32)> {
         let conn = self.conns.at(index);
         let allowance = self.rules_of(index).allowance?;
         if !conn.flags.has(Flags::METERED) {
             return None;
         }
         let meter = &self.meters[index as usize];
+        let (frames, bytes) = meter.used(conn);
+        let count = |used: i64| u32::try_from(used).unwrap_or(0);
         Some(match meter.passed(self.clock.live(), allowance.interval) {
-            0 => meter.last(),
-            1 => meter.used(conn).0,
-            _ => 0,
+            0 => (meter.last(), count(bytes)),
+            1 => (count(frames), 0),
+            _ => (0, 0),
         })
     }
 
@@ -358,7 +370,7 @@ impl Gate {
             is_limited == has_meter || self.is_retuning(),
             "a meter where there is a limit"
         );
-        let is_held = conn.flags.has(Flags::THROTTLED);
+        let is_held = conn.flags.has(Flags::THROTTLED | Flags::BEHIND);
         assert!(has_meter || !is_held, "only what is counted is held back");
         assert!(
             !has_meter || self.meters.len() > index as usize,

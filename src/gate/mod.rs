@@ -269,6 +269,7 @@ impl Gate {
     pub(crate) fn add_rules(&mut self, settings: Settings) -> ListenerId {
         let wire = self.wires.number(settings.framing);
         self.rules.push(Rules::new(settings, wire));
+        self.reserve_meters();
         ListenerId(u16::try_from(self.rules.len() - 1).expect("fewer listeners than 65,536"))
     }
 
@@ -412,6 +413,12 @@ impl Gate {
         self.ledger.high
     }
 
+    /// Deliveries to come of messages that are on their way to many.
+    #[must_use]
+    pub fn deliveries_left(&self) -> usize {
+        self.pushes.targets()
+    }
+
     /// The most memory this process can reach under its limits, in bytes.
     #[must_use]
     pub fn ceiling(&self) -> Ceiling {
@@ -471,8 +478,11 @@ impl Gate {
         if !self.queues.are_empty() || !self.pushes.is_empty() || self.is_retuning() {
             return Some(Duration::ZERO);
         }
-        let next = self.wheel.next()?;
-        Some(self.clock.until(next))
+        let until = self.wheel.next().map(|next| self.clock.until(next));
+        if self.meters.is_empty() {
+            return until;
+        }
+        Some(until.map_or(LOOK_UP, |until| until.min(LOOK_UP)))
     }
 
     /// Whether a connection takes part in nothing any more but its goodbye.
@@ -486,6 +496,10 @@ impl Gate {
         Span::covering(duration).0
     }
 }
+
+/// The longest sleep where connections have rates: a stop of the loop is noticed by how much later
+/// than meant it wakes, and what piled up meanwhile is to be made up for.
+const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// The first message id of a run: the Unix time in seconds, times 2^20. Its fraction counts, so
 /// that two runs within a second share no id.

@@ -29,7 +29,7 @@ pub(crate) struct Rules {
     pub(crate) proxy: Span,
     /// What each connection may send in an interval, where there is a limit.
     pub(crate) allowance: Option<Allowance>,
-    /// Whether that has just changed, and not all of them have been told.
+    /// Whether that has just changed, and not all of them have been looked at since.
     pub(crate) is_repriced: bool,
     pub(crate) crowd: Crowd,
 }

@@ -33,6 +33,9 @@ pub(crate) struct Tuning {
     /// The slots that the circle goes through: those there were when the walk began. Whoever takes
     /// a later one has come under the new rules.
     circle: u32,
+    /// Slots to look at until all have been since a listener's rules changed: a walk that begins
+    /// anew does not make that later.
+    repriced: u32,
     /// Bounds to come down to.
     wanted: Option<Bounds>,
     /// Connections that the tables were made for.
@@ -64,6 +67,7 @@ impl Tuning {
             next: 0,
             left: 0,
             circle: 0,
+            repriced: 0,
             wanted: None,
             reserved,
         }
@@ -94,6 +98,8 @@ impl Gate {
         };
         if settings != *old {
             rules.change(settings);
+            self.tuning.repriced = self.conns.len();
+            self.reserve_meters();
             self.see_taps();
             self.walk();
         }
@@ -191,6 +197,9 @@ impl Gate {
     pub(crate) fn walk(&mut self) {
         self.tuning.circle = self.conns.len();
         self.tuning.left = self.tuning.circle;
+        if self.tuning.circle == 0 {
+            self.end_walk();
+        }
     }
 
     /// Goes on with the walk, so many slots.
@@ -203,8 +212,21 @@ impl Gate {
             self.review(index);
         }
         self.tuning.left -= budget;
-        if budget > 0 && self.tuning.left == 0 {
+        self.tuning.repriced = self.tuning.repriced.saturating_sub(budget);
+        if budget > 0 && self.tuning.left.min(self.tuning.repriced) == 0 {
+            self.end_walk();
+        }
+    }
+
+    /// Everybody was looked at since the walk began, or since rules changed.
+    fn end_walk(&mut self) {
+        if self.tuning.left == 0 {
             self.forget_meters();
+        }
+        if self.tuning.repriced == 0 {
+            for rules in &mut self.rules {
+                rules.is_repriced = false;
+            }
         }
     }
 

@@ -71,14 +71,20 @@
 //! - `message_rate` and `byte_rate` count by the interval, from the connection's own beginning,
 //!   heartbeats included. Who is above is not read until the interval is over (its silence does
 //!   not count meanwhile), at the `rate_strikes`-th such interval in a row it is told
-//!   `close rate-limited MS`. Above is who has used up its interval and has more to say: events
-//!   may be out of date, so the socket is looked into (`MSG_PEEK`) before it is held back. What
-//!   one read took beyond `byte_rate` is owed to the next intervals; those that only pay for it
-//!   are none of them, unless there is more to read already. One frame above `byte_rate` times
-//!   `rate_strikes` can be too much. What was said before a reload lowered a rate is no strike
-//!   and no debt, and what piled up while the loop stood still, or the connection waited for an
-//!   answer of the application, may be said behind that.
-//!   `frames_per_interval` of `/v1/connections` is the last whole interval, or null.
+//!   `close rate-limited MS`. Above is who has used up its frames and has said another whole one,
+//!   or has used up its bytes and has more to say: events may be out of date, so the socket is
+//!   looked into (`MSG_PEEK`) before it is held back. What one read took beyond `byte_rate` is
+//!   owed to the next intervals; those that only pay for it are none of them, unless there is
+//!   more to read already. One frame above `byte_rate` times `rate_strikes` can be too much. Where
+//!   a reload changes a rate, everybody's interval begins anew, without debts and strikes.
+//! - What piled up while the loop stood still for more than half a second, was late by whole
+//!   intervals, or owed the connection an answer of the application, may be said behind that: as
+//!   much as was allowed in that time, until all of it is handled. The last four stops since a
+//!   connection was heard are made up for. Who sends close to its rate all the time is above it
+//!   after each shorter delay, of the loop or of the network: allow more than is meant to be sent,
+//!   and in intervals that are longer than a busy turn.
+//! - `frames_per_interval` of `/v1/connections` is the last whole interval, `bytes_in_interval`
+//!   this one so far, both less what was made up for; null where neither rate is set.
 //!
 //! # Proxies
 //! - On a listener with `trusted_proxies` every connection must come from one of them and begin

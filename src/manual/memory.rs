@@ -37,10 +37,10 @@
 //! # What rates and limits take
 //! Eight bytes a connection for its rate, where there is an admin interface that shows it. For
 //! limits nothing where none is set. Else, reserved at once and touched as it is used: 16 bytes a
-//! connection on a listener with a rate; 32 bytes an address that is counted, and up to 12 of its
-//! index; the same for a name that somebody tries to log in with. Black and white lists of a
-//! million entries take 9 MB of IPv4, 17 MB of IPv6 up to /64, 25 MB of longer ones, and 19 MB of
-//! users.
+//! slot, up to the highest of a connection on a listener with a rate; 32 bytes an address that is
+//! counted, and up to 12 of its index; the same for a name that somebody tries to log in with.
+//! Black and white lists of a million entries take 9 MB of IPv4, 17 MB of IPv6 up to /64, 25 MB of
+//! longer ones, and 19 MB of users.
 //!
 //! # Budgets and the ceiling
 //! Half frames, waiting output and unacknowledged messages have budgets over all connections

@@ -259,9 +259,9 @@
 //! - `stalled` (`stalled_ms`, `event_loop_stalled_seconds_total`): by how much the loop woke up
 //!   later than it had asked to, or went on with a turn, where that was more than half a second. It
 //!   asks to be woken at the next deadline: a stop (SIGSTOP, a suspension) counts from there on,
-//!   and not at all where it ends before. With connections that have deadlines that is a second at
-//!   most; a loop with nothing to wait for never stalls. *Do*: processor time, swapping, a stopped
-//!   machine
+//!   and not at all where it ends before. With many connections that have deadlines, or some that
+//!   have rates, that is a second at most; a loop with nothing to wait for never stalls. *Do*:
+//!   processor time, swapping, a stopped machine
 //!
 //! # What the log says
 //! Lines for single connections are `debug`; from `info` up a line is about the daemon. A call site

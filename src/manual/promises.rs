@@ -23,14 +23,17 @@
 //!   makes a listener deaf:
 //!   `without_descriptors_newcomers_wait_nobody_spins_and_nobody_is_disturbed`. Who waits is let in
 //!   within 200 ms of the first descriptor that is free:
-//!   `accepting_goes_on_within_200_ms_of_the_first_free_descriptor`. The admin port still answers:
+//!   `accepting_goes_on_within_200_ms_of_the_first_free_descriptor`. The admin port still answers,
+//!   by the descriptors kept back from clients and, where the system has none at all, by a spare
+//!   one that serves newcomers one at a time:
 //!   `it_answers_when_clients_have_all_descriptors_that_they_may`.
 //! - **P6** Where a login is required, a stranger costs at most a place, `login_frame_max` and one
 //!   read of input, 4 KiB of answers that wait (less where `outbox_low` is less), and
 //!   `login_timeout`; no user and no topic is remembered for his sake:
 //!   `a_stranger_costs_a_place_a_frame_of_a_login_and_five_seconds`.
 //! - **P9** Messages to a user go to that user's live connections and nobody else's:
-//!   `the_late_end_of_an_old_connection_does_not_touch_the_new_owner`.
+//!   `the_late_end_of_an_old_connection_does_not_touch_the_new_owner`,
+//!   `what_the_old_connection_had_not_got_is_not_sent_to_a_stranger`.
 //! - **P10** A client that does not read is closed after the stated bytes or seconds and delays
 //!   nobody: `who_does_not_read_is_closed_as_a_slow_consumer`.
 //! - **P11** No sequence of bytes from a client stops the process or disturbs another connection; a

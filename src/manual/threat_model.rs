@@ -5,7 +5,8 @@
 //!
 //! # Who there is
 //! - **Strangers**: anybody who reaches a listener. Before a login that is required they have a
-//!   place, `login_frame_max` of input, what `outbox_low` lets wait of output, and `login_timeout`.
+//!   place, `login_frame_max` and one read of input (`read_bytes`), 4 KiB of output that waits, or
+//!   `outbox_low` where that is less, and `login_timeout`.
 //! - **Users**: who has logged in. They may say whatever their listener's `allow` lets them, to
 //!   anybody; they are as hostile as strangers and have more to spend.
 //! - **Operators**: who reaches the admin interface and, where a `token_file` is set, knows the

@@ -11,6 +11,7 @@
 
 pub(crate) mod dial;
 mod listener;
+mod spare;
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -34,6 +35,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 const STATUS: &str = "/proc/self/status";
 
 pub use self::listener::MioListener;
+use self::spare::Spare;
 use super::{Ending, Net, Process, Ready, Signal, SocketOptions, Wake};
 use crate::id::Token;
 
@@ -50,6 +52,8 @@ pub struct MioNet {
     inherited: Vec<(SocketAddr, std::net::TcpListener)>,
     /// What the system says of this process, where it is held open.
     status: Option<File>,
+    /// For who is to be answered also where descriptors have run out.
+    spare: Option<Spare>,
 }
 
 impl MioNet {
@@ -65,6 +69,7 @@ impl MioNet {
             signals: None,
             inherited: Vec::new(),
             status: None,
+            spare: None,
         })
     }
 
@@ -220,6 +225,28 @@ impl Net for MioNet {
         listener.accept()
     }
 
+    fn accept_reserved(&mut self, listener: &MioListener) -> io::Result<(TcpStream, SocketAddr)> {
+        let Some(spare) = &mut self.spare else {
+            return listener.accept();
+        };
+        let accepted = listener.accept();
+        match accepted {
+            Err(error) if spare.makes_room_for(&error) => {
+                let accepted = listener.accept();
+                if accepted.is_err() {
+                    spare.keep();
+                }
+                accepted
+            }
+            accepted => accepted,
+        }
+    }
+
+    fn reserve(&mut self) -> io::Result<()> {
+        self.spare = Some(Spare::new()?);
+        Ok(())
+    }
+
     fn dial(
         &mut self,
         to: SocketAddr,
@@ -292,7 +319,11 @@ impl Net for MioNet {
             let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         }
         // Dropping it would hide what the system says.
-        Ok(nix::unistd::close(stream)?)
+        let closed = nix::unistd::close(stream);
+        if let Some(spare) = &mut self.spare {
+            spare.keep();
+        }
+        Ok(closed?)
     }
 
     fn unlisten(&mut self, listener: MioListener) {

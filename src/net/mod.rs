@@ -95,6 +95,27 @@ pub trait Net {
     /// See [`AcceptFault::of`] for what each error means.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)>;
 
+    /// The same for a listener that answers also where descriptors have run out: one connection at
+    /// a time gets a descriptor that was kept for that.
+    ///
+    /// # Errors
+    /// As for [`accept`](Self::accept), which it is where nothing was [reserved](Self::reserve).
+    fn accept_reserved(
+        &mut self,
+        listener: &Self::Listener,
+    ) -> io::Result<(Self::Stream, SocketAddr)> {
+        self.accept(listener)
+    }
+
+    /// Keeps a descriptor for [`accept_reserved`](Self::accept_reserved), and again once what was
+    /// accepted with it is closed.
+    ///
+    /// # Errors
+    /// Where there is none to keep.
+    fn reserve(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Begins to connect to `to`, from the address `from` where one is given. Not yet registered;
     /// the stream turns writable when it is decided, and [`dialed`](Net::dialed) says how.
     ///

@@ -74,6 +74,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             }
             AdminBind::Unix(path) => (self.net.listen_unix(path, Token::AdminDoor)?, None),
         };
+        self.net.reserve()?;
         let limits = self.gate.limits.admin.clone();
         self.close_office();
         self.gate.count_rates();
@@ -245,7 +246,7 @@ impl<N: Net> Office<N> {
             if !self.has_room(gate.clock.live()) {
                 return self.watch(gate);
             }
-            match net.accept(&self.door) {
+            match net.accept_reserved(&self.door) {
                 Ok((stream, _)) => self.admit(net, gate, stream),
                 Err(error) => match AcceptFault::of(&error) {
                     AcceptFault::Drained => self.may_accept = false,

@@ -12,7 +12,6 @@ use super::pulse::At;
 use crate::gate::Gate;
 use crate::gate::conn::{Flags, Phase};
 use crate::gate::end::{End, EndDetail};
-use crate::gate::meter::Standing;
 use crate::gate::requests::Demand;
 use crate::handler::{Answer, Handler, Message};
 use crate::id::{ConnId, Token};
@@ -146,16 +145,21 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
     #[inline]
     fn is_held_back(&mut self, index: u32) -> bool {
         let standing = self.gate.standing(index);
-        standing.is_used_up && self.holds_back(index, standing)
+        (standing.is_full || standing.is_above) && self.holds_back(index)
     }
 
-    fn holds_back(&mut self, index: u32, standing: Standing) -> bool {
-        let waits = self.gate.conns.at(index).flags.has(Flags::READABLE) && self.waits(index);
-        let owes = standing.is_above && self.gate.conns.at(index).flags.has(Flags::BUFFERED);
-        if waits || owes {
-            self.gate.hold_back(index, waits || !standing.is_new);
+    fn holds_back(&mut self, index: u32) -> bool {
+        // What piled up while somebody else was served may be said.
+        self.refresh();
+        let standing = self.gate.standing(index);
+        let flags = self.gate.conns.at(index).flags;
+        let waits = standing.is_full && flags.has(Flags::READABLE) && self.waits(index);
+        let has_more = standing.is_above && self.gate.has_whole_frame(index);
+        if waits || has_more {
+            // Who only pays for what was read before does not do it again.
+            self.gate.hold_back(index, waits || !flags.has(Flags::PAYS));
         }
-        waits || owes || !self.gate.conns.at(index).is_open()
+        waits || has_more || !self.gate.conns.at(index).is_open()
     }
 
     /// Whether there is something to read: readiness is told late, and may be out of date.
@@ -221,6 +225,8 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             self.gate.queues.push_ready(&mut self.gate.conns, index);
         } else if conn.flags.has(Flags::EOF) {
             self.gate.close_at(index, CloseReason::PeerClosed);
+        } else if conn.flags.has(Flags::BEHIND) {
+            self.gate.conns.at_mut(index).flags.clear(Flags::BEHIND);
         }
     }
 
@@ -355,10 +361,18 @@ fn handle<H: Handler>(gate: &mut Gate, handler: &mut H, index: u32, bytes: &[u8]
             };
         }
         let is_metered = conn_now.flags.has(Flags::METERED);
-        if conn_now.is_paused() || gate.choke(index) || is_metered && gate.throttle(index) {
+        if conn_now.is_paused() || gate.choke(index) {
             return Rest {
                 taken,
                 is_half: false,
+            };
+        }
+        if is_metered && gate.standing(index).is_above {
+            // In its next turn it is held back for a whole frame, and not for the front of one.
+            let step = gate.session(index).step(&bytes[taken..], 0);
+            return Rest {
+                taken,
+                is_half: matches!(step, Step::More),
             };
         }
         let (beats, count) = gate.beat(index, &bytes[taken..], budget);

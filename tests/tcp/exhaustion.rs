@@ -34,9 +34,13 @@ fn without_descriptors_newcomers_wait_nobody_spins_and_nobody_is_disturbed() {
         used < 5,
         "the loop spins: {used} ticks of 10 ms in a second"
     );
-    // Operators who are connected are served as well.
+    // Operators who are connected are served as well, and one more who comes, one after the other.
     assert_eq!(http.get("/healthz").text(), "ok\n");
     assert!(pauses(&mut http) > 2, "it has tried again and again");
+    for _ in 0..5 {
+        let mut another = daemon.http();
+        assert_eq!(another.get("/healthz").text(), "ok\n");
+    }
     daemon.limit_descriptors(before);
     // Nobody knocks again: those who wait are let in all the same.
     for newcomer in &mut newcomers {

@@ -296,11 +296,26 @@ fn a_loop_that_lags_is_not_ready_and_says_why() {
     let (text, _) = ask(&mut stage, admin, "/metrics", "process_start_time_seconds ");
     let told = "\npulsegate_accept_paused{cause=\"lag\"} 1\n";
     assert!(text.contains(told), "{text}");
+    let step = stage.server.gate().step() as u64;
+    assert!(step > 0);
+    let told = |text: &str, step: u64, is_on: u8| {
+        let lines = [
+            format!("\npulsegate_overload_step {step}\n"),
+            format!("\npulsegate_overload_active{{step=\"readers\"}} {is_on}\n"),
+            "\npulsegate_overload_actions_total{step=\"readers\"} ".to_owned(),
+        ];
+        for line in lines {
+            assert!(text.contains(&line), "{line}{text}");
+        }
+        assert!(!text.contains("\npulsegate_overload_steps_total 0\n"));
+    };
+    told(&text, step, 1);
     let (stats, _) = ask(&mut stage, admin, "/v1/stats", "}\n");
     assert!(stats.contains("\"lags\":true"), "{stats}");
     stage.pass(s(3));
     ask(&mut stage, admin, "/readyz", "ready\n");
     let (text, _) = ask(&mut stage, admin, "/metrics", "process_start_time_seconds ");
+    told(&text, 0, 0);
     let lasted = text.split("pulsegate_accept_paused_seconds_total{cause=\"lag\"} ");
     let lasted = lasted.last().and_then(|text| text.split('\n').next());
     let lasted: f64 = lasted.expect("it is told").parse().expect("a number");

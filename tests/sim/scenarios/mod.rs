@@ -20,6 +20,7 @@ mod leavers;
 mod letters;
 mod many;
 mod overload;
+mod pauses;
 mod proxied;
 mod rates;
 mod readers;

@@ -25,7 +25,7 @@ pub(super) fn stage(settings: Settings, limits: Limits) -> Stage {
     stage
 }
 
-fn limited(frames: Option<u32>, bytes: Option<usize>) -> Settings {
+pub(super) fn limited(frames: Option<u32>, bytes: Option<usize>) -> Settings {
     Settings {
         message_rate: frames,
         byte_rate: bytes,
@@ -241,72 +241,6 @@ fn a_hint_that_the_peer_has_closed_lets_nobody_say_more() {
     assert_eq!(stage.reason(key), Some(CloseReason::RateLimited));
     let received = stage.server.gate().stats().bytes_in;
     assert!(received < 800, "{received} of 100 a second");
-}
-
-#[test]
-fn what_piles_up_while_the_loop_stands_still_is_not_said_at_once() {
-    // 50, 60: half of what is allowed, and a stall of twenty intervals.
-    for (frames, bytes) in [(Some(10), None), (None, Some(50))] {
-        let settings = Settings {
-            idle_timeout: None,
-            ..limited(frames, bytes)
-        };
-        let mut stage = stage(settings, Limits::default());
-        let key = stage.connect();
-        stage.pass(ms(900));
-        assert_eq!(ask(&mut stage, key, &"ping\n".repeat(5)).len(), 25);
-        stage.net().kernel.say(key, "ping\n".repeat(100).as_bytes());
-        stage.net().lose(20 * SECOND);
-        stage.pass(ms(50));
-        let mut heard = stage.hear(key).len();
-        for _ in 0..20 {
-            heard += ask(&mut stage, key, &"ping\n".repeat(5)).len();
-            stage.pass(s(1));
-            heard += stage.hear(key).len();
-        }
-        assert_eq!(stage.reason(key), None);
-        assert_eq!(heard, 200 * 5);
-        assert_eq!(stage.server.gate().stats().throttled, 0);
-        // It is made up for once, whenever it is heard of; newcomers have missed nothing.
-        stage.net().lose(20 * SECOND);
-        stage.pass(ms(2_500));
-        let newcomer = stage.connect();
-        assert_eq!(ask(&mut stage, key, &"ping\n".repeat(100)).len(), 500);
-        assert_eq!(stage.server.gate().stats().throttled, 0);
-        for key in [key, newcomer] {
-            stage.pass(s(1));
-            assert!(ask(&mut stage, key, &"ping\n".repeat(100)).len() <= 50);
-        }
-    }
-}
-
-#[test]
-fn what_piles_up_behind_a_late_answer_is_not_said_at_once() {
-    // 50, 20
-    let mut stage = stage(
-        Settings {
-            login_check: LoginCheck::Users,
-            login_delay: Some(s(10)),
-            idle_timeout: None,
-            ..limited(Some(10), None)
-        },
-        Limits::default(),
-    );
-    let key = stage.connect();
-    assert_eq!(ask(&mut stage, key, "login bob guess\n"), "");
-    let waiting = "ping\n".repeat(50);
-    assert_eq!(ask(&mut stage, key, &waiting), "");
-    stage.pass(ms(10_100));
-    let heard = stage.hear(key);
-    assert_eq!(heard.matches("pong").count(), 50, "{heard}");
-    assert_eq!(stage.server.gate().stats().throttled, 0);
-    // No more than ten a second are made up for.
-    let key = stage.connect();
-    ask(&mut stage, key, "login bob guess\n");
-    ask(&mut stage, key, &"ping\n".repeat(200));
-    stage.pass(ms(10_100));
-    let heard = stage.hear(key).matches("pong").count();
-    assert!((90..=110).contains(&heard), "{heard}");
 }
 
 #[test]

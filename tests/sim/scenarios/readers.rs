@@ -6,7 +6,7 @@ use super::{Stage, ms, s};
 use crate::world::Path;
 use crate::world::agenda::{MILLI, SECOND};
 use crate::world::dice::Rate;
-use crate::world::socket::Heard;
+use crate::world::socket::{Heard, Key};
 
 fn narrow(down_window: usize) -> Path {
     Path {
@@ -386,4 +386,39 @@ fn over_the_output_budget_the_largest_outbox_goes() {
         Heard::Reset,
         "what waited is thrown away"
     );
+}
+
+#[test]
+fn a_broadcast_that_takes_longer_than_the_idle_timeout_is_nobodys_silence() {
+    // 43, 81
+    let settings = Settings {
+        idle_timeout: Some(s(1)),
+        ..Settings::default()
+    };
+    let limits = Limits {
+        fanout: 4,
+        ..Limits::default()
+    };
+    let mut stage = Stage::limited(settings, limits);
+    let keys: Vec<Key> = (0..50).map(|_| stage.connect()).collect();
+    let push = Push::text("hello");
+    for _ in 0..20 {
+        let pushed = stage.server.gate_mut().push(Target::Everyone, &push);
+        assert!(pushed.is_ok());
+    }
+    // Each delivery costs a write.
+    stage.net().toll = 5 * MILLI;
+    let began = stage.now();
+    while stage.server.gate().deliveries_left() > 0 {
+        for &key in &keys {
+            assert_eq!(stage.net().kernel.say(key, b"ping\n"), 5);
+        }
+        stage.pass(ms(300));
+        for &key in &keys {
+            stage.hear(key);
+        }
+    }
+    let took = stage.now() - began;
+    assert!(took > 3 * SECOND, "{took} ns");
+    assert_eq!(stage.ends, []);
 }

@@ -7,9 +7,12 @@
 //! cut short, stands for bytes that arrived a moment later: an edge follows. A write that is
 //! refused or cut stands for a kernel short of memory: an edge follows as well.
 //!
-//! Three kinds are elsewhere. A corrupted byte is one that a wild client says. Memory that the
-//! system refuses is refused by the allocator of `tests/wire/starved.rs`, over real sockets. A
-//! crash needs no world: nothing is on a disk, and who comes back finds a server that begins.
+//! Some kinds are elsewhere. A corrupted byte is one that a wild client says. What is sent behind
+//! a FIN is lost where a client leaves with a close: a reset answers it. Signals come with the
+//! backend's meddling. Memory that the system refuses is refused by the allocator of
+//! `tests/wire/starved.rs`, over real sockets. A crash needs no world: nothing is on a disk, and
+//! who comes back finds a server that begins. What other simulators do by hooks in the code under
+//! test, shorter budgets and earlier flushes, is done by its settings: each of them is drawn small.
 
 use rustix::io::Errno;
 

@@ -8,7 +8,7 @@ use pulsegate::{CloseReason, Stats};
 /// A set of situations, and of reasons for which connections ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Marks {
-    situations: u64,
+    situations: u128,
     reasons: u32,
 }
 
@@ -56,6 +56,11 @@ marks! {
     Clogged: "the network held bytes back",
     Swizzled: "a part of the network was cut off, and came back one by one",
     Lost: "a cable was cut and nobody was told",
+    Mute: "nothing of a peer arrived any more, and it went on hearing",
+    Unheard: "a peer heard nothing any more, and went on speaking",
+    Border: "a write ended where one piece of the output does",
+    EndedInFanout: "a connection ended while a message to many was on its way",
+    Reloaded: "a signal asked for the configuration to be read again",
     Reset: "a connection was reset by the network",
     Failed: "a call failed on a connection that had been well",
     Storm: "a crowd left and came back as one",
@@ -95,15 +100,15 @@ const NEVER: [CloseReason; 1] = [CloseReason::Internal];
 
 impl Marks {
     pub(crate) fn reach(&mut self, mark: Mark) {
-        self.situations |= 1 << mark as u64;
+        self.situations |= 1 << mark as u32;
     }
 
     pub(crate) fn has(self, mark: Mark) -> bool {
-        self.situations >> mark as u64 & 1 == 1
+        self.situations >> mark as u32 & 1 == 1
     }
 
     pub(crate) fn reach_if(&mut self, is_so: bool, mark: Mark) {
-        self.situations |= u64::from(is_so) << mark as u64;
+        self.situations |= u128::from(is_so) << mark as u32;
     }
 
     pub(crate) fn add(&mut self, others: Self) {
@@ -143,7 +148,7 @@ impl Marks {
     pub(crate) fn missing(self) -> Vec<String> {
         let situations = Mark::ALL
             .iter()
-            .filter(|(mark, _)| self.situations & 1 << *mark as u64 == 0)
+            .filter(|(mark, _)| self.situations & 1 << *mark as u32 == 0)
             .map(|(mark, words)| format!("{mark:?}: {words}"));
         let reasons = CloseReason::ALL
             .into_iter()

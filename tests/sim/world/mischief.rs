@@ -67,7 +67,13 @@ impl<C: Crowd> SimNet<C> {
             self.clog(slot);
         } else {
             socket.facts.is_clogged = true;
-            self.kernel.lose_path(key);
+            let (to_server, to_peer) =
+                *self
+                    .dice
+                    .pick(&[(true, true), (true, false), (false, true)]);
+            self.kernel.marks.reach_if(!to_server, Mark::Unheard);
+            self.kernel.marks.reach_if(!to_peer, Mark::Mute);
+            self.kernel.swallow(key, to_server, to_peer);
         }
     }
 
@@ -273,6 +279,7 @@ impl<C: Crowd> SimNet<C> {
     fn border(&mut self, slices: &[IoSlice<'_>], total: usize) -> usize {
         let border = self.dice.size(1, slices.len());
         let sum: usize = slices[..border].iter().map(|slice| slice.len()).sum();
+        self.kernel.marks.reach_if(sum < total, Mark::Border);
         sum.clamp(1, total)
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct SimNet<C> {
     pub(crate) capacity: usize,
     /// What each call costs.
     pub(crate) toll: Nanos,
+    /// The next call takes so long.
+    pub(crate) slow_once: Option<Nanos>,
     /// The wait comes back at this time at the latest, so that a run can end.
     pub(crate) horizon: Nanos,
     /// Whether the last wait was for ever while nothing in the world would have ended it.
@@ -108,6 +110,7 @@ impl<C: Crowd> SimNet<C> {
             trace: Trace::new(false),
             capacity: 64,
             toll: MICRO,
+            slow_once: None,
             horizon: Nanos::MAX,
             is_asleep: false,
             asked: Some(Duration::ZERO),
@@ -194,6 +197,9 @@ impl<C: Crowd> SimNet<C> {
     /// What each call costs, and now and then much more.
     #[inline]
     fn charge(&mut self) {
+        if let Some(span) = self.slow_once.take() {
+            self.lose(span);
+        }
         if self.dice.happens(self.faults.slow_call) {
             let span = self.dice.span(MILLI, 3 * SECOND);
             self.lose(span);

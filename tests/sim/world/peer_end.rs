@@ -176,11 +176,21 @@ impl Kernel {
 
     /// The cable is cut: nothing arrives any more, either way, and nobody is told.
     pub(crate) fn lose_path(&mut self, key: Key) {
+        self.swallow(key, true, true);
+    }
+
+    /// A black hole: nothing arrives any more at the server, at the peer or at both, and nobody
+    /// is told.
+    pub(crate) fn swallow(&mut self, key: Key, to_server: bool, to_peer: bool) {
         let Some(socket) = self.get_mut(key) else {
             return;
         };
-        socket.to_server.clogged_until = Nanos::MAX;
-        socket.to_peer.clogged_until = Nanos::MAX;
+        if to_server {
+            socket.to_server.clogged_until = Nanos::MAX;
+        }
+        if to_peer {
+            socket.to_peer.clogged_until = Nanos::MAX;
+        }
     }
 
     /// The peer's machine is gone: its cable is cut and nobody sits at its end.

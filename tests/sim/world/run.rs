@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use pulsegate::config::AdminBind;
+use pulsegate::net::Signal;
 use pulsegate::{AdminAccess, Body, CloseReason, Push, Server, Target};
 
 use super::SimNet;
@@ -325,11 +326,14 @@ impl Run {
 
     fn turn(&mut self) {
         let before = self.server.net().kernel.clock;
+        let deliveries = self.server.gate().deliveries_left();
         self.server.turn().expect("the poll works");
         self.turns += 1;
-        // Frames that are handled one a turn, and answered into the outbox, are work.
+        // Frames that are handled one a turn, and answered into the outbox, are work, and so are
+        // deliveries.
         let frames = self.server.gate().stats().frames_in;
-        if std::mem::replace(&mut self.frames, frames) != frames {
+        let has_delivered = self.server.gate().deliveries_left() != deliveries;
+        if std::mem::replace(&mut self.frames, frames) != frames || has_delivered {
             self.server.net_mut().idle_turns = 0;
         }
         if self.turns.is_multiple_of(self.check_every) {
@@ -339,6 +343,9 @@ impl Run {
         assert_eq!(nanos(stalled), stall, "how long the loop has stalled");
         let mut events = std::mem::take(&mut self.server.handler_mut().events);
         self.say_ends(&events);
+        let has_end = events.iter().any(|one| matches!(one, Event::Closed(..)));
+        let marks = &mut self.server.net_mut().kernel.marks;
+        marks.reach_if(deliveries > 0 && has_end, Mark::EndedInFanout);
         let lags = self.judge_lag();
         self.note_orders(&events);
         let limits = self.server.gate().limits();
@@ -405,9 +412,14 @@ impl Run {
         let house = &self.server.net().crowd.house;
         let user = self.dice.pick(&house.users).clone();
         let topic = self.dice.pick(&house.topics).clone();
-        let kind = self.dice.below(4);
+        let kind = self.dice.below(5);
         let (to, target) = match kind {
             0 => return self.kick(&user),
+            4 => {
+                let net = self.server.net_mut();
+                net.kernel.marks.reach(Mark::Reloaded);
+                return net.send_signal(Signal::Reload);
+            }
             1 => ("*".into(), Target::Everyone),
             2 => (format!("t:{topic}"), Target::Topic(&topic)),
             _ => (format!("u:{user}"), Target::User(&user)),
