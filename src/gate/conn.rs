@@ -145,6 +145,8 @@ impl Flags {
     pub(crate) const BEHIND: u32 = 1 << 24;
     /// All of its interval pays for bytes that were read in those before.
     pub(crate) const PAYS: u32 = 1 << 25;
+    /// Its input begins with a frame that is above its rate.
+    pub(crate) const ABOVE: u32 = 1 << 26;
     /// An answer is owed, and nothing is read before it.
     pub(crate) const OWED: u32 = Self::AWAITING | Self::DENIED;
 

@@ -34,7 +34,10 @@ pub(crate) enum Kept {
 impl Kept {
     /// Frames of that connection, as long as it is read or not read as now.
     fn whole(conn: &Conn) -> Self {
-        match conn.flags.has(Flags::DENIED | Flags::THROTTLED) {
+        match conn
+            .flags
+            .has(Flags::DENIED | Flags::THROTTLED | Flags::ABOVE)
+        {
             true => Self::Held,
             false => Self::Whole,
         }
@@ -244,7 +247,8 @@ impl Gate {
 
     /// Takes the input out, to be handled.
     pub(crate) fn take_input(&mut self, index: u32) -> Option<Box<Input>> {
-        self.conns.at_mut(index).flags.clear(Flags::PUT_OFF);
+        let flags = &mut self.conns.at_mut(index).flags;
+        flags.clear(Flags::PUT_OFF | Flags::ABOVE);
         self.conns.at(index).input.as_ref()?;
         self.unlink(index);
         let conn = self.conns.at_mut(index);

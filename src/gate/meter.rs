@@ -44,17 +44,20 @@ pub(crate) struct Meter {
 /// The bits of [`Meter::last_and_stalls`] that count frames.
 const LAST: u32 = u32::MAX >> 8;
 
+/// More than this in an interval is no limit: it could not be told on a circle.
+const MOST: u32 = 1 << 30;
+
 /// Credits beyond this lapse at once: on a circle they would look like debts.
-const CREDIT_MAX: i64 = 1 << 30;
+const CREDIT_MAX: i64 = MOST as i64;
 
 const _: () = assert!(size_of::<Meter>() == 16);
 
 impl Allowance {
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
         let is_limited = settings.message_rate.is_some() || settings.byte_rate.is_some();
-        let bytes = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX / 2);
+        let bytes = |bytes| u32::try_from(bytes).map_or(MOST, |bytes| bytes.min(MOST));
         is_limited.then(|| Self {
-            frames: settings.message_rate,
+            frames: settings.message_rate.map(|frames| frames.min(MOST)),
             bytes: settings.byte_rate.map(bytes),
             // No stamp is rounded here: the grid of intervals is one of ticks.
             interval: Span((Span::covering(settings.rate_interval).0 - 1).max(1)),
@@ -302,14 +305,22 @@ impl Gate {
         self.begin_interval(index, &allowance, Span(0));
         let (meter, conn) = (&mut self.meters[index as usize], self.conns.at_mut(index));
         if meter.stalls() != self.clock.stalls() {
+            // Half an interval without a strike ends the row as a whole one does.
+            let had = self.clock.live().since(meter.began);
+            if !conn.flags.has(Flags::STRUCK) && had.0 >= allowance.interval.0 / 2 {
+                conn.strikes = 0;
+            }
             meter.pass_stalls(conn, &self.clock, &allowance);
             conn.flags.set(Flags::BEHIND);
-            conn.flags.clear(Flags::PAYS);
         }
         let (frames, bytes) = meter.used(conn);
+        let is_above = allowance.is_above(frames, bytes);
+        if !is_above {
+            conn.flags.clear(Flags::PAYS);
+        }
         Standing {
             is_full: allowance.is_full(bytes),
-            is_above: allowance.is_above(frames, bytes),
+            is_above,
         }
     }
 

@@ -98,10 +98,10 @@ impl Gate {
         };
         if settings != *old {
             rules.change(settings);
-            self.tuning.repriced = self.conns.len();
             self.reserve_meters();
             self.see_taps();
             self.walk();
+            self.tuning.repriced = self.tuning.circle;
         }
         true
     }
@@ -195,6 +195,10 @@ impl Gate {
 
     /// Every connection is looked at, once.
     pub(crate) fn walk(&mut self) {
+        if self.tuning.repriced > 0 {
+            // Whoever has come since lies between those and the others now.
+            self.tuning.repriced += self.conns.len() - self.tuning.circle;
+        }
         self.tuning.circle = self.conns.len();
         self.tuning.left = self.tuning.circle;
         if self.tuning.circle == 0 {

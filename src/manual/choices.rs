@@ -79,10 +79,10 @@
 //!   a reload changes a rate, everybody's interval begins anew, without debts and strikes.
 //! - What piled up while the loop stood still for more than half a second, was late by whole
 //!   intervals, or owed the connection an answer of the application, may be said behind that: as
-//!   much as was allowed in that time, until all of it is handled. The last four stops since a
-//!   connection was heard are made up for. Who sends close to its rate all the time is above it
-//!   after each shorter delay, of the loop or of the network: allow more than is meant to be sent,
-//!   and in intervals that are longer than a busy turn.
+//!   much as was allowed in that time, until what has arrived of it is handled. The last four
+//!   stops since a connection was heard are made up for. Who sends close to its rate all the time
+//!   is above it after each shorter delay, of the loop or of the network: allow more than is meant
+//!   to be sent, and in intervals that are longer than a busy turn.
 //! - `frames_per_interval` of `/v1/connections` is the last whole interval, `bytes_in_interval`
 //!   this one so far, both less what was made up for; null where neither rate is set.
 //!

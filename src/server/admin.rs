@@ -3,6 +3,8 @@
 //! They have slots of their own, and a share of each turn. What is to be done for them is in a
 //! queue; while that is empty a turn costs one look at it.
 
+mod room;
+
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -206,21 +208,6 @@ impl<N: Net> Office<N> {
         !self.is_full() || self.dispensable(now).is_some()
     }
 
-    /// Who makes room for a newcomer: who lets us wait for longest, else who rests for longest.
-    fn dispensable(&self, now: Tick) -> Option<usize> {
-        let dawdles = |since: &Tick| since.after(Span::covering(DAWDLE)).is_due(now);
-        let late = self.longest(Peer::dawdles_since);
-        late.filter(|(_, since)| dawdles(since))
-            .or_else(|| self.longest(Peer::rests_since))
-            .map(|(slot, _)| slot)
-    }
-
-    fn longest(&self, since: impl Fn(&Peer) -> Option<Tick>) -> Option<(usize, Tick)> {
-        let peers = self.peers.iter();
-        let found = peers.filter_map(|(slot, (_, peer))| Some((slot, since(peer)?)));
-        found.reduce(|one, other| if other.1.is_before(one.1) { other } else { one })
-    }
-
     /// Somebody may wait in the backlog for whom nobody makes room yet: looks again soon.
     fn watch(&mut self, gate: &mut Gate) {
         if self.may_watch() {
@@ -251,6 +238,8 @@ impl<N: Net> Office<N> {
                 Err(error) => match AcceptFault::of(&error) {
                     AcceptFault::Drained => self.may_accept = false,
                     AcceptFault::Newcomer => {}
+                    // Its descriptor is the newcomer's.
+                    AcceptFault::Exhausted if self.make_way(net, gate) => {}
                     AcceptFault::Exhausted => {
                         self.is_held = true;
                         self.look_again(gate);
@@ -261,10 +250,8 @@ impl<N: Net> Office<N> {
     }
 
     fn admit(&mut self, net: &mut N, gate: &mut Gate, mut stream: N::Stream) {
-        if self.is_full()
-            && let Some(slot) = self.dispensable(gate.clock.live())
-        {
-            self.drop_peer(net, gate, slot, Ending::Graceful);
+        if self.is_full() {
+            self.make_way(net, gate);
         }
         self.made = (self.made + 1) & SERIAL_MAX;
         let (key, serial) = (self.peers.vacant_key(), self.made);

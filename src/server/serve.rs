@@ -153,7 +153,10 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
         self.refresh();
         let standing = self.gate.standing(index);
         let flags = self.gate.conns.at(index).flags;
-        let waits = standing.is_full && flags.has(Flags::READABLE) && self.waits(index);
+        // Frames that are kept and within the rate come first.
+        let is_next = standing.is_above || !flags.has(Flags::BUFFERED);
+        let is_asked = standing.is_full && is_next && flags.has(Flags::READABLE);
+        let waits = is_asked && self.waits(index);
         let has_more = standing.is_above && self.gate.has_whole_frame(index);
         if waits || has_more {
             // Who only pays for what was read before does not do it again.
@@ -217,7 +220,7 @@ impl<N: Net, H: Handler + 'static> Server<N, H> {
             return;
         }
         if conn.flags.has(Flags::READABLE | Flags::BUFFERED) {
-            if self.gate.rest_talker(index) {
+            if !conn.flags.has(Flags::ABOVE) && self.gate.rest_talker(index) {
                 return;
             }
             let conn = self.gate.conns.at(index);
@@ -370,10 +373,11 @@ fn handle<H: Handler>(gate: &mut Gate, handler: &mut H, index: u32, bytes: &[u8]
         if is_metered && gate.standing(index).is_above {
             // In its next turn it is held back for a whole frame, and not for the front of one.
             let step = gate.session(index).step(&bytes[taken..], 0);
-            return Rest {
-                taken,
-                is_half: matches!(step, Step::More),
-            };
+            let is_half = matches!(step, Step::More);
+            if !is_half {
+                gate.conns.at_mut(index).flags.set(Flags::ABOVE);
+            }
+            return Rest { taken, is_half };
         }
         let (beats, count) = gate.beat(index, &bytes[taken..], budget);
         if beats > 0 {

@@ -34,12 +34,12 @@ fn without_descriptors_newcomers_wait_nobody_spins_and_nobody_is_disturbed() {
         used < 5,
         "the loop spins: {used} ticks of 10 ms in a second"
     );
-    // Operators who are connected are served as well, and one more who comes, one after the other.
+    // Operators who are connected are served as well, and who comes: whoever rests makes way.
     assert_eq!(http.get("/healthz").text(), "ok\n");
     assert!(pauses(&mut http) > 2, "it has tried again and again");
-    for _ in 0..5 {
-        let mut another = daemon.http();
-        assert_eq!(another.get("/healthz").text(), "ok\n");
+    let mut operators: Vec<Http> = (0..5).map(|_| daemon.http()).collect();
+    for operator in &mut operators {
+        assert_eq!(operator.get("/healthz").text(), "ok\n");
     }
     daemon.limit_descriptors(before);
     // Nobody knocks again: those who wait are let in all the same.

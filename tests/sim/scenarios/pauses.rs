@@ -6,6 +6,7 @@ use pulsegate::{CloseReason, Limits, LoginCheck, Settings};
 
 use super::rates::{ask, limited, stage};
 use super::{Stage, ms, s};
+use crate::world::Path;
 use crate::world::agenda::{MILLI, SECOND, nanos};
 use crate::world::socket::Key;
 
@@ -220,9 +221,11 @@ fn what_waits_for_its_rate_costs_nobody_a_half_frame() {
     let fair = stage.connect();
     assert_eq!(ask(&mut stage, fair, "pi"), "");
     let floods: Vec<Key> = (0..4).map(|_| stage.connect()).collect();
+    let text = "ping\n".repeat(1_500);
     for &key in &floods {
-        ask(&mut stage, key, &"ping\n".repeat(1_500));
+        assert_eq!(stage.net().kernel.say(key, text.as_bytes()), text.len());
     }
+    stage.settle();
     let ended = |key: Key| stage.reason(key) == Some(CloseReason::Overloaded);
     assert!(floods.iter().any(|&key| ended(key)), "the budget is kept");
     assert_eq!(ask(&mut stage, fair, "ng\n"), "pong\n");
@@ -292,4 +295,76 @@ fn what_piles_up_behind_a_late_answer_is_not_said_at_once() {
     stage.pass(ms(10_100));
     let heard = stage.hear(key).matches("pong").count();
     assert!((90..=110).contains(&heard), "{heard}");
+}
+
+#[test]
+fn a_stop_while_a_debt_is_paid_is_no_strike() {
+    // 50, 60
+    let settings = Settings {
+        idle_timeout: None,
+        rate_strikes: 2,
+        ..limited(None, Some(100))
+    };
+    let mut stage = stage(settings, Limits::default());
+    let key = stage.connect();
+    assert_eq!(ask(&mut stage, key, &"ping\n".repeat(400)).len(), 0);
+    for _ in 0..20 {
+        stage.pass(ms(500));
+        stage.net().lose(600 * MILLI);
+        stage.pass(ms(500));
+    }
+    assert_eq!(stage.hear(key), "pong\n".repeat(400));
+    assert_eq!(stage.reason(key), None);
+}
+
+#[test]
+fn frames_that_are_read_and_within_the_rate_are_handled_before_more_is_looked_for() {
+    // 50
+    let limits = Limits {
+        read_bytes: 1_000,
+        frames: 16,
+        ..Limits::default()
+    };
+    let mut stage = stage(limited(None, Some(1_000)), limits);
+    let key = stage.connect();
+    assert_eq!(ask(&mut stage, key, &"ping\n".repeat(201)).len(), 1_000);
+    stage.pass(s(1));
+    assert_eq!(stage.hear(key), "pong\n");
+}
+
+#[test]
+fn another_rate_reaches_everybody_once_however_many_come_meanwhile() {
+    // 50
+    let limits = Limits {
+        expiries: 1,
+        ..Limits::default()
+    };
+    let settings = |frames| Settings {
+        idle_timeout: None,
+        rate_strikes: 1,
+        rate_interval: s(3_600),
+        ..limited(Some(frames), None)
+    };
+    let mut stage = stage(settings(100), limits);
+    let keys: Vec<Key> = (0..10).map(|_| stage.connect()).collect();
+    for &key in &keys {
+        assert_eq!(ask(&mut stage, key, &"ping\n".repeat(90)).len(), 450);
+    }
+    stage.retune(&settings(50));
+    // A walk that goes on, newcomers in new slots, and another walk before the end.
+    stage.turn();
+    let more: Vec<Key> = (0..20).map(|_| stage.dial(Path::default())).collect();
+    stage.turn();
+    stage.turn();
+    stage.retune(&Settings {
+        login_timeout: Some(s(77)),
+        ..settings(50)
+    });
+    stage.pass(ms(100));
+    for &key in keys.iter().chain(&more) {
+        assert_eq!(ask(&mut stage, key, &"ping\n".repeat(50)).len(), 250);
+        assert_eq!(stage.reason(key), None);
+        ask(&mut stage, key, "ping\n");
+        assert_eq!(stage.reason(key), Some(CloseReason::RateLimited));
+    }
 }
