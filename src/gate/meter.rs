@@ -44,7 +44,7 @@ pub(crate) struct Meter {
 /// The bits of [`Meter::last_and_stalls`] that count frames.
 const LAST: u32 = u32::MAX >> 8;
 
-/// More than this in an interval is no limit: it could not be told on a circle.
+/// The highest limit: more could not be told on a circle.
 const MOST: u32 = 1 << 30;
 
 /// Credits beyond this lapse at once: on a circle they would look like debts.
@@ -217,7 +217,7 @@ impl Gate {
             return;
         }
         conn.flags
-            .clear(Flags::STRUCK | Flags::BEHIND | Flags::PAYS);
+            .clear(Flags::STRUCK | Flags::BEHIND | Flags::PAYS | Flags::ABOVE);
         conn.strikes = 0;
         if is_limited {
             self.begin_meter(index);

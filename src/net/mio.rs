@@ -36,7 +36,7 @@ const STATUS: &str = "/proc/self/status";
 
 pub use self::listener::MioListener;
 use self::spare::Spare;
-use super::{Ending, Net, Process, Ready, Signal, SocketOptions, Wake};
+use super::{Ending, Net, Process, Ready, Signal, SocketOptions, Wake, is_out_of_descriptors};
 use crate::id::Token;
 
 /// The kernel of this machine.
@@ -229,9 +229,12 @@ impl Net for MioNet {
         let Some(spare) = &mut self.spare else {
             return listener.accept();
         };
-        let accepted = listener.accept();
-        match accepted {
-            Err(error) if spare.makes_room_for(&error) => {
+        match listener.accept() {
+            // The kernel takes a descriptor before it looks whether somebody waits.
+            Err(error) if is_out_of_descriptors(&error) && !listener.has_newcomer() => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            Err(error) if is_out_of_descriptors(&error) && spare.give() => {
                 let accepted = listener.accept();
                 if accepted.is_err() {
                     spare.keep();

@@ -96,7 +96,8 @@ pub trait Net {
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)>;
 
     /// The same for a listener that answers also where descriptors have run out: one connection at
-    /// a time gets a descriptor that was kept for that.
+    /// a time gets a descriptor that was kept for that. Where nobody waits it would block, whether
+    /// there are descriptors or not; an accept may say first that there are none.
     ///
     /// # Errors
     /// As for [`accept`](Self::accept), which it is where nothing was [reserved](Self::reserve).
@@ -329,6 +330,15 @@ impl AcceptFault {
             _ => Self::Exhausted,
         }
     }
+}
+
+/// Whether an error says that this process, or the system, has no descriptors left.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE)
+    )
 }
 
 /// Whether an error of a read or a write is one that peers, or the network between, cause.

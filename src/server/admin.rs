@@ -25,7 +25,7 @@ use crate::gate::conn::NONE;
 use crate::gate::timers::TimerKind;
 use crate::handler::Handler;
 use crate::id::Token;
-use crate::net::{AcceptFault, Ending, Net, Ready, SocketOptions};
+use crate::net::{AcceptFault, Ending, Net, Ready, SocketOptions, is_out_of_descriptors};
 use crate::time::{Span, Tick};
 
 /// How long accepting rests where descriptors ran out, or nobody makes room yet.
@@ -226,6 +226,7 @@ impl<N: Net> Office<N> {
     }
 
     fn accept(&mut self, net: &mut N, gate: &mut Gate) {
+        let mut may_make_way = true;
         for _ in 0..self.limits().slots {
             if !self.may_accept || self.is_held {
                 return;
@@ -234,12 +235,18 @@ impl<N: Net> Office<N> {
                 return self.watch(gate);
             }
             match net.accept_reserved(&self.door) {
-                Ok((stream, _)) => self.admit(net, gate, stream),
+                Ok((stream, _)) => {
+                    may_make_way = true;
+                    self.admit(net, gate, stream);
+                }
+                // The descriptor of one who rests is the newcomer's.
+                Err(error)
+                    if is_out_of_descriptors(&error)
+                        && std::mem::take(&mut may_make_way)
+                        && self.make_way(net, gate) => {}
                 Err(error) => match AcceptFault::of(&error) {
                     AcceptFault::Drained => self.may_accept = false,
                     AcceptFault::Newcomer => {}
-                    // Its descriptor is the newcomer's.
-                    AcceptFault::Exhausted if self.make_way(net, gate) => {}
                     AcceptFault::Exhausted => {
                         self.is_held = true;
                         self.look_again(gate);

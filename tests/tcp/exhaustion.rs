@@ -41,6 +41,12 @@ fn without_descriptors_newcomers_wait_nobody_spins_and_nobody_is_disturbed() {
     for operator in &mut operators {
         assert_eq!(operator.get("/healthz").text(), "ok\n");
     }
+    // Nobody makes way while nobody comes.
+    let last = operators.last_mut().unwrap();
+    let tries = pauses(last);
+    eventually("clients have been looked for again and again", || {
+        (pauses(last) > tries + 3).then_some(())
+    });
     daemon.limit_descriptors(before);
     // Nobody knocks again: those who wait are let in all the same.
     for newcomer in &mut newcomers {

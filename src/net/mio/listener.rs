@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use mio::Registry;
 use mio::net::{TcpListener, TcpStream, UnixListener};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// A listening socket.
@@ -63,6 +64,12 @@ impl MioListener {
                 Ok((stream, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
             }
         }
+    }
+
+    /// Whether somebody waits to be accepted.
+    pub(super) fn has_newcomer(&self) -> bool {
+        let mut asked = [PollFd::new(self, PollFlags::IN)];
+        poll(&mut asked, Some(&Timespec::default())).is_ok_and(|count| count > 0)
     }
 
     pub(super) fn close(mut self, registry: &Registry) {

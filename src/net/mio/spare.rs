@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::io::fcntl_dupfd_cloexec;
 
 /// Two descriptors of something that does nothing: one to give away, and one to copy it from.
 #[derive(Debug)]
@@ -20,13 +20,10 @@ impl Spare {
         Ok(Self { origin, copy })
     }
 
-    /// Whether an error says that descriptors have run out, and one is free now for the next call.
-    pub(super) fn makes_room_for(&mut self, error: &io::Error) -> bool {
-        let is_out = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
-        let is_out = error
-            .raw_os_error()
-            .is_some_and(|raw| is_out.contains(&raw));
-        is_out && self.copy.take().is_some()
+    /// Gives the descriptor away, to whatever is opened next: whether there was one. Of use where
+    /// the process has no more; a system that has none is not helped by a copy.
+    pub(super) fn give(&mut self) -> bool {
+        self.copy.take().is_some()
     }
 
     /// Takes a descriptor again where it was given away and one is to be had.

@@ -18,10 +18,12 @@ impl<N: Net> Office<N> {
 
     /// Who makes room for a newcomer: who lets us wait for longest, else who rests for longest.
     pub(super) fn dispensable(&self, now: Tick) -> Option<usize> {
+        // A request that has come and is not read yet is no rest.
+        let rests = |peer: &Peer| peer.rests_since().filter(|_| !peer.is_queued);
         let dawdles = |since: &Tick| since.after(Span::covering(DAWDLE)).is_due(now);
         let late = self.longest(Peer::dawdles_since);
         late.filter(|(_, since)| dawdles(since))
-            .or_else(|| self.longest(Peer::rests_since))
+            .or_else(|| self.longest(rests))
             .map(|(slot, _)| slot)
     }
 

@@ -309,6 +309,14 @@ impl<C: Crowd> Net for SimNet<C> {
         Ok((SimStream(key), peer_address(key, from)))
     }
 
+    fn accept_reserved(&mut self, listener: &SimListener) -> io::Result<(SimStream, SocketAddr)> {
+        if self.kernel.has_newcomer(listener.0) {
+            self.accept(listener)
+        } else {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
     fn register(&mut self, stream: &mut SimStream, token: Token) -> io::Result<()> {
         if self.dice.happens(self.faults.register_failed) {
             self.kernel.marks.reach(Mark::Unregistered);

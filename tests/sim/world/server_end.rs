@@ -214,6 +214,11 @@ impl Kernel {
         self.settle(key);
     }
 
+    /// Whether somebody waits at a listener.
+    pub(crate) fn has_newcomer(&self, number: u16) -> bool {
+        !self.listeners[usize::from(number)].queue.is_empty()
+    }
+
     /// Whether clients wait to be accepted.
     pub(crate) fn has_newcomers(&self) -> bool {
         let admin = self.admin.map(usize::from);
